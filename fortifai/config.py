@@ -1,0 +1,120 @@
+"""Frozen configuration in which every field declares whether it decides the numbers, and names with parameters.
+
+``Identity[T]`` marks a field that decides the numbers: it enters the chain id. ``Runtime[T]`` marks one that does not (a
+device, a horizon, how many seeds). A class with a field that says neither cannot be defined.
+"""
+
+from enum import Enum
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fortifai.errors import UserError
+from fortifai.registry import Registry
+
+T = TypeVar("T")
+
+
+class Role(Enum):
+    """Whether a configuration field decides the numbers."""
+
+    IDENTITY = "identity"
+    RUNTIME = "runtime"
+
+
+Identity = Annotated[T, Role.IDENTITY]
+Runtime = Annotated[T, Role.RUNTIME]
+
+
+class Frozen(BaseModel):
+    """Base of every configuration: immutable, no unknown keys, no NaN, every field an Identity or a Runtime one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        silent = [name for name, field in cls.model_fields.items() if not _roles(field.metadata)]
+        if silent:
+            raise TypeError(f"{cls.__name__}: declare {', '.join(silent)} as Identity[...] or Runtime[...]")
+
+    def identity(self) -> dict[str, Any]:
+        """Give the fields that decide the numbers, as JSON values, nested configurations reduced likewise."""
+        fields = type(self).model_fields
+        plain = self.model_dump(mode="json")
+        values = {name: getattr(self, name) for name in fields if Role.IDENTITY in fields[name].metadata}
+        return {name: v.identity() if isinstance(v, Frozen) else plain[name] for name, v in values.items()}
+
+
+class Parametrised(Frozen):
+    """A configuration written as a name with parameters: ``name:key=value,key=value``."""
+
+    name: ClassVar[str]
+
+    @property
+    def canonical(self) -> str:
+        """The one spelling of this setting: keys sorted, defaults filled in."""
+        values = self.model_dump(mode="json")
+        text = ",".join(f"{key}={_plain(values[key])}" for key in sorted(values))
+        return f"{self.name}:{text}" if text else self.name
+
+    def __str__(self) -> str:
+        return self.canonical
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring, which `fortifai list` shows."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
+
+P = TypeVar("P", bound=Parametrised)
+
+
+def resolve(registry: Registry[type[P]], text: str | P) -> P:
+    """Turn ``"name:key=value"`` into the object it names; an object passes through.
+
+    Raises UserError for an unknown name, an unknown or repeated key, and a value out of range, with what was expected.
+    """
+    if isinstance(text, Parametrised):
+        return text
+    name, _, rest = text.strip().partition(":")
+    cls = registry.get(name.strip())
+    values: dict[str, str] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not value or key in values:
+            raise UserError(f"{registry.kind} {text!r}: {item!r} should be key=value, each key once")
+        values[key] = value
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise UserError(f"{registry.kind} {text!r}: {'; '.join(explain(error, known=cls.model_fields))}") from None
+
+
+def explain(error: ValidationError, known: Any = (), prefix: str = "") -> list[str]:
+    """Give one plain line for each thing that pydantic found wrong: the key, what is wrong, what was there."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = prefix + ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            said = f"unknown key{_known(known)}"
+        elif problem["type"] == "missing":
+            said = "is required"
+        elif problem["type"] == "value_error":
+            said = str(problem["ctx"]["error"])
+        else:
+            said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+        lines.append(f"{key}: {said}" if key else said)
+    return lines
+
+
+def _known(names: Any) -> str:
+    return f" (known: {', '.join(names)})" if names else ""
+
+
+def _roles(metadata: list[Any]) -> list[Role]:
+    return [item for item in metadata if isinstance(item, Role)]
+
+
+def _plain(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,100 @@
+"""What a modality and a metric say about themselves, without importing torch: names, units, and where the code is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from fortifai.config import Frozen, Identity
+from fortifai.errors import UserError
+from fortifai.registry import Registry, load_object
+
+if TYPE_CHECKING:
+    from fortifai.metrics import MetricInputs
+    from fortifai.modality import Modality
+
+Needs = Literal["real", "synthetic", "train", "model"]
+
+
+class Sampling(Frozen):
+    """How a model is read out. ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
+
+    temperature: Identity[float] = Field(1.0, gt=0, description="1 = as fitted; each adapter gives it its own meaning")
+
+
+class ModelConfig(Frozen):
+    """Base of an adapter's model and training configuration."""
+
+    @property
+    def label(self) -> str:
+        """A short name of the model for tables, such as ``gaussian-mixture-5``."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A declared measurement of one generation.
+
+    ``better``: the direction, or "target" for a value that is best at ``target``. ``unit`` and ``valid`` (the closed range of
+    possible values) are shown beside it. ``least_n``: the fewest synthetic samples it means anything for. ``needs``: the
+    inputs it reads. ``chance``: for an accuracy, what a useless model scores; None for a distance, whose null is measured.
+    ``compute``: ``"module:function"``, called with `MetricInputs`, giving a float.
+    """
+
+    name: str
+    summary: str
+    better: Literal["lower", "higher", "target"]
+    unit: str
+    valid: tuple[float, float]
+    least_n: int
+    needs: tuple[Needs, ...]
+    compute: str
+    target: float | None = None
+    chance: float | None = None
+
+    def function(self) -> "Callable[[MetricInputs], float]":
+        """Import the function that measures it."""
+        function: Callable[[MetricInputs], float] = load_object(self.compute)
+        return function
+
+
+@dataclass(frozen=True)
+class ModalityDeclaration:
+    """What an entry point of group ``fortifai.modalities`` names.
+
+    ``requires``: modules that must be importable, with ``extra`` the one of ``pip install fortifai[extra]`` that brings them.
+    ``config``, ``data`` and ``sampling``: ``"module:Class"`` references to Frozen configuration classes that import no torch.
+    ``adapter``: the reference to the `Modality` subclass. ``metrics``: the modality's own metrics.
+    """
+
+    name: str
+    version: str
+    summary: str
+    adapter: str
+    config: str
+    data: str
+    sampling: str
+    metrics: tuple[Metric, ...] = ()
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def missing(self) -> str | None:
+        """Say what must be installed before the adapter can run, or None."""
+        absent = [module for module in self.requires if find_spec(module) is None]
+        if not absent:
+            return None
+        remedy = f"; pip install 'fortifai[{self.extra}]'" if self.extra else ""
+        return f"needs {', '.join(absent)}{remedy}"
+
+    def build(self, config: ModelConfig) -> "Modality[object]":
+        """Import the adapter and give it its configuration. Raises UserError when something is not installed."""
+        if missing := self.missing():
+            raise UserError(f"modality {self.name!r} is unavailable: {missing}")
+        adapter: Modality[object] = load_object(self.adapter)(config)
+        return adapter
+
+
+modalities: Registry[ModalityDeclaration] = Registry("modality", group="fortifai.modalities")
+"""Every installed adapter's declaration, by name."""

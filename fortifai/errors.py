@@ -1,0 +1,32 @@
+"""The ways a benchmark can end early, each with its own meaning for the person and for the score."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Something the user can put right: the text says what is wrong, where, and what to do. The command line exits with 2."""
+
+
+class RunFailed(Exception):
+    """A run ended without all of its chains: what is done is kept, and the same command goes on. Exit code 1."""
+
+
+class Diverged(Exception):
+    """Training left the finite numbers. For the score this is a collapse, not a crash; adapters raise it with the reason."""
+
+
+class UnknownName(UserError):
+    """A name that no registry entry carries.
+
+    The text names the kind, the nearest known names and the command that lists them all.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = (
+            f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(names) or 'none'}."
+        )
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        super().__init__(f"unknown {kind} {name!r}; {hint} (`fortifai list {plural}` shows them all)")

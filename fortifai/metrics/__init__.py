@@ -1,0 +1,65 @@
+"""Metrics: what is measured of every generation. Each declares its direction, unit, range, least n and inputs.
+
+The metrics declared here serve every modality; an adapter's declaration brings its own.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from fortifai.declaration import Metric, modalities
+from fortifai.errors import UserError
+from fortifai.registry import Registry
+
+if TYPE_CHECKING:
+    from fortifai.metrics.inputs import MetricInputs
+
+__all__ = ["SHARED", "Metric", "measure", "registry"]
+
+SHARED = (
+    Metric(
+        name="nll",
+        summary="negative log-likelihood of held-out real data",
+        better="lower",
+        unit="nats per element",
+        valid=(-math.inf, math.inf),
+        least_n=1,
+        needs=("real", "model"),
+        compute="fortifai.metrics.confidence:held_out_nll",
+    ),
+    Metric(
+        name="confidence_gap",
+        summary="mean confidence on own samples minus on held-out real data",
+        better="target",
+        target=0.0,
+        unit="probability",
+        valid=(-1.0, 1.0),
+        least_n=1,
+        needs=("real", "synthetic", "model"),
+        compute="fortifai.metrics.confidence:confidence_gap",
+    ),
+)
+
+
+def registry() -> Registry[Metric]:
+    """Give every metric by name: the shared ones and those of every installed modality.
+
+    Raises UserError when two modalities claim one name for different things.
+    """
+    found: Registry[Metric] = Registry("metric")
+    for metric in SHARED:
+        found.register(metric.name, metric)
+    for name in modalities:
+        if modalities.broken(name) is None:
+            for metric in modalities.get(name).metrics:
+                found.register(metric.name, metric)
+    return found
+
+
+def measure(metric: Metric, inputs: "MetricInputs") -> float:
+    """Measure one generation. NaN and infinities pass: whether they end a chain is the protocol's business.
+
+    Raises UserError when there are fewer samples than the metric means anything for.
+    """
+    if "synthetic" in metric.needs and len(inputs.synthetic) < metric.least_n:
+        raise UserError(f"metric {metric.name!r} needs at least {metric.least_n} samples, got {len(inputs.synthetic)}")
+    return float(metric.function()(inputs))

@@ -1,0 +1,18 @@
+"""Plain cross entropy: the baseline of every comparison."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from fortifai.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class CrossEntropy(Objective):
+    """Cross entropy (maximum likelihood): every element counts. The baseline."""
+
+    name: ClassVar[str] = "ce"
+
+    def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
+        """Ones."""
+        return confidence.detach().new_ones(confidence.shape)

@@ -1,0 +1,30 @@
+"""Focal loss (Lin et al., 2017): confident elements count less, smoothly."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from fortifai.config import Identity
+from fortifai.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Focal(Objective):
+    """Focal loss: every element counts by (1 - p_t)^gamma, and the factor is part of the gradient."""
+
+    name: ClassVar[str] = "focal"
+    gamma: Identity[float] = Field(2.0, ge=0, description="exponent; 0 is cross entropy")
+
+    def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
+        """(1 - p)^gamma, detached: the form an EM fit uses."""
+        return self._factor(confidence.detach())
+
+    def loss(self, nll: "Tensor", confidence: "Tensor") -> "Tensor":
+        """Mean of (1 - p)^gamma * nll, with the factor's own gradient, unlike TCE's indicator."""
+        return (self._factor(confidence) * nll).mean()
+
+    def _factor(self, confidence: "Tensor") -> "Tensor":
+        # p may exceed 1 by rounding; a negative base would make a fractional power NaN.
+        return (1 - confidence).clamp(min=0) ** self.gamma

@@ -1,0 +1,66 @@
+"""Truncated cross entropy (TCE, ForTIFAI, arXiv 2509.08972): elements the model is already sure of do not count.
+
+The three forms differ in where the threshold comes from: given, a quantile of the confidence, or its running level.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from fortifai.config import Identity
+from fortifai.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ADAPTIVE_BATCHES = 16
+"""Batches whose mean confidence sets the adaptive threshold: the authors use about 2,048 samples in batches of 128."""
+
+
+class TruncatedCrossEntropy(Objective):
+    """TCE: an element counts while the model's confidence in it is at most gamma."""
+
+    name: ClassVar[str] = "tce"
+    gamma: Identity[float] = Field(0.9, gt=0, le=1, description="confidence above which an element is masked")
+
+    def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
+        """1 where confidence <= gamma, else 0. NaN counts, so that a diverged model is seen and not masked away."""
+        p = confidence.detach()
+        return (~(p > self.gamma)).to(p.dtype)
+
+
+class QuantileTruncation(Objective):
+    """Quantile TCE: the least confident share `keep` of the elements counts, whatever the level of confidence."""
+
+    name: ClassVar[str] = "tce-quantile"
+    keep: Identity[float] = Field(0.98, gt=0, le=1, description="share of elements, the least confident, that count")
+
+    def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
+        """1 up to the weighted quantile of confidence at ``keep`` (inclusive, ties kept), else 0."""
+        p = confidence.detach()
+        if self.keep == 1 or p.numel() == 0:
+            return p.new_ones(p.shape)
+        level, order = p.reshape(-1).sort()
+        share = (p.new_ones(p.numel()) if mass is None else mass.detach().reshape(-1)[order]).double().cumsum(0)
+        # The smallest level at which the kept mass reaches the share; the slack forgives the rounding of a sum.
+        reached = share >= self.keep * share[-1] * (1 - 1e-12)
+        return (~(p > level[reached.int().argmax()])).to(p.dtype)
+
+
+class AdaptiveTruncation(Objective):
+    """Adaptive TCE: gamma = mean + alpha * sd of the batch means of confidence, estimated anew every epoch."""
+
+    name: ClassVar[str] = "tce-adaptive"
+    alpha: Identity[float] = Field(1.0, description="standard deviations of the batch means above their mean")
+
+    def adapt(self, confidence: "Tensor") -> TruncatedCrossEntropy:
+        """Set gamma from the means of 16 equal batches, cut in order along the first dimension (the authors' `dynamic`)."""
+        p = confidence.detach()
+        means = [batch.double().mean() for batch in p.reshape(-1).tensor_split(min(ADAPTIVE_BATCHES, p.numel()))]
+        level = p.new_tensor(means).double()
+        gamma = level.mean() + self.alpha * level.std(correction=0)
+        return TruncatedCrossEntropy.model_construct(gamma=float(gamma.clamp(0, 1)))
+
+    def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
+        """Weights at the threshold of this very tensor; call `adapt` once an epoch to hold it fixed between."""
+        return self.adapt(confidence).weights(confidence, mass)

@@ -1,0 +1,82 @@
+"""One registry for everything that has a name: entries are imported on first use, and a wrong name gets a useful answer."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from fortifai.errors import UnknownName, UserError
+
+T = TypeVar("T")
+
+
+def load_object(reference: str) -> Any:
+    """Import what ``"package.module:attribute"`` names.
+
+    Raises ImportError or AttributeError as Python does.
+    """
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+class Registry(Generic[T]):
+    """Names of one kind (``"metric"``, ``"objective"`` ...) and the things they stand for.
+
+    An entry is the thing itself or a lazy ``"module:attribute"`` reference. With ``group``, the installed entry points of
+    that group are entries too: this is how a third party's adapter plugs in, and how ours do.
+    """
+
+    def __init__(self, kind: str, *, group: str | None = None) -> None:
+        self.kind = kind
+        self._group = group
+        self._entries: dict[str, T | str] = {}
+        self._scanned = group is None
+
+    def register(self, name: str, entry: T | str) -> None:
+        """Add an entry. Raises UserError when the name is taken by something else: no entry ever shadows another."""
+        if self._entries.setdefault(name, entry) != entry:
+            raise UserError(f"{self.kind} {name!r} is registered twice: {self._entries[name]!r} and {entry!r}")
+
+    def get(self, name: str) -> T:
+        """Give the entry called ``name``.
+
+        Raises UnknownName with the nearest names, and UserError with the cause when the entry cannot be imported.
+        """
+        self._scan()
+        if name not in self._entries:
+            raise UnknownName(self.kind, name, self._entries)
+        entry = self._entries[name]
+        if not isinstance(entry, str):
+            return entry
+        try:
+            loaded: T = load_object(entry)
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"{self.kind} {name!r} is unavailable: {error}") from error
+        self._entries[name] = loaded
+        return loaded
+
+    def broken(self, name: str) -> str | None:
+        """Say why an entry cannot be loaded, or None when it can: a broken plug-in is shown, never dropped."""
+        try:
+            self.get(name)
+        except UserError as error:
+            return str(error)
+        return None
+
+    def __contains__(self, name: object) -> bool:
+        self._scan()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._scan()
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        self._scan()
+        return len(self._entries)
+
+    def _scan(self) -> None:
+        if not self._scanned:
+            self._scanned = True
+            for point in entry_points(group=self._group):
+                self.register(point.name, point.value)
