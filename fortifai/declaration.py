@@ -12,7 +12,7 @@ from fortifai.errors import UserError
 from fortifai.registry import Registry, load_object
 
 if TYPE_CHECKING:
-    from fortifai.metrics import MetricInputs
+    from fortifai.metrics.inputs import MetricInputs
     from fortifai.modality import Modality
 
 Needs = Literal["real", "synthetic", "train", "model"]

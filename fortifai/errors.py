@@ -25,8 +25,6 @@ class UnknownName(UserError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = (
-            f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(names) or 'none'}."
-        )
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(names) or 'none'}."
         plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
         super().__init__(f"unknown {kind} {name!r}; {hint} (`fortifai list {plural}` shows them all)")

@@ -162,9 +162,7 @@ class Modality(ABC, Generic[M]):
         """Raise UserError when this configuration cannot be trained on n samples of this data."""
 
     @abstractmethod
-    def fit(
-        self, samples: Samples, validation: Samples, objective: Objective, init: M | None, rng: torch.Generator
-    ) -> Fit[M]:
+    def fit(self, samples: Samples, validation: Samples, objective: Objective, init: M | None, rng: torch.Generator) -> Fit[M]:
         """Train on weighted samples under an objective, from scratch or from the weights of ``init``.
 
         Raises Diverged when training leaves the finite numbers.

@@ -28,9 +28,8 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str, *, group: str | None = None) -> None:
         self.kind = kind
-        self._group = group
+        self._group = group  # None once its entry points have been read
         self._entries: dict[str, T | str] = {}
-        self._scanned = group is None
 
     def register(self, name: str, entry: T | str) -> None:
         """Add an entry. Raises UserError when the name is taken by something else: no entry ever shadows another."""
@@ -76,7 +75,7 @@ class Registry(Generic[T]):
         return len(self._entries)
 
     def _scan(self) -> None:
-        if not self._scanned:
-            self._scanned = True
-            for point in entry_points(group=self._group):
+        group, self._group = self._group, None
+        if group is not None:
+            for point in entry_points(group=group):
                 self.register(point.name, point.value)
