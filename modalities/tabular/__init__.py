@@ -1,6 +1,8 @@
 """Tabular data and Gaussian mixtures."""
 
-from fortifai.declaration import ModalityDeclaration
+import math
+
+from fortifai.declaration import Metric, ModalityDeclaration
 
 declaration = ModalityDeclaration(
     name="tabular",
@@ -10,4 +12,16 @@ declaration = ModalityDeclaration(
     config="fortifai.modalities.tabular.config:MixtureConfig",
     data="fortifai.modalities.tabular.config:TableData",
     sampling="fortifai.declaration:Sampling",
+    metrics=(
+        Metric(
+            name="sliced_wasserstein",
+            summary="mean Wasserstein-1 distance over fixed random directions",
+            better="lower",
+            unit="standard deviations",
+            valid=(0.0, math.inf),
+            least_n=1,
+            needs=("real", "synthetic"),
+            compute="fortifai.modalities.tabular.metrics:sliced_wasserstein",
+        ),
+    ),
 )
