@@ -34,7 +34,7 @@ class Frozen(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        silent = [name for name, field in cls.model_fields.items() if not _roles(field.metadata)]
+        silent = [name for name, field in cls.model_fields.items() if len(_roles(field.metadata)) != 1]
         if silent:
             raise TypeError(f"{cls.__name__}: declare {', '.join(silent)} as Identity[...] or Runtime[...]")
 
@@ -42,8 +42,7 @@ class Frozen(BaseModel):
         """Give the fields that decide the numbers, as JSON values, nested configurations reduced likewise."""
         fields = type(self).model_fields
         plain = self.model_dump(mode="json")
-        values = {name: getattr(self, name) for name in fields if Role.IDENTITY in fields[name].metadata}
-        return {name: v.identity() if isinstance(v, Frozen) else plain[name] for name, v in values.items()}
+        return {name: _reduced(getattr(self, name), plain[name]) for name in fields if Role.IDENTITY in fields[name].metadata}
 
 
 class Parametrised(Frozen):
@@ -97,7 +96,7 @@ def explain(error: ValidationError, known: Any = (), prefix: str = "") -> list[s
     for problem in error.errors(include_url=False):
         key = prefix + ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            said = f"unknown key{_known(known)}"
+            said = f"unknown key{_known(known if len(problem['loc']) == 1 else ())}"
         elif problem["type"] == "missing":
             said = "is required"
         elif problem["type"] == "value_error":
@@ -106,6 +105,17 @@ def explain(error: ValidationError, known: Any = (), prefix: str = "") -> list[s
             said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
         lines.append(f"{key}: {said}" if key else said)
     return lines
+
+
+def _reduced(value: Any, plain: Any) -> Any:
+    """Reduce a field to what decides the numbers, wherever in it a configuration stands; ``plain`` is its JSON form."""
+    if isinstance(value, Frozen):
+        return value.identity()
+    if isinstance(value, dict):
+        return {key: _reduced(v, p) for v, (key, p) in zip(value.values(), plain.items(), strict=True)}
+    if isinstance(value, (list, tuple)):
+        return [_reduced(v, p) for v, p in zip(value, plain, strict=True)]
+    return plain
 
 
 def _known(names: Any) -> str:

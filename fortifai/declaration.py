@@ -82,7 +82,7 @@ class ModalityDeclaration:
 
     def missing(self) -> str | None:
         """Say what must be installed before the adapter can run, or None."""
-        absent = [module for module in self.requires if find_spec(module) is None]
+        absent = [module for module in self.requires if not _installed(module)]
         if not absent:
             return None
         remedy = f"; pip install 'fortifai[{self.extra}]'" if self.extra else ""
@@ -96,5 +96,12 @@ class ModalityDeclaration:
         return adapter
 
 
-modalities: Registry[ModalityDeclaration] = Registry("modality", group="fortifai.modalities")
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent package is absent
+        return False
+
+
+modalities: Registry[ModalityDeclaration] = Registry("modality", group="fortifai.modalities", of=ModalityDeclaration)
 """Every installed adapter's declaration, by name."""

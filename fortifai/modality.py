@@ -51,7 +51,12 @@ class Samples:
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """Join samples in order; where only some carry weights, the others weigh 1."""
+        """Join samples in order; where only some carry weights, the others weigh 1.
+
+        Raises ValueError when the parts do not hold the same tensors.
+        """
+        if len({frozenset(part.data) for part in parts}) != 1:
+            raise ValueError(f"Samples to join must hold the same tensors: {[sorted(part.data) for part in parts]}")
         weighted = any(part.weight is not None for part in parts)
         return cls(
             {name: torch.cat([part.data[name] for part in parts]) for name in parts[0].data},

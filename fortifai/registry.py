@@ -23,11 +23,13 @@ class Registry(Generic[T]):
     """Names of one kind (``"metric"``, ``"objective"`` ...) and the things they stand for.
 
     An entry is the thing itself or a lazy ``"module:attribute"`` reference. With ``group``, the installed entry points of
-    that group are entries too: this is how a third party's adapter plugs in, and how ours do.
+    that group are entries too: this is how a third party's adapter plugs in, and how ours do. With ``of``, what is imported must
+    be of that class.
     """
 
-    def __init__(self, kind: str, *, group: str | None = None) -> None:
+    def __init__(self, kind: str, *, group: str | None = None, of: type[T] | None = None) -> None:
         self.kind = kind
+        self._of = of
         self._group = group  # None once its entry points have been read
         self._entries: dict[str, T | str] = {}
 
@@ -49,8 +51,10 @@ class Registry(Generic[T]):
             return entry
         try:
             loaded: T = load_object(entry)
-        except (ImportError, AttributeError) as error:
-            raise UserError(f"{self.kind} {name!r} is unavailable: {error}") from error
+        except Exception as error:  # whatever a third party's module raises while it is imported
+            raise UserError(f"{self.kind} {name!r} is unavailable: {type(error).__name__}: {error}") from error
+        if self._of is not None and not isinstance(loaded, self._of):
+            raise UserError(f"{self.kind} {name!r} is unavailable: {entry} is no {self._of.__name__} but {loaded!r}")
         self._entries[name] = loaded
         return loaded
 
@@ -75,7 +79,8 @@ class Registry(Generic[T]):
         return len(self._entries)
 
     def _scan(self) -> None:
-        group, self._group = self._group, None
-        if group is not None:
-            for point in entry_points(group=group):
-                self.register(point.name, point.value)
+        if self._group is None:
+            return
+        for point in entry_points(group=self._group):
+            self.register(point.name, point.value)
+        self._group = None  # only now: after a clash, every look-up says so again

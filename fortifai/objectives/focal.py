@@ -26,5 +26,7 @@ class Focal(Objective):
         return (self._factor(confidence) * nll).mean()
 
     def _factor(self, confidence: "Tensor") -> "Tensor":
-        # p may exceed 1 by rounding; a negative base would make a fractional power NaN.
-        return (1 - confidence).clamp(min=0) ** self.gamma
+        # p reaches 1, and may exceed it, by rounding. There a power below 1 has an infinite slope: times a loss of 0, NaN.
+        certain = confidence >= 1
+        doubt = (1 - confidence).masked_fill(certain, 1)
+        return (doubt**self.gamma).masked_fill(certain, 0.0**self.gamma)

@@ -26,7 +26,11 @@ class TruncatedCrossEntropy(Objective):
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
         """1 where confidence <= gamma, else 0. NaN counts, so that a diverged model is seen and not masked away."""
         p = confidence.detach()
-        return (~(p > self.gamma)).to(p.dtype)
+        if self.gamma == 1:
+            return p.new_ones(p.shape)  # also where rounding lifted p above 1: TCE at 1 is cross entropy
+        # Half precision would round gamma itself: 0.999 to 1, which masks nothing.
+        wide = p if p.element_size() > 2 else p.float()
+        return (~(wide > self.gamma)).to(p.dtype)
 
 
 class QuantileTruncation(Objective):
@@ -55,9 +59,8 @@ class AdaptiveTruncation(Objective):
 
     def adapt(self, confidence: "Tensor") -> TruncatedCrossEntropy:
         """Set gamma from the means of 16 equal batches, cut in order along the first dimension (the authors' `dynamic`)."""
-        p = confidence.detach()
-        means = [batch.double().mean() for batch in p.reshape(-1).tensor_split(min(ADAPTIVE_BATCHES, p.numel()))]
-        level = p.new_tensor(means).double()
+        p = confidence.detach().reshape(-1).double()
+        level = p.new_tensor([batch.mean() for batch in p.tensor_split(max(1, min(ADAPTIVE_BATCHES, p.numel())))])
         gamma = level.mean() + self.alpha * level.std(correction=0)
         return TruncatedCrossEntropy.model_construct(gamma=float(gamma.clamp(0, 1)))
 
