@@ -178,7 +178,7 @@ class ScoreRow(Stored):
     regime: str | None = Field(description="the suite's regime")
     strategy: str | None = Field(description="how training data is composed")
     objective: str = Field(description="the loss")
-    chains: int = Field(description="chains scored: complete ones and those that diverged")
+    chains: int = Field(description="finished chains, which the score rests on: complete ones and those that diverged")
     censored: int = Field(description="scored chains that never collapsed within the horizon")
     incomplete: int = Field(description="chains that were cut short, which are not scored")
     fidelity_interval: Estimate | None = Field(description="FI: mean generations until the onset of collapse, up to the horizon")
@@ -201,7 +201,20 @@ class ScoreTable(StoredFile):
     rows: list[ScoreRow] = Field(description="ordered by group, then the baseline, then by name")
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give one line a row, the nested fields as ``fidelity_interval.low`` and so on."""
+        """Give one line a row; an estimate's ends are in columns such as ``fidelity_interval_low``, other thresholds left out."""
         import pandas as pd  # here, because the runner needs these models and not half a second of pandas
 
-        return pd.json_normalize([row.model_dump(mode="json") for row in self.rows])
+        return pd.DataFrame([_flat(row) for row in self.rows])
+
+
+def _flat(row: ScoreRow) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.model_dump(exclude={"other_thresholds"}).items():
+        if name in ("fidelity_interval", "extension_ratio", "control_false_positive_rate"):
+            ends = value or {"value": None, "low": None, "high": None}
+            flat[name] = ends["value"]
+            flat |= {f"{name}_{end}": ends[end] for end in ("low", "high")}
+        else:
+            flat[name] = value
+    flat["lower_bound"] = bool(row.extension_ratio and row.extension_ratio.lower_bound)
+    return flat

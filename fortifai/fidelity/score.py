@@ -1,0 +1,194 @@
+"""Trajectories to a score table: one row an objective in each group, compared with the baseline seed by seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fortifai.errors import UserError
+from fortifai.fidelity import intervals
+from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
+from fortifai.fidelity.rule import DEFAULT, PHI, Rule, parse
+from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
+from fortifai.results.reading import read, read_suite
+from fortifai.results.schema import Estimate, ScoreRow, ScoreTable, ThresholdScore
+from fortifai.results.tidy import tidy
+
+THRESHOLDS = (0.9, 0.75, 0.5)
+"""Shown beside the rule's own threshold."""
+
+ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
+"""Midpoints of (0, 1): the mean over them is FI's integral over the threshold, so that nobody can pick one."""
+
+
+def score(path_or_frame: str | Path | pd.DataFrame, *, rule: str | None = None, baseline: str = "ce") -> ScoreTable:
+    """Score a run folder, a CSV file or a tidy table: fidelity intervals, and extension ratios over the baseline.
+
+    Args:
+        path_or_frame: a run folder, a CSV file, or a table with at least the columns objective, generation, metric, value.
+        rule: ``"phi<0.75"``, ``"metric<value"`` or ``"metric>value"``; by default that of the run's suite, else phi<0.75.
+        baseline: the objective that the others are compared with, and whose generation 0 fidelity is measured from.
+
+    Raises UserError for data that cannot be read, a malformed rule, an unknown metric, a phi rule without a null, and a
+    baseline that the data does not hold (by an absolute rule it is only needed for the ratios).
+    """
+    if isinstance(path_or_frame, pd.DataFrame):
+        table = tidy(path_or_frame)
+    else:
+        path = Path(path_or_frame)
+        table = read(path)
+        if rule is None and path.is_dir():
+            rule = read_suite(path).suite.rule
+    parsed = parse(rule or DEFAULT)
+    objectives = sorted(table["objective"].unique())
+    if baseline not in objectives and (parsed.by_fidelity or baseline != "ce"):
+        raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {', '.join(objectives)}")
+    rows: list[tuple[ScoreRow, float | None]] = []
+    for metric in metrics_of(table, parsed):
+        rows += _metric_rows(list(groups(table, metric, parsed, baseline)), metric, parsed, baseline)
+    rows.sort(key=lambda pair: _order(pair[0], baseline))
+    adjusted = intervals.holm([p for _, p in rows])
+    return ScoreTable(rows=[row.model_copy(update={"p_value": p}) for (row, _), p in zip(rows, adjusted, strict=True)])
+
+
+def _order(row: ScoreRow, baseline: str) -> tuple[object, ...]:
+    group = (row.suite, row.modality, row.model, row.regime, row.strategy)
+    return (*(name or "" for name in group), row.metric, row.objective != baseline, row.objective)
+
+
+def _metric_rows(
+    found: list[tuple[Group, dict[str, Chains]]], metric: str, rule: Rule, baseline: str
+) -> list[tuple[ScoreRow, float | None]]:
+    controls = {
+        (group._replace(strategy=None), objective): _crossed(chains, rule)
+        for group, objectives in found
+        if group.under_control
+        for objective, chains in objectives.items()
+    }
+    rows = []
+    for group, objectives in found:
+        scorable = [course for chains in objectives.values() if not chains.unscored for course in chains.courses]
+        horizon = common_horizon(scorable)
+        for objective, chains in objectives.items():
+            control = controls.get((group._replace(strategy=None), objective))
+            reference = objectives.get(baseline, Chains())
+            comparison = _Comparison(objective, chains, reference, objective == baseline, rule, horizon)
+            rows.append(comparison.row(group, metric, control))
+    return rows
+
+
+def _crossed(chains: Chains, rule: Rule) -> Estimate | None:
+    """The share of control chains that the rule calls collapsed, within the horizon they have in common."""
+    if chains.unscored:
+        return None
+    onsets = restrict(chains.courses, rule.least_health, common_horizon(chains.courses))
+    return intervals.wilson(int(np.count_nonzero(~onsets.censored)), len(chains.courses))
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """One objective's chains beside the baseline's of the same group."""
+
+    objective: str
+    chains: Chains
+    reference: Chains
+    is_baseline: bool
+    rule: Rule
+    horizon: int
+
+    def row(self, group: Group, metric: str, control: Estimate | None) -> tuple[ScoreRow, float | None]:
+        """Give the row, its p still raw, and that p: Holm needs them all."""
+        courses = self.chains.courses
+        scored = bool(courses) and not self.chains.unscored
+        main, p, notes = self._at(self.rule.least_health) if scored else (_NOTHING, None, [])
+        masked = self._masked_share() if scored else None
+        by_fidelity = scored and self.rule.by_fidelity
+        start = np.array([course.health[0] for course in courses if course.health.size])
+        row = ScoreRow(
+            **group._asdict(),
+            objective=self.objective,
+            chains=len(courses),
+            censored=main.censored,
+            incomplete=self.chains.incomplete,
+            fidelity_interval=main.fidelity_interval,
+            extension_ratio=main.extension_ratio,
+            p_value=None,
+            control_false_positive_rate=control,
+            metric=metric,
+            rule=str(self.rule),
+            horizon=self.horizon if courses else self.chains.horizon,
+            phi_at_generation_0=float(start.mean()) if by_fidelity and start.size else None,
+            other_thresholds=self._other_thresholds() if by_fidelity else None,
+            mean_over_thresholds=self._mean_over_thresholds() if by_fidelity else None,
+            masked_share=masked,
+            reason="; ".join(dict.fromkeys([*self._remarks(masked), *notes])) or None,
+        )
+        return row, p
+
+    def _at(self, limit: float) -> tuple[ThresholdScore, float | None, list[str]]:
+        """The score by one limit, the raw p of its ratio, and what there is to say about it."""
+        onsets = restrict(self.chains.courses, limit, self.horizon)
+        interval, note = intervals.mean_of(onsets)
+        notes = ["no chain collapsed within the horizon"] if onsets.censored.all() else []
+        compared = intervals.Compared(None, None, None)
+        if not self.is_baseline:
+            compared, more = self._ratio(limit)
+            notes += more
+        notes += [text for text in (note, compared.reason) if text]
+        censored = int(np.count_nonzero(onsets.censored))
+        at = ThresholdScore(fidelity_interval=interval, extension_ratio=compared.ratio, censored=censored)
+        return at, compared.p, notes
+
+    def _ratio(self, limit: float) -> tuple[intervals.Compared, list[str]]:
+        mine, theirs = self._pairs()
+        if not mine:
+            return intervals.Compared(None, None, "no extension ratio: no baseline chain of the same seed"), []
+        baseline = restrict(theirs, limit, self.horizon)
+        notes = []
+        if len(mine) < max(len(self.chains.courses), len(self.reference.courses)):
+            notes.append(f"extension ratio over the {len(mine)} seeds that both have")
+        if baseline.censored.any():
+            notes.append(f"{np.count_nonzero(baseline.censored)} of the baseline's chains are censored as well")
+        return intervals.ratio_of(restrict(mine, limit, self.horizon), baseline), notes
+
+    def _pairs(self) -> tuple[list[Course], list[Course]]:
+        """The courses of both objectives for the seeds that both have, in the same order."""
+        theirs = {course.seed: course for course in self.reference.courses}
+        mine = [course for course in self.chains.courses if course.seed in theirs]
+        return mine, [theirs[course.seed] for course in mine]
+
+    def _other_thresholds(self) -> dict[str, ThresholdScore]:
+        return {f"{PHI}<{tau:g}": self._at(tau)[0] for tau in THRESHOLDS if tau != self.rule.limit}
+
+    def _mean_over_thresholds(self) -> float:
+        onsets = np.array([course.onsets(ALL_THRESHOLDS) for course in self.chains.courses])
+        return float(np.minimum(onsets, self.horizon).mean())
+
+    def _masked_share(self) -> float | None:
+        """Mean over chains of the share masked in the generations up to the baseline's onset; None where it is not known."""
+        shares = []
+        for mine, theirs in zip(*self._pairs(), strict=True):
+            onset = restrict([theirs], self.rule.least_health, self.horizon).times[0]
+            until = mine.masked[mine.generation <= onset]
+            known = until[np.isfinite(until)]
+            if known.size:
+                shares.append(known.mean())
+        return float(np.mean(shares)) if shares else None
+
+    def _remarks(self, masked: float | None) -> list[str]:
+        chains, remarks = self.chains, []
+        if chains.unscored:
+            remarks.append(chains.unscored)
+        elif not chains.courses:
+            remarks.append("unscored: no finished chain" if not chains.left_out else "unscored: no chain with a baseline")
+        if chains.left_out:
+            remarks.append(f"left out for want of a baseline's generation 0 of the same seed: seed {', '.join(chains.left_out)}")
+        if masked == 0 and not self.is_baseline and self.objective.startswith("tce"):
+            remarks.append("inert: masked nothing before the baseline's onset, so it was cross entropy")
+        if any(course.horizon > self.horizon for course in chains.courses if not course.diverged):
+            remarks.append(f"restricted to generation {self.horizon}, the horizon that all chains of the group have in common")
+        return remarks
+
+
+_NOTHING = ThresholdScore(fidelity_interval=None, extension_ratio=None, censored=0)

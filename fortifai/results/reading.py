@@ -1,0 +1,134 @@
+"""Run folders and CSV files, read into one tidy table: a row for every value of every metric of every generation."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from fortifai.config import explain
+from fortifai.errors import UserError
+from fortifai.results.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SuiteRecord
+from fortifai.results.tidy import CHAIN, MASKED_SHARE, tidy
+
+CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Read a run folder or a CSV file into a tidy table (see `fortifai.results.tidy`).
+
+    Raises UserError when it is neither, or is broken.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such run folder or CSV file")
+    return read_run(path) if path.is_dir() else read_csv(path)
+
+
+def read_suite(run: Path) -> SuiteRecord:
+    """Read which suite a run folder belongs to. Raises UserError when it is no run folder."""
+    if not (run / "suite.json").is_file():
+        inside = sorted(child.name for child in run.iterdir() if (child / "suite.json").is_file()) if run.is_dir() else []
+        hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
+        raise UserError(f"{run}: not a run folder: expected a suite.json in it, as `fortifai run` writes{hint}")
+    return SuiteRecord.load(run / "suite.json")
+
+
+def read_nulls(run: Path) -> list[NullRecord]:
+    """Read the nulls of a run, ordered by regime."""
+    return sorted((NullRecord.load(path) for path in (run / "nulls").glob("*.json")), key=lambda null: null.regime)
+
+
+def read_chains(run: Path) -> list[ChainRecord]:
+    """Read what every chain of a run is, ordered by id."""
+    return [ChainRecord.load(path) for path in sorted(run.glob("*/chain.json"))]
+
+
+def read_run(path: str | Path) -> pd.DataFrame:
+    """Read a run folder into a tidy table.
+
+    A chain without a single record has one row, of generation 0 and no value, so that it is seen and counted as incomplete.
+    Only the fidelity metric carries ``better`` and ``null``.
+
+    Raises UserError when the folder is no run, has no chains, mixes suites, or holds one chain twice.
+    """
+    run = Path(path)
+    suite = read_suite(run).suite.identity
+    chains = read_chains(run)
+    if not chains:
+        raise UserError(f"{run}: no chains in it yet; run the suite first")
+    seen: dict[tuple[object, ...], str] = {}
+    for chain in chains:
+        if chain.suite != suite:
+            raise UserError(f"{run / chain.id}: a chain of {chain.suite} in a run of {suite}; keep each suite in its own folder")
+        coordinates = tuple(getattr(chain, name) for name in CHAIN_FIELDS)
+        if other := seen.setdefault(coordinates, chain.id) != chain.id and seen[coordinates]:
+            raise UserError(
+                f"{run}: chains {other} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
+                "with different settings or data; remove the one that does not belong"
+            )
+    return tidy(pd.concat([_chain_frame(run / chain.id, chain) for chain in chains], ignore_index=True), str(run))
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Read a CSV file of trajectories from any training stack into a tidy table.
+
+    Columns: objective, generation, metric, value, and optionally suite, modality, model, regime, strategy, seed, better, null.
+    Others are ignored. An empty value, ``nan`` or ``inf`` means that the chain diverged there.
+
+    Raises UserError naming the line or the column that is wrong.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {str(error).strip()}") from None
+    frame.index = pd.Index([f"line {number}" for number in range(2, len(frame) + 2)])
+    return tidy(frame, str(path))
+
+
+def read_records(path: Path) -> list[GenerationRecord]:
+    """Read ``generations.jsonl``; no file is no records, and a last line torn by a kill is left out.
+
+    Raises UserError for any other line that is not a record, and for generations that are not 0, 1, 2 ...
+    """
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    records = []
+    for number, line in enumerate(lines[:-1], start=1):  # behind the last newline is nothing, or what a kill left
+        try:
+            records.append(GenerationRecord.model_validate(json.loads(line)))
+        except ValidationError as error:
+            raise UserError(f"{path}, line {number}: {'; '.join(explain(error))}") from None
+        except ValueError as error:
+            if number == len(lines) - 1:
+                break
+            raise UserError(f"{path}, line {number}: not JSON: {error}") from None
+        if records[-1].generation != number - 1:
+            raise UserError(f"{path}, line {number}: generation {records[-1].generation} where {number - 1} belongs")
+    return records
+
+
+def chain_state(folder: Path, horizon: int, records: list[GenerationRecord]) -> str:
+    """Say how a chain ended: "diverged", "complete" (at its horizon, without a failure) or "incomplete"."""
+    if records and records[-1].status == "diverged":
+        return "diverged"
+    failed = (folder / "failure.json").is_file() and FailureRecord.load(folder / "failure.json")
+    return "complete" if records and records[-1].generation >= horizon and not failed else "incomplete"
+
+
+def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:
+    records = read_records(folder / "generations.jsonl")
+    values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
+    wide = pd.DataFrame(values, dtype=float).rename_axis("generation")
+    if chain.fidelity_metric not in wide:
+        wide[chain.fidelity_metric] = float("nan")
+    long = wide.reset_index().melt("generation", var_name="metric", value_name="value")
+    scored = long["metric"] == chain.fidelity_metric
+    return long.assign(
+        **{name: getattr(chain, name) for name in CHAIN_FIELDS},
+        better=scored.map({True: chain.better, False: None}),
+        null=scored.map({True: float("nan") if chain.null is None else chain.null, False: float("nan")}),
+        state=chain_state(folder, chain.horizon, records),
+        horizon=chain.horizon,
+    )

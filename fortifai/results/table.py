@@ -1,0 +1,97 @@
+"""A score table as text, for a terminal and for a page: one way to write an estimate, wherever it is shown."""
+
+from collections.abc import Sequence
+
+from fortifai.results.schema import Estimate, Ratio, ScoreRow, ScoreTable
+
+NONE = "–"
+
+HEADINGS = (
+    "suite",
+    "modality",
+    "model",
+    "regime",
+    "strategy",
+    "objective",
+    "fidelity interval",
+    "extension ratio",
+    "p",
+    "censored",
+    "incomplete",
+    "control false positives",
+    "phi at 0",
+    "masked",
+    "horizon",
+    "metric",
+    "rule",
+    "note",
+)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, such as 12.3, 0.45 or 1.0; a dash for none."""
+    if value is None:
+        return NONE
+    size = abs(value)
+    return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def share(value: float | None) -> str:
+    """A share in percent; anything above zero is told from zero."""
+    if value is None:
+        return NONE
+    return "<0.1 %" if 0 < value < 0.001 else f"{100 * value:.1f} %"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to three digits, the smallest as a bound."""
+    if value is None:
+        return NONE
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def estimate(value: Estimate | None) -> str:
+    """An estimate with its interval, such as ``12.3 [10.1, 15.0]``, and ``≥ 2.31 [1.90, –]`` for a lower bound."""
+    if value is None:
+        return NONE
+    sign = "≥ " if isinstance(value, Ratio) and value.lower_bound else ""
+    interval = "" if value.low is None and value.high is None else f" [{number(value.low)}, {number(value.high)}]"
+    return f"{sign}{number(value.value)}{interval}"
+
+
+def share_estimate(value: Estimate | None) -> str:
+    """A share with its interval, in percent, such as ``0 % [0, 43]``."""
+    if value is None or value.low is None or value.high is None:
+        return NONE
+    return f"{100 * value.value:.0f} % [{100 * value.low:.0f}, {100 * value.high:.0f}]"
+
+
+def cells(row: ScoreRow) -> list[str]:
+    """One row of the table, a text for each of `HEADINGS`."""
+    return [
+        *(name or "" for name in (row.suite, row.modality, row.model, row.regime, row.strategy)),
+        row.objective,
+        estimate(row.fidelity_interval),
+        estimate(row.extension_ratio),
+        p_value(row.p_value),
+        f"{row.censored}/{row.chains}",
+        str(row.incomplete or ""),
+        share_estimate(row.control_false_positive_rate),
+        number(row.phi_at_generation_0),
+        share(row.masked_share),
+        str(row.horizon),
+        row.metric,
+        row.rule,
+        row.reason or "",
+    ]
+
+
+def as_text(table: ScoreTable, without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Give headings and rows; columns named in ``without``, and those with nothing in any row, are left out."""
+    rows = [cells(row) for row in table.rows]
+    kept = [
+        index
+        for index, heading in enumerate(HEADINGS)
+        if heading not in without and any(row[index] not in ("", NONE) for row in rows)
+    ]
+    return [HEADINGS[index] for index in kept], [[row[index] for index in kept] for row in rows]
