@@ -41,7 +41,7 @@ def read_nulls(run: Path) -> list[NullRecord]:
 
 def read_chains(run: Path) -> list[ChainRecord]:
     """Read what every chain of a run is, ordered by id."""
-    return [ChainRecord.load(path) for path in sorted(run.glob("*/chain.json"))]
+    return [ChainRecord.load(path) for path in sorted(run.glob("[!.]*/chain.json"))]
 
 
 def read_run(path: str | Path) -> pd.DataFrame:

@@ -29,7 +29,7 @@ HEADINGS = (
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, such as 12.3, 0.45 or 1.0; a dash for none."""
+    """A number as short as its size allows, such as 12.3 or 0.45; a dash for none."""
     if value is None:
         return NONE
     size = abs(value)

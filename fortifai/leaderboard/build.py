@@ -1,0 +1,145 @@
+"""Run folders to leaderboard pages. The same runs give the same bytes: nothing here knows the time or the machine."""
+
+import shlex
+from collections import defaultdict
+from itertools import groupby
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fortifai.errors import UserError
+from fortifai.fidelity.scoring import score
+from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
+from fortifai.results import table
+from fortifai.results.reading import read_chains, read_nulls, read_suite
+from fortifai.results.schema import ChainRecord, ScoreRow, SuiteRecord
+
+BASELINE = "ce"
+
+
+def build(runs: Path, out: Path) -> list[Path]:
+    """Write ``<out>/<suite>@<version>/leaderboard.json`` and ``README.md`` for every run in a folder, or for one run.
+
+    Gives the paths written. Raises UserError when there is no run, a run cannot be scored, two runs are of one suite, or
+    the pages cannot be written; then no page is half written.
+    """
+    runs, out = Path(runs), Path(out)
+    single = (runs / "suite.json").is_file()
+    found = [runs] if single else sorted(file.parent for file in runs.glob("[!.]*/suite.json"))
+    if not found:
+        raise UserError(f"{runs}: no run in it: expected folders with a suite.json, as `fortifai run ... --out {runs}` writes")
+    boards: dict[str, tuple[Path, Leaderboard]] = {}
+    for run in found:
+        board = rank(run)
+        if board.identity in boards:
+            raise UserError(f"{boards[board.identity][0]} and {run} are both runs of {board.identity}; build them one at a time")
+        boards[board.identity] = (run, board)
+    written = []
+    for identity, (_, board) in boards.items():
+        written.append(_write(out / identity / "leaderboard.json", board.model_dump_json(indent=2) + "\n"))
+        written.append(_write(out / identity / "README.md", page(board)))
+    return written
+
+
+def rank(run: Path) -> Leaderboard:
+    """Score a run folder by its suite's rule and rank its objectives. Raises UserError when it cannot be scored."""
+    suite = read_suite(run)
+    rows = [row for _, group in groupby(score(run, baseline=BASELINE).rows, key=_group) for row in _ranked(list(group))]
+    return Leaderboard(
+        suite=suite.suite.name,
+        version=suite.suite.version,
+        identity=suite.suite.identity,
+        rule=suite.suite.rule,
+        baseline=BASELINE,
+        rows=rows,
+        across_modalities=_across_modalities(rows),
+        reproduce=_reproduce(run, suite, read_chains(run)),
+    )
+
+
+def page(board: Leaderboard) -> str:
+    """Give the Markdown page of a leaderboard."""
+    loader = PackageLoader("fortifai.leaderboard", "")
+    # Markdown, not HTML: only what would break a table's cell is escaped, in `_cell`.
+    environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {name: getattr(table, name) for name in ("number", "share", "p_value", "estimate", "share_estimate")}
+    environment.filters["cell"] = _cell
+    groups = [(_heading(rows[0]), rows) for rows in (list(group) for _, group in groupby(board.rows, key=_group))]
+    return environment.get_template("page.md.j2").render(board=board, groups=groups)
+
+
+def _group(row: ScoreRow) -> tuple[str | None, ...]:
+    return row.modality, row.model, row.regime, row.strategy, row.metric
+
+
+def _heading(row: ScoreRow) -> str:
+    return " · ".join(name for name in (row.modality, row.model, row.regime, row.strategy) if name)
+
+
+def _ranked(rows: list[ScoreRow]) -> list[RankedRow]:
+    """Rank by FI, the longest first; ties share a rank, and what is unscored comes last without one."""
+    lengths = [row.fidelity_interval.value for row in rows if row.fidelity_interval]
+    ranked = []
+    for row in rows:
+        own = row.fidelity_interval
+        place = 1 + sum(length > own.value for length in lengths) if own else None
+        ranked.append(RankedRow(**{name: getattr(row, name) for name in ScoreRow.model_fields}, rank=place))
+    return sorted(ranked, key=lambda row: (row.rank is None, row.rank, row.objective))
+
+
+def _across_modalities(rows: list[RankedRow]) -> list[AcrossModalities]:
+    if len({row.modality for row in rows}) < 2:
+        return []
+    ratios: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row.extension_ratio and row.extension_ratio.value > 0:
+            ratios[row.strategy or "", row.objective][row.modality or ""].append(row.extension_ratio.value)
+    across = []
+    for (strategy, objective), by_modality in sorted(ratios.items()):
+        means = {modality: geometric_mean(values) for modality, values in sorted(by_modality.items())}
+        if len(means) > 1:
+            mean = geometric_mean(means.values())
+            across.append(AcrossModalities(strategy=strategy or None, objective=objective, geometric_mean=mean, modalities=means))
+    return across
+
+
+def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Reproduce:
+    seeds = len({chain.seed for chain in chains})
+    generations = max(chain.horizon for chain in chains)
+    overrides: dict[str, Any] = (suite.suite.model_extra or {}).get("overrides") or {}
+    settings = "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(overrides.items()))
+    data: dict[str, set[str]] = defaultdict(set)
+    for chain in chains:
+        data[chain.regime].add(chain.data_hash)
+    return Reproduce(
+        fortifai=suite.fortifai,
+        commands=[
+            f"pip install fortifai=={suite.fortifai}",
+            f"fortifai run {suite.suite.name} --out runs --seeds {seeds} --generations {generations}{settings}",
+            f"fortifai score runs/{suite.suite.identity}",
+        ],
+        seeds=seeds,
+        generations=generations,
+        data={regime: sorted(hashes) for regime, hashes in sorted(data.items())},
+        nulls={null.regime: null.value for null in read_nulls(run)},
+        commits=sorted({chain.commit for chain in chains if chain.commit}),
+    )
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", "\\|").replace("\n", " ")
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write under a temporary name and rename, so that a full disk leaves the old page."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    return path

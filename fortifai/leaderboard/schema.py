@@ -1,0 +1,45 @@
+"""`leaderboard.json`: a run's score, ranked, and all that is needed to run it again."""
+
+from pydantic import Field
+
+from fortifai.results.schema import ScoreRow, Stored, StoredFile
+
+
+class RankedRow(ScoreRow):
+    """A score row with its place in its group."""
+
+    rank: int | None = Field(description="1 = longest FI of its modality, model, regime and strategy; null when unscored")
+
+
+class Reproduce(Stored):
+    """How to get the same numbers."""
+
+    fortifai: str = Field(description="version that ran it")
+    commands: list[str] = Field(description="what to type, in order")
+    seeds: int = Field(description="chains of each objective")
+    generations: int = Field(description="last generation run")
+    data: dict[str, list[str]] = Field(description="hashes of the real data, by regime")
+    nulls: dict[str, float | None] = Field(description="D_null, by regime")
+    commits: list[str] = Field(description="commits of the source that the chains were run from")
+
+
+class AcrossModalities(Stored):
+    """One objective's extension ratio over all modalities."""
+
+    strategy: str | None = Field(description="how training data is composed")
+    objective: str = Field(description="the loss")
+    geometric_mean: float = Field(description="of the modalities' ratios")
+    modalities: dict[str, float] = Field(description="each modality's ratio: the geometric mean over its regimes")
+
+
+class Leaderboard(StoredFile):
+    """The file itself."""
+
+    suite: str = Field(description="name of the suite")
+    version: int | str = Field(description="its version")
+    identity: str = Field(description="name@version, with +hash behind it when settings were overridden")
+    rule: str = Field(description="when a chain counts as collapsed")
+    baseline: str = Field(description="the objective that the others are compared with")
+    rows: list[RankedRow] = Field(description="by group, then rank, then name")
+    across_modalities: list[AcrossModalities] = Field(description="empty unless the suite has several modalities")
+    reproduce: Reproduce = Field(description="how to run it again")
