@@ -2,17 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fortifai.fidelity.rule import Rule, parse_rule
+from fortifai.fidelity.rule import Rule, parse
 
 if TYPE_CHECKING:
-    from fortifai.fidelity.score import score
+    from fortifai.fidelity.scoring import score
 
-__all__ = ["Rule", "parse_rule", "score"]
+__all__ = ["Rule", "parse", "score"]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "score":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fortifai.fidelity.score import score  # here, because reading a suite's rule needs no half second of pandas
+    # On first use: a suite file only needs the rule's grammar, and should not wait for pandas and SciPy.
+    if name == "score":
+        from fortifai.fidelity.scoring import score
 
-    return score
+        return score
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
