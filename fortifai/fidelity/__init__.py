@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fortifai.fidelity.rule import Rule, parse
+from fortifai.fidelity.rule import Rule, parse_rule
 
 if TYPE_CHECKING:
     from fortifai.fidelity.scoring import score
 
-__all__ = ["Rule", "parse", "score"]
+__all__ = ["Rule", "parse_rule", "score"]
 
 
 def __getattr__(name: str) -> Any:

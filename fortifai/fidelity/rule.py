@@ -8,7 +8,7 @@ from typing import Literal
 from fortifai.errors import UserError
 
 PHI = "phi"
-DEFAULT = "phi<0.75"
+DEFAULT_RULE = "phi<0.75"
 GRAMMAR = '"phi<0.75" (a threshold between 0 and 1), "metric<value" or "metric>value"'
 
 _RULE = re.compile(r"\s*([A-Za-z0-9_.:-]+)\s*([<>])\s*(\S+)\s*")
@@ -36,7 +36,7 @@ class Rule:
         return f"{self.name}{self.side}{self.limit:.12g}"
 
 
-def parse(text: str) -> Rule:
+def parse_rule(text: str) -> Rule:
     """Read a rule. Raises UserError with the grammar when it is malformed or can never tell anything."""
     match = _RULE.fullmatch(text)
     if match is None:

@@ -9,7 +9,7 @@ import pandas as pd
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
 from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
-from fortifai.fidelity.rule import DEFAULT, PHI, Rule, parse
+from fortifai.fidelity.rule import DEFAULT_RULE, PHI, Rule, parse_rule
 from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
 from fortifai.results.reading import read, read_suite
 from fortifai.results.schema import Estimate, ScoreRow, ScoreTable, ThresholdScore
@@ -40,7 +40,7 @@ def score(path_or_frame: str | Path | pd.DataFrame, *, rule: str | None = None, 
         table = read(path)
         if rule is None and path.is_dir():
             rule = read_suite(path).suite.rule
-    parsed = parse(rule or DEFAULT)
+    parsed = parse_rule(rule or DEFAULT_RULE)
     objectives = sorted(table["objective"].unique())
     if baseline not in objectives and (parsed.by_fidelity or baseline != "ce"):
         raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {', '.join(objectives)}")
