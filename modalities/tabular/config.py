@@ -32,7 +32,7 @@ class TableData(Frozen):
     clip: Identity[float] = Field(6.0, gt=0, description="values beyond this many standard deviations are moved there")
     validation: Identity[float] = Field(0.1, gt=0, lt=0.5, description="share of the rows held out for validation")
     test: Identity[float] = Field(0.3, gt=0, lt=0.5, description="share of the rows held out for testing")
-    most_held_out: Identity[int] = Field(2500, ge=1, description="most rows in the validation and in the test split, each")
+    most_held_out: Identity[int] = Field(2000, ge=1, description="most rows in the validation and in the test split, each")
     seed: Identity[int] = Field(0, ge=0, description="of the split")
 
     @model_validator(mode="before")
