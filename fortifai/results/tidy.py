@@ -81,7 +81,7 @@ def _number(given: pd.DataFrame, name: str, source: str, where: list[str]) -> "p
     """A column as floats, NaN where it is blank."""
     values = given[name]
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    wrong = numbers.isna() & ~values.astype(str).str.strip().str.lower().isin(BLANK)
+    wrong = numbers.isna() & ~values.map(str).str.strip().str.lower().isin(BLANK)
     _refuse(wrong, f"{name} must be a number, not {str(values[wrong].iloc[0]) if wrong.any() else ''!r}", source, where)
     return numbers
 
