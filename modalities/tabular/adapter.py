@@ -32,7 +32,8 @@ class GaussianMixtureAdapter(Modality[GaussianMixture]):
         return tables.load(data)
 
     def check(self, n: int, splits: Splits) -> None:
-        """Refuse an n that is below the number of components, not above that of columns, or beyond the pool."""
+        """Refuse an n below the number of components, not above that of columns, or beyond the pool, and an absent device."""
+        self._device()
         columns, pool = splits.train["x"].shape[1], len(splits.train)
         if n < self.config.components:
             raise UserError(f"n = {n} samples are too few for {self.config.components} components: raise n or lower components")
@@ -60,7 +61,7 @@ class GaussianMixtureAdapter(Modality[GaussianMixture]):
     def sample(self, model: GaussianMixture, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
         """Draw as many rows as ``source`` has; a temperature multiplies every component's covariance."""
         drawn = model.draw(len(source), sampling.temperature, rng)
-        return Samples({"x": drawn}, source.origin)
+        return Samples({"x": drawn}, source.origin)  # the protocol stamps the generation
 
     def nll(self, model: GaussianMixture, samples: Samples) -> Tensor:
         """-log p(x) of every row, (n,), in nats."""
@@ -90,10 +91,10 @@ class GaussianMixtureAdapter(Modality[GaussianMixture]):
         return 8 * self.config.components * (1 + columns + columns**2) + 256
 
     def _device(self) -> torch.device:
-        name = self.config.device
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(name)
+        name, found = self.config.device, torch.cuda.is_available()
+        if name.startswith("cuda") and not found:
+            raise UserError(f"device {name!r} is not available on this machine; use auto or cpu")
+        return torch.device(name if name != "auto" else "cuda" if found else "cpu")
 
 
 def _tensors(model: GaussianMixture) -> Mapping[str, Any]:

@@ -15,7 +15,11 @@ class MixtureConfig(ModelConfig):
     max_iterations: Identity[int] = Field(100, ge=1, description="most EM iterations in one fit")
     tolerance: Identity[float] = Field(1e-3, gt=0, description="EM stops when the mean log-likelihood changes by less, in nats")
     covariance_floor: Identity[float] = Field(1e-6, ge=0, description="added to the diagonal of every covariance")
-    device: Runtime[str] = Field("auto", description="where EM runs: cpu, cuda, cuda:1 ...; auto takes cuda where there is one")
+    device: Runtime[str] = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="where EM runs; auto takes cuda where there is one",
+    )
 
     @property
     def label(self) -> str:

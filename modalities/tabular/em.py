@@ -1,13 +1,28 @@
 """EM for a Gaussian mixture, with per-sample weights and truncation per component.
 
+What is truncated. An element is a pair (sample, component). Its confidence is the component's density relative to its mode,
+exp(-m^2 / 2) with m the Mahalanobis distance; its mass is the responsibility times the sample's weight. The objective's
+weights enter the covariance update only: what lies closest to a component's mean is left out of that component's spread,
+and the sum is divided by the mass that was kept. Means and mixture weights are updated from everything, because the centre
+of a cloud is not what over-confidence moves.
+
+When. In every M-step, by the confidence of the model that this iteration started from, as a gradient step sees the current
+model's. A quantile rule ranks by m, which no scaling of a covariance changes, so this does not feed on itself; a fixed
+threshold does, up to a fixed point. Truncating once, after EM has converged with plain cross entropy, was measured too:
+on diamonds the same within the spread of seeds, at the price of a second fit.
+
+A truncated EM climbs no likelihood, so its end is where the likelihood stands still, or the most iterations allowed.
+
 n samples, D columns, K components; everything is float64.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import torch
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from fortifai.errors import Diverged
@@ -57,14 +72,22 @@ def fit(x: Tensor, weight: Tensor, objective: Objective, start: GaussianMixture,
 
 
 def truncate(objective: Objective, confidence: Tensor, responsibility: Tensor, mass: Tensor) -> Tensor:
-    """Give the objective's weight of every element (sample, component), (n, K): each component has its own threshold."""
+    """Give the objective's weight of every element (sample, component), (n, K): each component has its own threshold.
+
+    An adaptive objective adapts to the confidence of every sample, the mean of its elements by responsibility, once an iteration.
+    """
     current = objective.adapt((responsibility * confidence).sum(1))
     return torch.stack([current.weights(c, mass=m) for c, m in zip(confidence.T, mass.T, strict=True)], dim=1)
 
 
 def k_means_start(x: Tensor, weight: Tensor, config: MixtureConfig, seed: int) -> GaussianMixture:
     """Give the mixture of the clusters that k-means finds from a k-means++ start: where EM from scratch begins."""
-    clusters = KMeans(config.components, n_init=1, random_state=seed).fit(x.cpu().numpy(), sample_weight=weight.cpu().numpy())
+    if not bool(torch.isfinite(x).all()):
+        raise Diverged("the training data is not finite")
+    with warnings.catch_warnings():
+        # A collapsed generation has fewer distinct rows than there are clusters: that is what we measure, no news.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clusters = KMeans(config.components, n_init=1, random_state=seed).fit(x.cpu().numpy(), sample_weight=weight.cpu().numpy())
     label = torch.from_numpy(clusters.labels_).to(x.device, torch.int64)
     mass = torch.nn.functional.one_hot(label, config.components).to(x.dtype) * weight.unsqueeze(1)
     nowhere = GaussianMixture(
