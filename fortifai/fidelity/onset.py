@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-12
+"""Relative. Without it, (1 - 0.28) / (1 - 0.2) is below 0.9, and a curve that stays there would collapse at once."""
+
 
 @dataclass(frozen=True)
 class Course:
@@ -44,17 +47,18 @@ class Course:
 def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats:
     """Where (K) a curve (G) first falls below each limit (K), linear between its points; infinite where it never does.
 
-    A curve that starts below crosses at its first point. One that only touches a limit does not cross it.
+    A curve that starts below crosses at its first point. One that only touches a limit does not cross it, and rounding of
+    the last digits counts as touching.
     """
     if not generation.size:
         return np.full(limits.shape, np.inf)
-    below = health[None, :] < limits[:, None]  # (K, G)
+    below = health[None, :] < (limits - ROUNDING * np.abs(limits))[:, None]  # (K, G)
     first = below.argmax(axis=1)
     before = np.maximum(first - 1, 0)
     drop = health[before] - health[first]
     # At the first point there is nothing to interpolate: drop is 0, and the share of the step is irrelevant.
     share = np.divide(health[before] - limits, drop, out=np.zeros(limits.shape), where=drop > 0)
-    crossing = generation[before] + share * (generation[first] - generation[before])
+    crossing = generation[before] + share.clip(0, 1) * (generation[first] - generation[before])
     return np.where(below.any(axis=1), crossing, np.inf)
 
 

@@ -106,23 +106,27 @@ def _across_modalities(rows: list[RankedRow]) -> list[AcrossModalities]:
 
 
 def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Reproduce:
-    seeds = len({chain.seed for chain in chains})
-    generations = max(chain.horizon for chain in chains)
+    by_regime = {name: [chain for chain in chains if chain.regime == name] for name in sorted({chain.regime for chain in chains})}
+    seeds = {regime: len({chain.seed for chain in of}) for regime, of in by_regime.items()}
+    generations = {regime: max(chain.horizon for chain in of) for regime, of in by_regime.items()}
+    # One option holds for all regimes; where they differ, the numbers are the suite's own.
+    options = [
+        f" --{name} {next(iter(values.values()))}"
+        for name, values in (("seeds", seeds), ("generations", generations))
+        if len(set(values.values())) == 1
+    ]
     overrides: dict[str, Any] = (suite.suite.model_extra or {}).get("overrides") or {}
-    settings = "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(overrides.items()))
-    data: dict[str, set[str]] = defaultdict(set)
-    for chain in chains:
-        data[chain.regime].add(chain.data_hash)
+    options += [f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(overrides.items())]
     return Reproduce(
         fortifai=suite.fortifai,
         commands=[
             f"pip install fortifai=={suite.fortifai}",
-            f"fortifai run {suite.suite.name} --out runs --seeds {seeds} --generations {generations}{settings}",
+            f"fortifai run {suite.suite.name} --out runs{''.join(options)}",
             f"fortifai score runs/{suite.suite.identity}",
         ],
         seeds=seeds,
         generations=generations,
-        data={regime: sorted(hashes) for regime, hashes in sorted(data.items())},
+        data={regime: sorted({chain.data_hash for chain in of}) for regime, of in by_regime.items()},
         nulls={null.regime: null.value for null in read_nulls(run)},
         commits=sorted({chain.commit for chain in chains if chain.commit}),
     )
@@ -137,9 +141,11 @@ def _write(path: Path, text: str) -> Path:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
+        try:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     return path

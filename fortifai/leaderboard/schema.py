@@ -16,8 +16,8 @@ class Reproduce(Stored):
 
     fortifai: str = Field(description="version that ran it")
     commands: list[str] = Field(description="what to type, in order")
-    seeds: int = Field(description="chains of each objective")
-    generations: int = Field(description="last generation run")
+    seeds: dict[str, int] = Field(description="chains of each objective and strategy, by regime")
+    generations: dict[str, int] = Field(description="last generation run, by regime")
     data: dict[str, list[str]] = Field(description="hashes of the real data, by regime")
     nulls: dict[str, float | None] = Field(description="D_null, by regime")
     commits: list[str] = Field(description="commits of the source that the chains were run from")

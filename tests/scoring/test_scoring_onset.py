@@ -38,6 +38,7 @@ def course(values, *, diverged=False, horizon=None, seed=0):
         ([1, 0.9, 0.8], np.inf),
         ([0.2], 0),
         ([], np.inf),
+        ([1, 0.75 - 1e-15, 0.9], np.inf),
     ],
 )
 def test_the_first_crossing_is_linear_between_generations(values, expected):
