@@ -193,7 +193,7 @@ def brute_force_quantile(p: list[float], mass: list[int], keep: Fraction) -> lis
 tied = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]) | st.floats(0, 1), st.integers(0, 5)), min_size=1, max_size=40)
 
 
-@given(tied, st.integers(1, 100))
+@given(tied, st.integers(1, 99))
 def test_quantile_tce_agrees_with_brute_force_on_ties_and_masses(elements, percent):
     p, mass = (list(column) for column in zip(*elements, strict=True))
     mass[0] += 1  # some mass must be there
