@@ -117,7 +117,7 @@ class _Comparison:
             control_false_positive_rate=control,
             metric=metric,
             rule=str(self.rule),
-            horizon=self.horizon if courses else self.chains.horizon,
+            horizon=self.horizon if scored else self.chains.horizon,
             phi_at_generation_0=float(start.mean()) if by_fidelity and start.size else None,
             other_thresholds=self._other_thresholds() if by_fidelity else None,
             mean_over_thresholds=self._mean_over_thresholds() if by_fidelity else None,
