@@ -62,9 +62,10 @@ def read_run(path: str | Path) -> pd.DataFrame:
         if chain.suite != suite:
             raise UserError(f"{run / chain.id}: a chain of {chain.suite} in a run of {suite}; keep each suite in its own folder")
         coordinates = tuple(getattr(chain, name) for name in CHAIN_FIELDS)
-        if other := seen.setdefault(coordinates, chain.id) != chain.id and seen[coordinates]:
+        first = seen.setdefault(coordinates, chain.id)
+        if first != chain.id:
             raise UserError(
-                f"{run}: chains {other} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
+                f"{run}: chains {first} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
                 "with different settings or data; remove the one that does not belong"
             )
     return tidy(pd.concat([_chain_frame(run / chain.id, chain) for chain in chains], ignore_index=True), str(run))
