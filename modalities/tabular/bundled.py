@@ -14,7 +14,6 @@ from fortifai.randomness import seed_of
 class Bundled:
     """A table by name: how to get it, and which of its columns are taken as logarithms."""
 
-    summary: str
     frame: Callable[[], pd.DataFrame]
     logs: tuple[str, ...] = ()
 
@@ -45,7 +44,7 @@ def _mixture_2d() -> pd.DataFrame:
 
 
 BUNDLED = {
-    "diamonds": Bundled("53,920 diamonds, 7 columns", _diamonds, logs=("carat", "price", "x", "y", "z")),
-    "penguins": Bundled("342 penguins, 4 columns", _penguins),
-    "mixture-2d": Bundled("10,000 points of five Gaussians, 2 columns", _mixture_2d),
+    "diamonds": Bundled(_diamonds, logs=("carat", "price", "x", "y", "z")),
+    "penguins": Bundled(_penguins),
+    "mixture-2d": Bundled(_mixture_2d),
 }
