@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class UserError(Exception):
-    """Something the user can put right: the text says what is wrong, where, and what to do. The command line exits with 2."""
+class UserError(ValueError):
+    """Something the user can put right: the text says what is wrong, where, and what to do. Exit code 2."""
 
 
 class RunFailed(Exception):
@@ -19,12 +19,12 @@ class Diverged(Exception):
 class UnknownName(UserError):
     """A name that no registry entry carries.
 
-    The text names the kind, the nearest known names and the command that lists them all.
+    The text names the kind, the nearest known names and the command (``see``) that shows them all.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], see: str | None = None) -> None:
         names = sorted(known)
         near = get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(names) or 'none'}."
         plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-        super().__init__(f"unknown {kind} {name!r}; {hint} (`fortifai list {plural}` shows them all)")
+        super().__init__(f"unknown {kind} {name!r}; {hint} (`{see or f'fortifai list {plural}'}` shows them all)")

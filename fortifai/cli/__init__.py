@@ -1,1 +1,26 @@
-"""cli."""
+"""The command line: thin commands over the Python API, one table or one JSON document each."""
+
+import sys
+
+from fortifai.errors import RunFailed, UserError
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 good, 1 a run or check failed, 2 wrong usage or bad input."""
+    from fortifai.cli.app import app
+
+    try:
+        app()
+    except UserError as error:
+        _end(str(error), 2)
+    except RunFailed as error:
+        _end(str(error), 1)
+    except KeyboardInterrupt:
+        _end("stopped; what is done is kept, and the same command goes on from there", 1)
+    except BrokenPipeError:  # `fortifai list | head`: the reader has seen enough
+        sys.stderr.close()
+
+
+def _end(message: str, code: int) -> None:
+    print(f"fortifai: {message}", file=sys.stderr)
+    sys.exit(code)

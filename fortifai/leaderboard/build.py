@@ -11,9 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fortifai.errors import UserError
 from fortifai.fidelity.scoring import score
+from fortifai.files import write_text
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
 from fortifai.results import table
-from fortifai.results.reading import read_chains, read_nulls, read_suite
+from fortifai.results.chains import read_chains
+from fortifai.results.reading import read_nulls, read_suite
 from fortifai.results.schema import ChainRecord, ScoreRow, SuiteRecord
 
 BASELINE = "ce"
@@ -137,15 +139,10 @@ def _cell(text: str | None) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    """Write under a temporary name and rename, so that a full disk leaves the old page."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Write a page; a full disk leaves the old one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(path, text)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     return path

@@ -4,16 +4,17 @@ The metrics declared here serve every modality; an adapter's declaration brings 
 """
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from fortifai.declaration import Metric, modalities
+from fortifai.declaration import Metric, ModalityDeclaration, modalities
 from fortifai.errors import UserError
 from fortifai.registry import Registry
 
 if TYPE_CHECKING:
     from fortifai.metrics.inputs import MetricInputs
 
-__all__ = ["SHARED", "Metric", "measure", "registry"]
+__all__ = ["SHARED", "Metric", "measure", "of", "registry"]
 
 SHARED = (
     Metric(
@@ -45,13 +46,18 @@ def registry() -> Registry[Metric]:
 
     Raises UserError when two modalities claim one name for different things.
     """
+    return _collect(modalities.get(name) for name in modalities if modalities.broken(name) is None)
+
+
+def of(declaration: ModalityDeclaration) -> Registry[Metric]:
+    """Give the metrics that one modality can be measured by: the shared ones and its own."""
+    return _collect([declaration])
+
+
+def _collect(declarations: Iterable[ModalityDeclaration]) -> Registry[Metric]:
     found: Registry[Metric] = Registry("metric")
-    for metric in SHARED:
+    for metric in (*SHARED, *(metric for declaration in declarations for metric in declaration.metrics)):
         found.register(metric.name, metric)
-    for name in modalities:
-        if modalities.broken(name) is None:
-            for metric in modalities.get(name).metrics:
-                found.register(metric.name, metric)
     return found
 
 

@@ -16,8 +16,8 @@ T = TypeVar("T")
 class MetricInputs:
     """One generation as a metric sees it.
 
-    ``splits``: the real data; ``synthetic``: what the generation made, at most the regime's n. ``model``
-    is None where only data is measured (a null). ``cache`` lives as long as the chain: what depends on real data alone is computed once.
+    ``splits``: the real data. ``synthetic``: what the generation made, at most the regime's n. ``model``: None where only data
+    is measured (a null). ``cache`` lives as long as the chain: what depends on real data alone is computed once.
     """
 
     splits: Splits

@@ -1,15 +1,16 @@
 """Run folders and CSV files, read into one tidy table: a row for every value of every metric of every generation."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
-from fortifai.config import explain
 from fortifai.errors import UserError
-from fortifai.results.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SuiteRecord
+from fortifai.results.chains import progress_of, read_chains, read_records
+from fortifai.results.schema import ChainRecord, NullRecord, SuiteRecord
 from fortifai.results.tidy import CHAIN, MASKED_SHARE, tidy
+
+STATES = {"done": "complete", "diverged": "diverged"}
+"""How a chain that can be scored ended; one in any other state is incomplete."""
 
 CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
 
@@ -37,11 +38,6 @@ def read_suite(run: Path) -> SuiteRecord:
 def read_nulls(run: Path) -> list[NullRecord]:
     """Read the nulls of a run, ordered by regime."""
     return sorted((NullRecord.load(path) for path in (run / "nulls").glob("*.json")), key=lambda null: null.regime)
-
-
-def read_chains(run: Path) -> list[ChainRecord]:
-    """Read what every chain of a run is, ordered by id."""
-    return [ChainRecord.load(path) for path in sorted(run.glob("[!.]*/chain.json"))]
 
 
 def read_run(path: str | Path) -> pd.DataFrame:
@@ -87,39 +83,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     return tidy(frame, str(path))
 
 
-def read_records(path: Path) -> list[GenerationRecord]:
-    """Read ``generations.jsonl``; no file is no records, and a last line torn by a kill is left out.
-
-    Raises UserError for any other line that is not a record, and for generations that are not 0, 1, 2 ...
-    """
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")
-    records = []
-    for number, line in enumerate(lines[:-1], start=1):  # behind the last newline is nothing, or what a kill left
-        try:
-            records.append(GenerationRecord.model_validate(json.loads(line)))
-        except ValidationError as error:
-            raise UserError(f"{path}, line {number}: {'; '.join(explain(error))}") from None
-        except ValueError as error:
-            if number == len(lines) - 1:
-                break
-            raise UserError(f"{path}, line {number}: not JSON: {error}") from None
-        if records[-1].generation != number - 1:
-            raise UserError(f"{path}, line {number}: generation {records[-1].generation} where {number - 1} belongs")
-    return records
-
-
-def chain_state(folder: Path, horizon: int, records: list[GenerationRecord]) -> str:
-    """Say how a chain ended: "diverged", "complete" (at its horizon, without a failure) or "incomplete"."""
-    if records and records[-1].status == "diverged":
-        return "diverged"
-    failed = (folder / "failure.json").is_file() and FailureRecord.load(folder / "failure.json")
-    return "complete" if records and records[-1].generation >= horizon and not failed else "incomplete"
-
-
 def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:
-    records = read_records(folder / "generations.jsonl")
+    records = read_records(folder)
     values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
     wide = pd.DataFrame(values, dtype=float).rename_axis("generation")
     if chain.fidelity_metric not in wide:
@@ -130,6 +95,6 @@ def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:
         **{name: getattr(chain, name) for name in CHAIN_FIELDS},
         better=scored.map({True: chain.better, False: None}),
         null=scored.map({True: float("nan") if chain.null is None else chain.null, False: float("nan")}),
-        state=chain_state(folder, chain.horizon, records),
+        state=STATES.get(progress_of(folder, chain.horizon, records).state, "incomplete"),
         horizon=chain.horizon,
     )

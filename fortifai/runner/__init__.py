@@ -1,1 +1,1 @@
-"""runner."""
+"""Running a plan: executors, the run folder that a run can be resumed from, and progress."""

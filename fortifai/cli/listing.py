@@ -1,0 +1,121 @@
+"""`fortifai list`: everything that has a name. Reads declarations only, so that it is instant."""
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from fortifai import metrics, objectives, strategies
+from fortifai.cli.output import AsJson, print_json, print_table
+from fortifai.config import Parametrised
+from fortifai.declaration import Metric, modalities
+from fortifai.errors import UnknownName
+from fortifai.registry import Registry
+from fortifai.suite_file import read_source, suite_names
+
+Entry = dict[str, Any]
+
+
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(help="suites, modalities, metrics, objectives or strategies; all by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show suites, modalities, metrics, objectives and strategies, and whether each can be used here."""
+    if what is not None and what not in PARTS:
+        raise UnknownName("part of the list", what, PARTS, see="fortifai list")
+    parts = {name: entries() for name, entries in PARTS.items() if what in (None, name)}
+    if as_json:
+        print_json({"schema": 1, **parts})
+        return
+    for name, entries in parts.items():
+        rows = [(entry["name"], entry["summary"], _remark(entry)) for entry in entries]
+        print_table(("name", "summary", ""), rows, title=name)
+
+
+def _remark(entry: Entry) -> str:
+    if not entry.get("available", True):
+        return f"unavailable: {entry['reason']}"
+    return str(entry.get("unit") or entry.get("form") or entry.get("version") or "")
+
+
+def _suites() -> list[Entry]:
+    known = {entry["name"]: entry for entry in _modalities()}
+    return [_suite(name, known) for name in suite_names()]
+
+
+def _suite(name: str, known: dict[str, Entry]) -> Entry:
+    source = read_source(name)
+    default = source.get("defaults", {}).get("modality")
+    named = {regime.get("modality", default) for regime in source["regimes"].values()}
+    missing = [f"modality {used!r} is {_remark(known[used]) if used in known else 'unknown'}" for used in sorted(named)
+               if used not in known or not known[used]["available"]]  # fmt: skip
+    return {
+        "name": name,
+        "version": source["version"],
+        "available": not missing,
+        "reason": "; ".join(missing) or None,
+        "summary": source["summary"],
+        "modalities": sorted(named),
+        "regimes": list(source["regimes"]),
+    }
+
+
+def _modalities() -> list[Entry]:
+    return [_modality(name) for name in modalities]
+
+
+def _modality(name: str) -> Entry:
+    if reason := modalities.broken(name):
+        return {"name": name, "version": None, "available": False, "reason": reason, "summary": "", "metrics": []}
+    declaration = modalities.get(name)
+    missing = declaration.missing()
+    return {
+        "name": name,
+        "version": declaration.version,
+        "available": missing is None,
+        "reason": missing,
+        "summary": declaration.summary,
+        "metrics": [metric.name for metric in declaration.metrics],
+    }
+
+
+def _metrics() -> list[Entry]:
+    registry = metrics.registry()
+    return [_metric(registry.get(name)) for name in registry]
+
+
+def _metric(metric: Metric) -> Entry:
+    return {
+        "name": metric.name,
+        "summary": metric.summary,
+        "better": metric.better,
+        "target": metric.target,
+        "unit": metric.unit,
+        "range": [value if math.isfinite(value) else None for value in metric.valid],
+        "least_n": metric.least_n,
+        "needs": list(metric.needs),
+        "chance": metric.chance,
+    }
+
+
+def _named(registry: Registry[type[Parametrised]]) -> list[Entry]:
+    return [_parametrised(registry.get(name)) for name in registry]
+
+
+def _parametrised(cls: type[Parametrised]) -> Entry:
+    parameters = [
+        {"name": key, "default": field.get_default(), "description": field.description} for key, field in cls.model_fields.items()
+    ]
+    return {"name": cls.name, "summary": cls.summary(), "form": cls().canonical, "parameters": parameters}
+
+
+PARTS: dict[str, Callable[[], list[Entry]]] = {
+    "suites": _suites,
+    "modalities": _modalities,
+    "metrics": _metrics,
+    "objectives": lambda: _named(objectives.registry),  # type: ignore[arg-type]
+    "strategies": lambda: _named(strategies.registry),  # type: ignore[arg-type]
+}

@@ -1,0 +1,201 @@
+"""From a suite to the list of its chains, with identities, what is done already, and what the rest will cost."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Protocol
+
+from fortifai import strategies
+from fortifai.config import Frozen
+from fortifai.declaration import ModelConfig, modalities
+from fortifai.errors import UserError
+from fortifai.modality import Modality, Splits
+from fortifai.objectives import resolve as resolve_objective
+from fortifai.protocol import PROTOCOL_VERSION, Chain
+from fortifai.results.chains import ChainState, Progress
+from fortifai.suite import Regime, Suite, canonical_objectives, canonical_strategies
+
+PROCESS_BYTES = 500 * 2**20
+"""Resident memory of a worker that has imported torch and scikit-learn and loaded nothing (measured: 400 to 480 MB)."""
+
+WORKING_COPIES = 4
+"""Copies of the training set and of the model that a fit holds at its peak, as a rule of thumb."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of a suite to run; None and empty mean what the suite says. The baseline is always part of it."""
+
+    seeds: int | None = None
+    generations: int | None = None
+    objectives: Sequence[str] = ()
+    strategies: Sequence[str] = ()
+    regimes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("seeds", self.seeds), ("generations", self.generations)):
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value}: must be at least 1")
+
+
+@dataclass(frozen=True)
+class PlannedChain:
+    """One chain to run, and where it stands. ``finished``: generations that are recorded already."""
+
+    id: str
+    regime: str
+    strategy: str
+    objective: str
+    seed: int
+    horizon: int
+    data_hash: str
+    state: ChainState = "pending"
+    finished: int = 0
+
+
+class Done(Protocol):
+    """What is done already: a run folder answers it."""
+
+    def progress(self, chain_id: str, horizon: int) -> Progress:
+        """Tell where a chain stands."""
+
+    def seconds_per_sample(self, regime: str) -> float | None:
+        """Give the measured seconds of a generation per training sample, or None before there are any."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is left to do: wall-clock seconds with the given workers, bytes on disk, bytes of memory at the peak."""
+
+    seconds: float
+    disk_bytes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chains of a selection, in the order in which they are run."""
+
+    suite: Suite
+    chains: tuple[PlannedChain, ...]
+    estimate: Cost = field(compare=False)
+
+    def left(self) -> list[PlannedChain]:
+        """The chains that have something left to do."""
+        return [chain for chain in self.chains if chain.state not in ("done", "diverged")]
+
+
+def make_plan(suite: Suite, selection: Selection, done: Done, *, workers: int = 1, keep: str = "last") -> Plan:
+    """List the chains of a suite, with what is done and what the rest costs.
+
+    Loads the real data, whose hash is part of every chain's identity. Raises UserError for an unknown name, and for a size
+    that the data or the model cannot serve.
+    """
+    chosen = [suite.regime(name) for name in dict.fromkeys(selection.regimes)] or list(suite.regimes)
+    chains: list[PlannedChain] = []
+    seconds, disk, memory = 0.0, 0.0, 0
+    for regime in chosen:
+        modality, splits = load_regime(regime)
+        planned = [_with_progress(chain, done) for chain in _chains(regime, splits, selection)]
+        chains += planned
+        per_sample = done.seconds_per_sample(regime.name) or regime.seconds_per_generation / regime.n
+        sample_bytes = splits.train.nbytes() / len(splits.train)
+        model_bytes = modality.model_bytes(splits)
+        for chain in planned:
+            strategy = strategies.resolve(chain.strategy)
+            sizes = [strategy.training_size(regime.n, g) for g in range(chain.horizon + 1)]
+            if chain.state not in ("done", "diverged"):
+                seconds += per_sample * sum(sizes[chain.finished :])
+                disk += _disk(keep, strategy, regime.n, len(sizes), sample_bytes, model_bytes)
+            peak = PROCESS_BYTES + splits.train.nbytes() + WORKING_COPIES * (max(sizes) * sample_bytes + model_bytes)
+            memory = max(memory, round(peak))
+    busy = max(1, min(workers, len(chains)))
+    # Seed by seed, so that a run that is stopped early has whole comparisons and not one objective's chains alone.
+    order = {regime.name: i for i, regime in enumerate(chosen)}
+    chains.sort(key=lambda chain: (chain.seed, order[chain.regime]))
+    return Plan(suite, tuple(chains), Cost(round(seconds / busy, 1), round(disk), busy * memory))
+
+
+def chain_of(suite: Suite, planned: PlannedChain) -> Chain:
+    """Give the runnable chain that a plan lists."""
+    regime = suite.regime(planned.regime)
+    modality, splits = load_regime(regime)
+    return Chain(
+        modality=modality,
+        splits=splits,
+        sampling=regime.sampling,
+        n=regime.n,
+        start=regime.start,
+        metrics=tuple(regime.metric(name) for name in regime.metrics),
+        fidelity_metric=regime.fidelity_metric,
+        strategy=strategies.resolve(planned.strategy),
+        objective=resolve_objective(planned.objective),
+        seed=planned.seed,
+    )
+
+
+def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, data_hash: str) -> dict[str, Any]:
+    """Give all that decides the numbers of a chain, as JSON values; the chain id is its hash."""
+    return {
+        "protocol": PROTOCOL_VERSION,
+        "adapter": modalities.get(regime.modality).version,
+        "regime": regime.identity(),
+        "strategy": strategy,
+        "objective": objective,
+        "seed": seed,
+        "data_hash": data_hash,
+    }
+
+
+def chain_id(identity: Mapping[str, Any]) -> str:
+    """Hash an identity: 16 hexadecimal digits, which name the chain's folder."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_regime(regime: Regime) -> tuple[Modality[Any], Splits]:
+    """Build a regime's adapter and load its data, once a process. Raises UserError when they do not fit together."""
+    modality, splits = _load(regime.modality, regime.model, regime.data)
+    modality.check(regime.n, splits)
+    return modality, splits
+
+
+@cache
+def _load(modality: str, model: ModelConfig, data: Frozen) -> tuple[Modality[Any], Splits]:
+    adapter = modalities.get(modality).build(model)
+    return adapter, adapter.load(data)
+
+
+def _chains(regime: Regime, splits: Splits, selection: Selection) -> Iterable[PlannedChain]:
+    named_objectives = canonical_objectives(tuple(selection.objectives)) if selection.objectives else regime.objectives
+    named_strategies = canonical_strategies(tuple(selection.strategies)) or regime.strategies
+    data_hash = splits.data_hash()
+    for seed in range(selection.seeds or regime.seeds):
+        for strategy in named_strategies:
+            horizon = selection.generations or regime.generations
+            last = strategies.resolve(strategy).last_generation
+            for objective in named_objectives:
+                identity = chain_identity(regime, strategy, objective, seed, data_hash)
+                yield PlannedChain(
+                    chain_id(identity),
+                    regime.name,
+                    strategy,
+                    objective,
+                    seed,
+                    horizon if last is None else min(horizon, last),
+                    data_hash,
+                )
+
+
+def _with_progress(chain: PlannedChain, done: Done) -> PlannedChain:
+    progress = done.progress(chain.id, chain.horizon)
+    return replace(chain, state=progress.state, finished=progress.finished)
+
+
+def _disk(keep: str, strategy: strategies.Strategy, n: int, generations: int, sample_bytes: float, model_bytes: int) -> float:
+    """Bytes that a finished chain leaves, records included (about 2 kB a generation)."""
+    made = [strategy.makes(n, generation) for generation in range(generations)]
+    samples = sum(made) if keep in ("all", "samples") or strategy.remembers_all else made[-1]
+    models = model_bytes * (generations if keep == "all" else 1)
+    return (0 if keep == "none" else samples * sample_bytes + models) + 2048 * generations

@@ -1,0 +1,168 @@
+"""The recursion of one chain: compose -> fit -> sample -> measure -> record, generation after generation."""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fortifai.declaration import Metric, Sampling
+from fortifai.errors import Diverged
+from fortifai.metrics import measure
+from fortifai.metrics.inputs import MetricInputs
+from fortifai.modality import Modality, Samples, Splits
+from fortifai.objectives import Objective
+from fortifai.randomness import stream
+from fortifai.real_data import RealStream
+from fortifai.results.schema import GenerationRecord, TrainingRecord
+from fortifai.strategies import Recipe, Strategy
+
+PROTOCOL_VERSION = 1
+"""Part of every chain id: raised when a change here, in a strategy or in an objective changes the numbers of a chain."""
+
+CONFIDENCE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantiles of confidence that every generation records."""
+
+
+class History(Protocol):
+    """Where a chain keeps what it made: the run folder, or memory in a test."""
+
+    def recorded(self) -> list[GenerationRecord]:
+        """Give the records of all finished generations, in order."""
+
+    def samples(self, generation: int) -> Samples:
+        """Give what a finished generation made. Raises KeyError where it was not kept."""
+
+    def model(self, generation: int) -> Any:
+        """Give the model of a finished generation. Raises KeyError where it was not kept."""
+
+    def commit(self, record: GenerationRecord, samples: Samples | None, model: Any) -> None:
+        """Keep a generation, all of it or, after a crash in the middle, nothing."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Everything that decides the numbers of one chain."""
+
+    modality: Modality[Any]
+    splits: Splits
+    sampling: Sampling
+    n: int
+    start: Literal["warm", "scratch"]
+    metrics: tuple[Metric, ...]
+    fidelity_metric: str
+    strategy: Strategy
+    objective: Objective
+    seed: int
+
+
+@dataclass
+class _Clock:
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = round(time.perf_counter() - start, 6)
+
+
+def run_chain(chain: Chain, history: History, horizon: int) -> Iterator[GenerationRecord]:
+    """Run a chain up to generation ``horizon``, going on after what ``history`` holds, and give each new record.
+
+    Every generation draws from streams named by the seed and its own number, so that a chain that was stopped and resumed,
+    at whatever moment, has the numbers of one that was not. Training that diverges ends the chain with a record that says so.
+    """
+    records = history.recorded()
+    if records and records[-1].status == "diverged":
+        return
+    end = horizon if chain.strategy.last_generation is None else min(horizon, chain.strategy.last_generation)
+    real = RealStream(chain.splits.train, lambda g: chain.strategy.fresh(chain.n, g), chain.seed)
+    recipe = Recipe(chain.n, real.draw, history.samples)
+    cache: dict[str, Any] = {}
+    for generation in range(len(records), end + 1):
+        record = _advance(chain, history, recipe, real, generation, cache)
+        yield record
+        if record.status == "diverged":
+            return
+
+
+def _advance(
+    chain: Chain, history: History, recipe: Recipe, real: RealStream, generation: int, cache: dict[str, Any]
+) -> GenerationRecord:
+    clock = _Clock()
+    modality, seed = chain.modality, chain.seed
+    training = chain.strategy.compose(generation, recipe, stream(seed, "compose", generation))
+    synthetic, model, measured = None, None, _Measured()
+    try:
+        with clock.time("fit"):
+            init = history.model(generation - 1) if chain.start == "warm" and generation > 0 else None
+            rng = stream(seed, "fit", generation)
+            fit = modality.fit(training, chain.splits.validation, chain.objective, init, rng)
+        with clock.time("sample"):
+            source = chain.strategy.source(training, recipe)
+            made = modality.sample(fit.model, source, chain.sampling, stream(seed, "sample", generation))
+        with clock.time("measure"):
+            # At most n, whatever the strategy makes: distances between samples depend on how many there are.
+            keep = torch.randperm(len(made), generator=stream(seed, "measure", generation))[: chain.n]
+            inputs = MetricInputs(chain.splits, made.take(keep), modality, fit.model, cache)
+            measured = _measure(chain, inputs, fit.masked_share)
+        synthetic, model = made.made_by(generation), fit.model
+    except Diverged as reason:
+        measured = _Measured(diverged=str(reason))
+    record = GenerationRecord(
+        generation=generation,
+        status="ok" if measured.diverged is None else "diverged",
+        reason=measured.diverged,
+        metrics=measured.metrics,
+        masked_share=measured.masked_share,
+        training=TrainingRecord(
+            size=len(training),
+            real=int(training.is_real().sum()),
+            synthetic=int((~training.is_real()).sum()),
+            reused=real.reused(generation),
+        ),
+        confidence=measured.confidence,
+        seconds=clock.seconds,
+        samples_per_second=None if synthetic is None else round(len(synthetic) / max(clock.seconds["sample"], 1e-9), 1),
+        peak_memory_bytes=peak_memory(),
+    )
+    history.commit(record, synthetic, model)
+    return record
+
+
+@dataclass(frozen=True)
+class _Measured:
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    confidence: dict[str, dict[str, float]] = field(default_factory=dict)
+    masked_share: float | None = None
+    diverged: str | None = None
+
+
+def _measure(chain: Chain, inputs: MetricInputs, masked_share: float) -> _Measured:
+    metrics: dict[str, float | None] = {metric.name: measure(metric, inputs) for metric in chain.metrics}
+    value = metrics[chain.fidelity_metric]
+    if value is None or not math.isfinite(value):
+        raise Diverged(f"{chain.fidelity_metric} is {value}")
+    own, real = (chain.modality.confidence(inputs.model, part) for part in (inputs.synthetic, inputs.real))
+    return _Measured(metrics, {"synthetic": _summary(own), "real": _summary(real)}, masked_share)
+
+
+def _summary(confidence: Tensor) -> dict[str, float]:
+    values = confidence.double().reshape(-1).numpy()
+    levels = np.quantile(values, CONFIDENCE_LEVELS)
+    quantiles = {f"q{round(100 * q):02d}": float(v) for q, v in zip(CONFIDENCE_LEVELS, levels, strict=True)}
+    return {"mean": float(values.mean()), **quantiles}
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

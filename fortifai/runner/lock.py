@@ -1,0 +1,55 @@
+"""One run a folder: a second process is told who holds it."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fortifai.errors import UserError
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[int]:
+    """Hold a run folder, and give the descriptor that holds it.
+
+    The kernel lets go when the last process that has the descriptor ends, however it ends. Workers inherit it, so that the
+    folder stays held until the last worker of a killed run is gone. Raises UserError that names the holder.
+    """
+    path = folder / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder} is in use by {holder(folder) or 'another process'}; wait for it, or stop it") from None
+        os.ftruncate(descriptor, 0)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        who = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+        os.write(descriptor, json.dumps(who).encode())
+        yield descriptor
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def holder(folder: Path) -> str | None:
+    """Say which process holds a run folder, or None where none does."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        try:
+            who = json.loads(os.read(descriptor, 4096))
+            return f"process {who['pid']} on {who['host']}, since {who['started']}"
+        except (ValueError, KeyError):
+            return "another process"
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,130 @@
+"""Run a suite: plan it, hold its folder, measure its nulls, run what is missing of its chains."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fortifai.errors import RunFailed, UserError
+from fortifai.plan import Plan, PlannedChain, Selection, make_plan
+from fortifai.registry import Registry
+from fortifai.runner import lock
+from fortifai.runner.chain_folder import Keep
+from fortifai.runner.local import LocalExecutor
+from fortifai.runner.progress import Watcher, watch
+from fortifai.runner.run_folder import RunFolder
+from fortifai.suite import Suite
+from fortifai.suite_file import json_copy, load_suite
+
+executors: Registry[type[LocalExecutor]] = Registry("executor")
+"""Where chains can run, by the name that ``--executor`` takes."""
+
+executors.register("local", LocalExecutor)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run that came to its end: its folder, which `fortifai.score` takes, and how its chains ended."""
+
+    path: Path
+    chains: int
+    diverged: int
+
+
+def run(
+    suite: str | Path,
+    out: str | Path = "runs",
+    *,
+    seeds: int | None = None,
+    generations: int | None = None,
+    objectives: Sequence[str] = (),
+    strategies: Sequence[str] = (),
+    regimes: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    workers: int = 1,
+    executor: str = "local",
+    keep: Keep = "last",
+    quiet: bool = False,
+) -> RunResult:
+    """Run a suite by name or by the path of its .toml file, or what is missing of it, into ``out/<suite>@<version>``.
+
+    ``seeds``, ``generations``, ``objectives``, ``strategies`` and ``regimes`` select (None and empty: what the suite says; the
+    baseline always runs); ``settings`` are ``"key=value"`` changes, which make it another suite. ``workers``: processes, one
+    thread each; the numbers do not depend on them. ``keep``: what stays of the generations on disk.
+
+    Raises UserError for what the caller can put right, RunFailed when chains crashed: what is done stays, the same call goes on.
+    """
+    if workers < 1:
+        raise UserError(f"--workers {workers}: must be at least 1")
+    chosen = load_suite(suite, settings)
+    selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
+    folder = RunFolder.of(out, chosen)
+    start_executor = executors.get(executor)
+    folder.check_owner(chosen)
+    make_plan(chosen, selection, folder)  # what cannot be run is said before anything is written
+    folder.create()
+    with lock.hold(folder.path) as held:
+        folder.claim(chosen)
+        plan = make_plan(chosen, selection, folder)  # what is done, now that nobody else changes it
+        pool = start_executor(workers, held, folder.path / "workers.log")
+        _measure_nulls(plan, folder, pool)
+        failures = _run_chains(plan, folder, pool, keep, quiet)
+    if failures:
+        raise RunFailed(
+            f"{len(failures)} of {len(plan.chains)} chains did not finish:\n"
+            + "\n".join(f"  {line}" for line in failures)
+            + "\nwhat is done is kept; the same command goes on from there"
+        )
+    diverged = sum(folder.progress(chain.id, chain.horizon).state == "diverged" for chain in plan.chains)
+    return RunResult(folder.path, len(plan.chains), diverged)
+
+
+def _measure_nulls(plan: Plan, folder: RunFolder, executor: LocalExecutor) -> None:
+    suite = plan.suite
+    hashes = {chain.regime: chain.data_hash for chain in plan.left()}
+    missing = [
+        name
+        for name, data_hash in hashes.items()
+        if folder.null(name, (regime := suite.regime(name)).fidelity_metric, regime.n, data_hash) is None
+    ]
+    for event in executor.run([{**_task(suite, folder), "null": name} for name in missing]):
+        if event.kind == "failed":
+            raise RunFailed(f"the null of regime {missing[event.task]!r} was not measured: {event.detail['reason']}")
+
+
+def _run_chains(plan: Plan, folder: RunFolder, executor: LocalExecutor, keep: Keep, quiet: bool) -> list[str]:
+    """Run what is left of a plan, and say what failed, a line each."""
+    left = plan.left()
+    tasks = [{**_task(plan.suite, folder), "chain": asdict(chain), "keep": keep} for chain in left]
+    failures: list[str] = []
+    with watch(sum(chain.horizon + 1 - chain.finished for chain in left), quiet=quiet) as watcher:
+        for event in executor.run(tasks):
+            _tell(watcher, left[event.task], event.kind, event.detail)
+            if event.kind == "failed":
+                failures.append(f"{_name(left[event.task])}: {event.detail['reason']}")
+                if event.detail["disk_full"]:
+                    failures.append(f"the disk of {folder.path} is full: nothing is half written; free some space")
+                    break
+    return failures
+
+
+def _tell(watcher: Watcher, chain: PlannedChain, kind: str, detail: dict[str, Any]) -> None:
+    if kind == "generation":
+        watcher.generation()
+        if detail["status"] == "diverged":
+            watcher.say(f"{_name(chain)} diverged at generation {detail['generation']}: {detail['reason']}")
+    elif kind == "failed":
+        watcher.say(f"{_name(chain)} failed: {detail['reason']}")
+
+
+def _task(suite: Suite, folder: RunFolder) -> dict[str, Any]:
+    return {
+        "suite": suite.tag,
+        "source": suite.source,
+        "overrides": json_copy(suite.overrides),
+        "folder": str(folder.path.resolve()),
+    }
+
+
+def _name(chain: PlannedChain) -> str:
+    return f"{chain.regime} {chain.strategy} {chain.objective} seed {chain.seed}"

@@ -1,0 +1,126 @@
+"""A worker process: runs the tasks that it reads from its standard input, one JSON line each, and answers with events.
+
+A process of its own for every worker, with one torch thread: that is more than twice as fast as two threads in one process,
+and makes the numbers independent of how many workers there are. Lines of JSON, so that nothing is pickled and the user's
+script is not imported a second time.
+"""
+
+import errno
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from fortifai.errors import UserError
+from fortifai.null import measure_nulls
+from fortifai.plan import PlannedChain, chain_identity, chain_of, load_regime
+from fortifai.protocol import run_chain
+from fortifai.results.schema import ChainRecord
+from fortifai.runner.chain_folder import ChainFolder, note_failure
+from fortifai.runner.machine import commit, hardware, versions
+from fortifai.runner.run_folder import RunFolder
+from fortifai.suite import Suite
+from fortifai.suite_file import build_suite
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Serve tasks until the standard input closes, which is also how the end of the parent is noticed."""
+    torch.set_num_threads(1)
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints goes to the log, not between the events
+    tasks: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read_tasks, args=(sys.stdin, tasks), daemon=True).start()
+
+    def emit(event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=events, flush=True)
+
+    while True:
+        task = json.loads(tasks.get())
+        try:
+            _work(task, emit)
+            emit({"event": "done"})
+        except Exception as error:
+            emit(_failure(task, error))
+
+
+def _read_tasks(lines: IO[str], tasks: "queue.Queue[str]") -> None:
+    for line in lines:
+        tasks.put(line)
+    os._exit(0)  # the parent is gone or has nothing more to do: a half-run generation is run again
+
+
+def _work(task: dict[str, Any], emit: Emit) -> None:
+    suite = build_suite(task["source"], task["overrides"], where=task["suite"])
+    folder = RunFolder(Path(task["folder"]))
+    if "null" in task:
+        _measure_null(suite, folder, task["null"])
+    else:
+        _run_chain(suite, folder, PlannedChain(**task["chain"]), task["keep"], emit)
+
+
+def _measure_null(suite: Suite, folder: RunFolder, name: str) -> None:
+    regime = suite.regime(name)
+    modality, splits = load_regime(regime)
+    metric = regime.metric(regime.fidelity_metric)
+    values = measure_nulls(modality, splits, metric, regime.n)
+    folder.keep_null(name, metric.name, regime.n, splits.data_hash(), values, metric.chance)
+
+
+def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any, emit: Emit) -> None:
+    chain = chain_of(suite, planned)
+    history = ChainFolder(folder.chain(planned.id), chain.modality, chain.strategy, keep)
+    history.open(describe(suite, folder, planned))
+    for record in run_chain(chain, history, planned.horizon):
+        emit({"event": "generation", "generation": record.generation, "status": record.status, "reason": record.reason})
+    history.close()
+
+
+def describe(suite: Suite, folder: RunFolder, planned: PlannedChain) -> ChainRecord:
+    """Give what is written into a chain's folder before its first generation."""
+    regime = suite.regime(planned.regime)
+    metric = regime.metric(regime.fidelity_metric)
+    null = folder.null(regime.name, metric.name, regime.n, planned.data_hash)
+    if metric.better == "target":  # a suite file that says so is refused
+        raise UserError(f"metric {metric.name!r} cannot be a fidelity metric")
+    return ChainRecord(
+        id=planned.id,
+        suite=suite.tag,
+        modality=regime.modality,
+        model=regime.model.label,
+        regime=regime.name,
+        strategy=planned.strategy,
+        objective=planned.objective,
+        seed=planned.seed,
+        horizon=planned.horizon,
+        data_hash=planned.data_hash,
+        fidelity_metric=metric.name,
+        better=metric.better,
+        null=None if null is None else null.value,
+        identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, planned.data_hash),
+        versions=versions(),
+        commit=commit(),
+        hardware=hardware(),
+    )
+
+
+def _failure(task: dict[str, Any], error: Exception) -> dict[str, Any]:
+    """Note a crash in the chain's folder, and give the event that tells the parent."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        reason = f"out of memory: {error}"
+    trace = traceback.format_exc()
+    print(trace, file=sys.stderr, flush=True)
+    path = Path(task["folder"]) / task["chain"]["id"] if "chain" in task else None
+    if path is not None and path.is_dir() and not full:
+        note_failure(path, reason, trace)
+    return {"event": "failed", "reason": reason, "disk_full": full}
