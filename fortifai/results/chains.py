@@ -60,8 +60,8 @@ def progress_of(folder: Path, horizon: int, records: list[GenerationRecord]) -> 
     """Tell where a chain with these records stands on its way to a horizon."""
     if records and records[-1].status == "diverged":
         return Progress("diverged", len(records))
-    if len(records) > horizon:
-        return Progress("done", len(records))
     if (folder / "failure.json").exists():
         return Progress("failed", len(records))
+    if len(records) > horizon:
+        return Progress("done", len(records))
     return Progress("partial" if records else "pending", len(records))
