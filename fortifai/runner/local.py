@@ -65,8 +65,11 @@ def _serve(
 ) -> None:
     """Feed one worker until nothing waits, passing on what it says."""
     while (number := waiting.get()) is not None:
-        for said in worker.work(tasks[number]):
-            events.put(Event(number, said["event"], said))
+        try:
+            for said in worker.work(tasks[number]):
+                events.put(Event(number, said["event"], said))
+        except Exception as error:  # whatever it was, the run must hear of it: it waits for this task
+            events.put(Event(number, "failed", {"reason": f"{type(error).__name__}: {error}", "disk_full": False}))
 
 
 class _Worker:

@@ -8,8 +8,8 @@ of a cloud is not what over-confidence moves.
 
 When. In every M-step, by the confidence of the model that this iteration started from, as a gradient step sees the current
 model's. A quantile rule ranks by m, which no scaling of a covariance changes, so this does not feed on itself; a fixed
-threshold does, up to a fixed point. Truncating once, after EM has converged with plain cross entropy, was measured too:
-on diamonds the same within the spread of seeds, at the price of a second fit.
+threshold does, up to a fixed point. Truncating once, after EM has converged with plain cross entropy, was tried too: on
+diamonds (three components, three seeds) keeping 90 % lasted as long either way, and keeping 95 % shorter in one seed.
 
 A truncated EM climbs no likelihood, so its end is where the likelihood stands still, or the most iterations allowed.
 
