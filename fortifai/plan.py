@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
 
+import numpy as np
+
 from fortifai import strategies
 from fortifai.config import Frozen
 from fortifai.declaration import ModelConfig, modalities
@@ -61,8 +63,8 @@ class Done(Protocol):
     def progress(self, chain_id: str, horizon: int) -> Progress:
         """Tell where a chain stands."""
 
-    def seconds_per_sample(self, regime: str) -> float | None:
-        """Give the measured seconds of a generation per training sample, or None before there are any."""
+    def measured(self, regime: str) -> list[tuple[int, float]]:
+        """Give the training size and the seconds of every generation that a regime has run."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,14 @@ def make_plan(suite: Suite, selection: Selection, done: Done, *, workers: int = 
         modality, splits = load_regime(regime)
         planned = [_with_progress(chain, done) for chain in _chains(regime, splits, selection)]
         chains += planned
-        per_sample = done.seconds_per_sample(regime.name) or regime.seconds_per_generation / regime.n
+        fixed, per_sample = speed(regime, done.measured(regime.name))
         sample_bytes = splits.train.nbytes() / len(splits.train)
         model_bytes = modality.model_bytes(splits)
         for chain in planned:
             strategy = strategies.resolve(chain.strategy)
             sizes = [strategy.training_size(regime.n, g) for g in range(chain.horizon + 1)]
             if chain.state not in ("done", "diverged"):
-                seconds += per_sample * sum(sizes[chain.finished :])
+                seconds += sum(fixed + per_sample * size for size in sizes[chain.finished :])
                 disk += _disk(keep, strategy, regime.n, len(sizes), sample_bytes, model_bytes)
             peak = PROCESS_BYTES + splits.train.nbytes() + WORKING_COPIES * (max(sizes) * sample_bytes + model_bytes)
             memory = max(memory, round(peak))
@@ -165,6 +167,20 @@ def load_regime(regime: Regime) -> tuple[Modality[Any], Splits]:
 def _load(modality: str, model: ModelConfig, data: Frozen) -> tuple[Modality[Any], Splits]:
     adapter = modalities.get(modality).build(model)
     return adapter, adapter.load(data)
+
+
+def speed(regime: Regime, measured: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """Give the seconds of a generation as a fixed part and a part for each training sample.
+
+    From what was measured, as a line through it where sizes differ; before anything was, from what the suite file declares.
+    """
+    if not measured:
+        return regime.seconds_per_generation, regime.seconds_per_sample
+    sizes, seconds = np.array(measured).T
+    if np.ptp(sizes) == 0:
+        return max(float(seconds.mean()) - regime.seconds_per_sample * float(sizes[0]), 0.0), regime.seconds_per_sample
+    slope = max(float(np.polyfit(sizes, seconds, 1)[0]), 0.0)
+    return max(float(seconds.mean() - slope * sizes.mean()), 0.0), slope
 
 
 def _chains(regime: Regime, splits: Splits, selection: Selection) -> Iterable[PlannedChain]:

@@ -37,7 +37,8 @@ class Regime(Frozen):
     seeds: Runtime[int] = Field(5, ge=1, description="chains for each strategy and objective")
     objectives: Runtime[tuple[str, ...]]
     strategies: Runtime[tuple[str, ...]]
-    seconds_per_generation: Runtime[float] = Field(gt=0, description="measured on one core, for n training samples")
+    seconds_per_generation: Runtime[float] = Field(gt=0, description="measured on one core, whatever the training size")
+    seconds_per_sample: Runtime[float] = Field(0.0, ge=0, description="measured on one core, on top for each training sample")
 
     @field_validator("objectives")
     @classmethod

@@ -31,18 +31,18 @@ def describe(suite: SuiteArgument, as_json: AsJson = False) -> None:
 
 def _regime(regime: Regime) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(regime.model_dump_json())
-    chains = regime.seeds * len(regime.strategies) * len(regime.objectives)
-    samples = sum(
+    sizes = [
         strategy.training_size(regime.n, generation)
         for strategy in map(resolve, regime.strategies)
         for generation in range(min(regime.generations, strategy.last_generation or regime.generations) + 1)
-    )
-    seconds = samples * regime.seconds_per_generation / regime.n * regime.seeds * len(regime.objectives)
+    ]
+    each = regime.seeds * len(regime.objectives)
+    seconds = each * (len(sizes) * regime.seconds_per_generation + sum(sizes) * regime.seconds_per_sample)
     return {
         **plain,
         "modality_summary": modalities.get(regime.modality).summary,
         "metrics": [{"name": name, "better": m.better, "unit": m.unit} for name in regime.metrics for m in [regime.metric(name)]],
-        "chains": chains,
+        "chains": each * len(regime.strategies),
         "core_seconds": round(seconds, 1),
     }
 

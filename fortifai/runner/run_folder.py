@@ -60,15 +60,11 @@ class RunFolder:
         folder = self.chain(chain_id)
         return progress_of(folder, horizon, read_records(folder))
 
-    def seconds_per_sample(self, regime: str) -> float | None:
-        """Give the measured seconds of a generation per training sample, or None before there are any."""
-        seconds, samples = 0.0, 0
-        for chain in read_chains(self.path):
-            if chain.regime == regime:
-                for record in read_records(self.chain(chain.id)):
-                    seconds += sum(record.seconds.values())
-                    samples += record.training.size if record.training else 0
-        return seconds / samples if samples else None
+    def measured(self, regime: str) -> list[tuple[int, float]]:
+        """Give the training size and the seconds of every generation that a regime has run."""
+        of_regime = (chain for chain in read_chains(self.path) if chain.regime == regime)
+        records = (record for chain in of_regime for record in read_records(self.chain(chain.id)))
+        return [(record.training.size, sum(record.seconds.values())) for record in records if record.training]
 
     def null(self, regime: str, metric: str, n: int, data_hash: str) -> NullRecord | None:
         """Give a regime's null, or None when it was not measured, or measured for another metric, size or data."""
