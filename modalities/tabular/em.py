@@ -21,8 +21,6 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from fortifai.errors import Diverged
@@ -84,6 +82,10 @@ def k_means_start(x: Tensor, weight: Tensor, config: MixtureConfig, seed: int) -
     """Give the mixture of the clusters that k-means finds from a k-means++ start: where EM from scratch begins."""
     if not bool(torch.isfinite(x).all()):
         raise Diverged("the training data is not finite")
+    # Here, because planning a run and warm starts need none of the seconds that it takes to import.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         # A collapsed generation has fewer distinct rows than there are clusters: that is what we measure, no news.
         warnings.simplefilter("ignore", ConvergenceWarning)
