@@ -94,7 +94,7 @@ def explain(error: ValidationError, known: Any = (), prefix: str = "") -> list[s
     """Give one plain line for each thing that pydantic found wrong: the key, what is wrong, what was there."""
     lines = []
     for problem in error.errors(include_url=False):
-        key = prefix + ".".join(str(part) for part in problem["loc"])
+        key = (prefix + ".".join(str(part) for part in problem["loc"])).removesuffix(".")
         if problem["type"] == "extra_forbidden":
             said = f"unknown key{_known(known if len(problem['loc']) == 1 else ())}"
         elif problem["type"] == "missing":

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
@@ -11,14 +11,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from fortifai import metrics
-from fortifai.config import explain
-from fortifai.declaration import ModalityDeclaration, modalities
+from fortifai.config import Frozen, explain
+from fortifai.declaration import ModalityDeclaration, ModelConfig, Sampling, modalities
 from fortifai.errors import UnknownName, UserError
 from fortifai.registry import load_object
 from fortifai.suite import Regime, Suite
 
 ADAPTER_TABLES = ("model", "data", "sampling")
 """The keys of a regime whose content is the adapter's own."""
+
+OURS = ("overrides", "source")
+"""Fields of a suite that are no keys of its file."""
 
 
 def suite_names() -> list[str]:
@@ -68,22 +71,21 @@ def build_suite(source: Mapping[str, Any], overrides: Mapping[str, Any], where: 
     """Validate the content of a suite file. Raises UserError that lists every error, each with its key."""
     errors: dict[str, None] = {}  # a set that keeps its order: an error of `defaults` is found once in every regime
     content = deepcopy(dict(source))
-    for key, value in overrides.items():
-        _apply(content, key.split("."), value, errors)
     defaults, named = content.get("defaults", {}), content.get("regimes")
     if not isinstance(defaults, dict) or not isinstance(named, dict) or not all(isinstance(r, dict) for r in named.values()):
         raise UserError(f"suite {where}: needs at least one [regimes.<name>] table; `defaults` is a table too")
+    for key, value in overrides.items():
+        _apply(content, key.split("."), value, errors)
     regimes = [_build_regime(name, regime, defaults, errors) for name, regime in named.items()]
     suite = None
-    top = {key: value for key, value in content.items() if key not in ("defaults", "regimes")}
+    top = {key: value for key, value in content.items() if key not in ("defaults", "regimes", *OURS)}
+    errors.update({f"{key}: unknown key": None for key in OURS if key in content})
     try:
         found = tuple(regime for regime in regimes if regime is not None)
         suite = Suite(**top, regimes=found, overrides=dict(overrides), source=json_copy(source))
     except ValidationError as error:
-        known = [f.alias or k for k, f in Suite.model_fields.items() if k not in ("overrides", "source")]
+        known = [f.alias or k for k, f in Suite.model_fields.items() if k not in OURS]
         errors.update(dict.fromkeys(explain(error, known=[*known, "defaults"])))
-    except TypeError as error:
-        errors[str(error)] = None
     if not named:
         errors["regimes: there is none; a suite needs at least one [regimes.<name>] table"] = None
     if errors or suite is None:
@@ -103,26 +105,28 @@ def _apply(content: dict[str, Any], path: list[str], value: Any, errors: dict[st
     if path[0] in ("rule", "summary"):
         content[path[0]] = value
         return
-    regimes = content.get("regimes", {})
+    regimes, setting = content["regimes"], ".".join(path)
     if path[0] != "regimes":
         for regime in regimes.values():
-            _assign(regime, path, value)
+            _assign(regime, path, value, setting, errors)
     elif len(path) > 2 and path[1] in regimes:
-        _assign(regimes[path[1]], path[2:], value)
+        _assign(regimes[path[1]], path[2:], value, setting, errors)
     else:
-        errors[f"--set {'.'.join(path)}: should be regimes.<name>.<key>; regimes: {', '.join(regimes)}"] = None
+        errors[f"--set {setting}: should be regimes.<name>.<key>; regimes: {', '.join(regimes)}"] = None
 
 
-def _assign(table: dict[str, Any], path: list[str], value: Any) -> None:
+def _assign(table: dict[str, Any], path: list[str], value: Any, setting: str, errors: dict[str, None]) -> None:
     for key in path[:-1]:
-        inner = table.get(key, {})
-        table[key] = inner if isinstance(inner, dict) else {}
-        table = table[key]
-    table[path[-1]] = value
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            errors[f"--set {setting}: {key} is {inner!r}, not a table whose keys can be set"] = None
+            return
+        table = inner
+    table[path[-1]] = deepcopy(value)
 
 
 def _build_regime(name: str, given: dict[str, Any], defaults: dict[str, Any], errors: dict[str, None]) -> Regime | None:
-    merged = _merge(defaults, given)
+    merged, found = _merge(defaults, given), len(errors)
 
     def report(lines: Iterable[str]) -> None:
         for line in lines:
@@ -130,21 +134,20 @@ def _build_regime(name: str, given: dict[str, Any], defaults: dict[str, Any], er
             table = "defaults" if key in defaults and key not in given else f"regimes.{name}"
             errors[f"{table}.{line}"] = None
 
+    for key in sorted(given.keys() & defaults.keys()):
+        if isinstance(given[key], dict) and not isinstance(defaults[key], dict):  # it would be lost, and nobody told
+            report([f"{key}: a table cannot be laid over {defaults[key]!r}, the default; write that as a table too"])
+    if merged.pop("name", None) is not None:
+        report(["name: unknown key; a regime has the name of its table"])
     try:
         declaration = modalities.get(str(merged.get("modality", "")))
     except UserError as error:
         report([f"modality: {error}"])
-        return None
-    found = len(errors)
-    for key in ADAPTER_TABLES:
-        cls = load_object(getattr(declaration, key if key != "model" else "config"))
-        try:
-            merged[key] = cls.model_validate(merged.get(key, {}))
-        except ValidationError as error:
-            report(explain(error, known=cls.model_fields, prefix=f"{key}."))
-            merged[key] = cls.model_construct()
-    merged.setdefault("metrics", list(metrics.of(declaration)))
-    report(_metric_errors(declaration, merged))
+        # Stand-ins, so that what does not depend on the modality is checked all the same.
+        merged |= {"model": ModelConfig(), "data": Frozen(), "sampling": Sampling(), "metrics": []}
+    else:
+        _build_adapter_tables(declaration, merged, report)
+        report(_metric_errors(declaration, merged))
     try:
         regime = Regime(name=name, **merged)
     except ValidationError as error:
@@ -153,12 +156,25 @@ def _build_regime(name: str, given: dict[str, Any], defaults: dict[str, Any], er
     return regime if len(errors) == found else None
 
 
+def _build_adapter_tables(
+    declaration: ModalityDeclaration, merged: dict[str, Any], report: Callable[[Iterable[str]], None]
+) -> None:
+    for key in ADAPTER_TABLES:
+        cls = load_object(getattr(declaration, key if key != "model" else "config"))
+        try:
+            merged[key] = cls.model_validate(merged.get(key, {}))
+        except ValidationError as error:
+            report(explain(error, known=cls.model_fields, prefix=f"{key}."))
+            merged[key] = cls.model_construct()
+    merged.setdefault("metrics", list(metrics.of(declaration)))
+
+
 def _metric_errors(declaration: ModalityDeclaration, merged: Mapping[str, Any]) -> list[str]:
     known, errors = metrics.of(declaration), []
     names, scored = merged["metrics"], merged.get("fidelity_metric")
     for name in names if isinstance(names, list) else []:
-        if name not in known:
-            errors.append(f"metrics: {UnknownName('metric', str(name), known)}")
+        if isinstance(name, str) and name not in known:
+            errors.append(f"metrics: {UnknownName('metric', name, known)}")
     if isinstance(scored, str) and isinstance(names, list):
         if scored not in names:
             errors.append(f"fidelity_metric: {scored!r} is not one of metrics ({', '.join(map(str, names))})")
