@@ -122,7 +122,7 @@ class TrainingRecord(Stored):
     size: int = Field(description="all samples")
     real: int = Field(description="real ones")
     synthetic: int = Field(description="those that some generation made")
-    reused: int = Field(description="real ones that an earlier generation of the chain has trained on already")
+    reused: int = Field(description="of the real ones that it drew, those that an earlier generation of the chain had drawn")
 
 
 class GenerationRecord(Stored):
