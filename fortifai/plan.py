@@ -95,12 +95,14 @@ def make_plan(suite: Suite, selection: Selection, done: Done, *, workers: int = 
     Loads the real data, whose hash is part of every chain's identity. Raises UserError for an unknown name, and for a size
     that the data or the model cannot serve.
     """
+    _load.cache_clear()  # a user's file may be another one since the last plan of this process
     chosen = [suite.regime(name) for name in dict.fromkeys(selection.regimes)] or list(suite.regimes)
     chains: list[PlannedChain] = []
     seconds, disk, memory = 0.0, 0.0, 0
     for regime in chosen:
         modality, splits = load_regime(regime)
         planned = [_with_progress(chain, done) for chain in _chains(regime, splits, selection)]
+        _check(regime, planned, len(splits.train))
         chains += planned
         fixed, per_sample = speed(regime, done.measured(regime.name))
         sample_bytes = splits.train.nbytes() / len(splits.train)
@@ -121,9 +123,11 @@ def make_plan(suite: Suite, selection: Selection, done: Done, *, workers: int = 
 
 
 def chain_of(suite: Suite, planned: PlannedChain) -> Chain:
-    """Give the runnable chain that a plan lists."""
+    """Give the runnable chain that a plan lists. Raises UserError when its data is not what it was when it was planned."""
     regime = suite.regime(planned.regime)
     modality, splits = load_regime(regime)
+    if splits.data_hash() != planned.data_hash:
+        raise UserError(f"the data of regime {regime.name!r} has changed since the run was started; run it again")
     return Chain(
         modality=modality,
         splits=splits,
@@ -167,6 +171,20 @@ def load_regime(regime: Regime) -> tuple[Modality[Any], Splits]:
 def _load(modality: str, model: ModelConfig, data: Frozen) -> tuple[Modality[Any], Splits]:
     adapter = modalities.get(modality).build(model)
     return adapter, adapter.load(data)
+
+
+def _check(regime: Regime, planned: Iterable[PlannedChain], pool: int) -> None:
+    """Raise UserError for what every chain would fail of: a metric that needs more samples, a strategy that draws too many."""
+    for metric in map(regime.metric, regime.metrics):
+        if "synthetic" in metric.needs and regime.n < metric.least_n:
+            remedy = "raise n, or name the metrics to measure without it"
+            raise UserError(
+                f"n = {regime.n} samples are too few for metric {metric.name!r}, which needs {metric.least_n}: {remedy}"
+            )
+    for name, horizon in {chain.strategy: chain.horizon for chain in planned}.items():
+        strategy = strategies.resolve(name)
+        if (drawn := max(strategy.fresh(regime.n, generation) for generation in range(horizon + 1))) > pool:
+            raise UserError(f"strategy {name!r} asks for {drawn} real samples a generation, and the training pool has {pool}")
 
 
 def speed(regime: Regime, measured: Sequence[tuple[int, float]]) -> tuple[float, float]:

@@ -15,10 +15,6 @@ def main() -> None:
         _end(str(error), 2)
     except RunFailed as error:
         _end(str(error), 1)
-    except KeyboardInterrupt:
-        _end("stopped; what is done is kept, and the same command goes on from there", 1)
-    except BrokenPipeError:  # `fortifai list | head`: the reader has seen enough
-        sys.stderr.close()
 
 
 def _end(message: str, code: int) -> None:

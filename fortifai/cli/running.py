@@ -8,7 +8,7 @@ import typer
 
 from fortifai.cli.describing import SuiteArgument
 from fortifai.cli.output import AsJson, duration, print_json, print_table, size
-from fortifai.errors import UserError
+from fortifai.errors import RunFailed, UserError
 
 Out = Annotated[Path, typer.Option(help="The folder that runs are kept in.")]
 Seeds = Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")]
@@ -67,25 +67,28 @@ def run(
     regime: Regimes = None,
     set_: Settings = None,
     workers: Workers = 1,
-    executor: Annotated[str, typer.Option(help="Where chains run.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where chains run: local.")] = "local",
     keep: KeepOption = "last",
 ) -> None:
     """Run a suite, or what is missing of it. Stop it at any moment: the same command goes on from there."""
     from fortifai.runner.run import run as run_suite
 
-    result = run_suite(
-        suite,
-        out,
-        seeds=seeds,
-        generations=generations,
-        objectives=objective or (),
-        strategies=strategy or (),
-        regimes=regime or (),
-        settings=set_ or (),
-        workers=workers,
-        executor=executor,
-        keep=_keep(keep),
-    )
+    try:
+        result = run_suite(
+            suite,
+            out,
+            seeds=seeds,
+            generations=generations,
+            objectives=objective or (),
+            strategies=strategy or (),
+            regimes=regime or (),
+            settings=set_ or (),
+            workers=workers,
+            executor=executor,
+            keep=_keep(keep),
+        )
+    except KeyboardInterrupt:  # here, because Typer would end without a word
+        raise RunFailed("stopped; what is done is kept, and the same command goes on from there") from None
     diverged = f", {result.diverged} of them diverged" if result.diverged else ""
     print(f"{result.path}: {result.chains} chains done{diverged}; next: fortifai score {result.path}")
 

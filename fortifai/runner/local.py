@@ -69,7 +69,7 @@ def _serve(
             for said in worker.work(tasks[number]):
                 events.put(Event(number, said["event"], said))
         except Exception as error:  # whatever it was, the run must hear of it: it waits for this task
-            events.put(Event(number, "failed", {"reason": f"{type(error).__name__}: {error}", "disk_full": False}))
+            events.put(Event(number, "failed", _failure(f"{type(error).__name__}: {error}")))
 
 
 class _Worker:
@@ -97,7 +97,7 @@ class _Worker:
             if said["event"] != "generation":
                 return
         self._process = None
-        yield {"event": "failed", "reason": _death(process.wait()), "disk_full": False}
+        yield {"event": "failed", **_failure(_death(process.wait()))}
 
     def stop(self) -> None:
         """End the process, whatever it is doing: what it has committed stays."""
@@ -117,6 +117,10 @@ class _Worker:
                 env={**os.environ, **ONE_THREAD},
                 pass_fds=(self._lock,),
             )
+
+
+def _failure(reason: str) -> dict[str, Any]:
+    return {"reason": reason, "trace": "", "disk_full": False}
 
 
 def _death(code: int) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,21 +12,23 @@ from pathlib import Path
 
 from fortifai.errors import UserError
 
+PATIENCE = 2.0
+"""Seconds that a folder in use is waited for."""
+
 
 @contextmanager
 def hold(folder: Path) -> Iterator[int]:
     """Hold a run folder, and give the descriptor that holds it.
 
     The kernel lets go when the last process that has the descriptor ends, however it ends. Workers inherit it, so that the
-    folder stays held until the last worker of a killed run is gone. Raises UserError that names the holder.
+    folder stays held until the last worker of a killed run is gone, which takes them a moment: it is waited for. Raises
+    UserError that names the holder.
     """
     path = folder / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{folder} is in use by {holder(folder) or 'another process'}; wait for it, or stop it") from None
+        if not _taken(descriptor):
+            raise UserError(f"{folder} is in use by {holder(folder) or 'another process'}; wait for it, or stop it")
         os.ftruncate(descriptor, 0)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         who = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
@@ -34,6 +37,18 @@ def hold(folder: Path) -> Iterator[int]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > patience:
+                return False
+            time.sleep(0.05)
 
 
 def holder(folder: Path) -> str | None:

@@ -48,16 +48,19 @@ class _Lines:
     def __init__(self, console: Console, total: int, quiet: bool) -> None:
         self._console, self._total, self._quiet = console, total, quiet
         self._finished, self._started = 0, time.monotonic()
-        self._last = self._started
+        self._first = self._last = self._started
 
     def generation(self) -> None:
         self._finished += 1
         now = time.monotonic()
+        if self._finished == 1:
+            self._first = now  # workers take seconds to start, which says nothing about those to come
         if self._quiet or (now - self._last < SECONDS_BETWEEN_LINES and self._finished < self._total):
             return
         self._last = now
-        left = (now - self._started) / self._finished * (self._total - self._finished)
-        self.say(f"{self._finished}/{self._total} generations, {now - self._started:.0f} s, about {left:.0f} s left")
+        pace = (now - self._first) / max(self._finished - 1, 1)
+        left = f", about {pace * (self._total - self._finished):.0f} s left" if self._finished > 1 else ""
+        self.say(f"{self._finished}/{self._total} generations, {now - self._started:.0f} s{left}")
 
     def say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False)

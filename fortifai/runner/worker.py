@@ -23,7 +23,7 @@ from fortifai.null import measure_nulls
 from fortifai.plan import PlannedChain, chain_identity, chain_of, load_regime
 from fortifai.protocol import run_chain
 from fortifai.results.schema import ChainRecord
-from fortifai.runner.chain_folder import ChainFolder, note_failure
+from fortifai.runner.chain_folder import ChainFolder
 from fortifai.runner.machine import commit, hardware, versions
 from fortifai.runner.run_folder import RunFolder
 from fortifai.suite import Suite
@@ -49,7 +49,7 @@ def main() -> None:
             _work(task, emit)
             emit({"event": "done"})
         except Exception as error:
-            emit(_failure(task, error))
+            emit(_failure(error))
 
 
 def _read_tasks(lines: IO[str], tasks: "queue.Queue[str]") -> None:
@@ -112,15 +112,10 @@ def describe(suite: Suite, folder: RunFolder, planned: PlannedChain) -> ChainRec
     )
 
 
-def _failure(task: dict[str, Any], error: Exception) -> dict[str, Any]:
-    """Note a crash in the chain's folder, and give the event that tells the parent."""
+def _failure(error: Exception) -> dict[str, Any]:
+    """Give the event that tells the parent of a crash."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         reason = f"out of memory: {error}"
-    trace = traceback.format_exc()
-    print(trace, file=sys.stderr, flush=True)
-    path = Path(task["folder"]) / task["chain"]["id"] if "chain" in task else None
-    if path is not None and path.is_dir() and not full:
-        note_failure(path, reason, trace)
-    return {"event": "failed", "reason": reason, "disk_full": full}
+    return {"event": "failed", "reason": reason, "trace": traceback.format_exc(), "disk_full": full}
