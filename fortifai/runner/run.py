@@ -9,7 +9,7 @@ from fortifai.errors import RunFailed, UnknownName, UserError
 from fortifai.plan import Plan, PlannedChain, Selection, make_plan
 from fortifai.registry import Registry
 from fortifai.runner import lock
-from fortifai.runner.chain_folder import Keep
+from fortifai.runner.chain_folder import Keep, note_failure
 from fortifai.runner.local import LocalExecutor
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
@@ -73,7 +73,7 @@ def run(
         failures = _run_chains(plan, folder, pool, keep, quiet)
     if failures:
         raise RunFailed(
-            f"{len(failures)} of {len(plan.chains)} chains did not finish:\n"
+            f"{len(plan.chains) - _finished(plan, folder)} of {len(plan.chains)} chains did not finish:\n"
             + "\n".join(f"  {line}" for line in failures)
             + "\nwhat is done is kept; the same command goes on from there"
         )
@@ -102,12 +102,21 @@ def _run_chains(plan: Plan, folder: RunFolder, executor: LocalExecutor, keep: Ke
     with watch(sum(chain.horizon + 1 - chain.finished for chain in left), quiet=quiet) as watcher:
         for event in executor.run(tasks):
             _tell(watcher, left[event.task], event.kind, event.detail)
-            if event.kind == "failed":
-                failures.append(f"{_name(left[event.task])}: {event.detail['reason']}")
-                if event.detail["disk_full"]:
-                    failures.append(f"the disk of {folder.path} is full: nothing is half written; free some space")
-                    break
+            if event.kind != "failed":
+                continue
+            chain, reason = left[event.task], event.detail["reason"]
+            failures.append(f"{_name(chain)}: {reason}")
+            if event.detail["disk_full"]:
+                failures.append(f"the disk of {folder.path} is full: nothing is half written; free some space")
+                break
+            if folder.chain(chain.id).is_dir():
+                note_failure(folder.chain(chain.id), reason, event.detail["trace"])
     return failures
+
+
+def _finished(plan: Plan, folder: RunFolder) -> int:
+    states = [folder.progress(chain.id, chain.horizon).state for chain in plan.chains]
+    return sum(state in ("done", "diverged") for state in states)
 
 
 def _tell(watcher: Watcher, chain: PlannedChain, kind: str, detail: dict[str, Any]) -> None:
