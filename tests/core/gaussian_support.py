@@ -39,7 +39,8 @@ class Gaussian(Modality[Model]):
     def __init__(self, on_fit: Callable[[int], None] = lambda number: None) -> None:
         super().__init__(None)
         self.calls: list[Call] = []
-        self.measured: list[int] = []
+        self.drawn: list[float] = []
+        """The first number of every stream that fits and samples were given."""
         self._on_fit = on_fit
 
     def fit(
@@ -47,11 +48,13 @@ class Gaussian(Modality[Model]):
     ) -> Fit[Model]:
         self._on_fit(len(self.calls))
         self.calls.append(Call(samples, init, validation))
+        self.drawn.append(float(torch.rand((), generator=rng)))
         plain = self._moments(samples["x"], samples.weights())
         kept = objective.weights(self.confidence(init or plain, samples))
         return Fit(self._moments(samples["x"], samples.weights() * kept), float(1 - kept.mean()))
 
     def sample(self, model: Model, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
+        self.drawn.append(float(torch.rand((), generator=rng)))
         spread = math.sqrt(model.variance * sampling.temperature)
         x = model.mean + spread * torch.randn(len(source), generator=rng, dtype=torch.float64)
         return Samples.real(x=x)  # whom the samples are from is for the protocol to say
@@ -60,7 +63,6 @@ class Gaussian(Modality[Model]):
         return 0.5 * ((samples["x"] - model.mean) ** 2 / model.variance + math.log(2 * math.pi * model.variance))
 
     def confidence(self, model: Model, samples: Samples) -> Tensor:
-        self.measured.append(len(samples))
         return torch.exp(-0.5 * (samples["x"] - model.mean) ** 2 / model.variance)
 
     def _moments(self, x: Tensor, weight: Tensor) -> Model:
@@ -84,7 +86,7 @@ class Gaussian(Modality[Model]):
 
 
 def distance(inputs: MetricInputs) -> float:
-    """A distance: between the sorted real and synthetic means."""
+    """Between the means of real and synthetic samples."""
     return abs(float(inputs.synthetic["x"].mean() - inputs.real["x"].mean()))
 
 

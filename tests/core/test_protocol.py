@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from gaussian_support import SPLITS, Gaussian, Memory, chain, metric, normal, numbers
 
 from fortifai.errors import Diverged, UserError
-from fortifai.modality import Splits
+from fortifai.modality import Samples, Splits
 from fortifai.protocol import run_chain
+from fortifai.strategies import Accumulate, Recipe
 
 STRATEGIES = [
     "replace",
@@ -89,6 +90,26 @@ def test_chains_of_one_seed_are_paired_whatever_the_objective(strategy):
         noise = [(run.made[g]["x"] - run.models[g].mean) / math.sqrt(run.models[g].variance) for run in runs]
         assert torch.allclose(*noise, rtol=0, atol=1e-9)
         assert not torch.allclose(runs[0].made[g]["x"], runs[1].made[g]["x"], rtol=0, atol=1e-3)
+
+
+class Spied(Accumulate):
+    """Notes the first number of the stream that a training set is composed with."""
+
+    drawn: ClassVar[list[float]] = []
+
+    def compose(self, generation: int, recipe: Recipe, rng: torch.Generator) -> Samples:
+        self.drawn.append(float(torch.rand((), generator=rng)))
+        return super().compose(generation, recipe, rng)
+
+
+def test_every_purpose_generation_and_seed_has_a_stream_of_its_own():
+    Spied.drawn.clear()
+    adapter = Gaussian()
+    for seed in range(3):
+        run(modality=adapter, strategy=Spied(), seed=seed)
+    assert len(Spied.drawn) == 3 * 5
+    assert len(adapter.drawn) == 3 * 5 * 2
+    assert len({*Spied.drawn, *adapter.drawn}) == 3 * 5 * 3
 
 
 # What a fit is given, and what is recorded of it
@@ -208,7 +229,7 @@ def test_too_few_samples_for_a_metric_are_no_divergence():
 
 # The laws of the Gaussian loop, by Monte Carlo. The pool is finite: its own mean and variance are what chains start from.
 
-CHAINS, N = 300, 10
+CHAINS, N = 200, 10
 
 
 @pytest.fixture(scope="module")
