@@ -7,6 +7,9 @@ import typer
 
 from fortifai.cli.output import AsJson, print_table
 
+SAID_ONCE = ("modality", "model")
+"""Columns that move into the title where every row says the same."""
+
 
 def score(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A run folder, or a CSV file of trajectories.")],
@@ -26,4 +29,20 @@ def score(
         return
     headings, rows = as_text(table, without=("suite", "metric", "rule"))
     first = table.rows[0]
-    print_table(headings, rows, title=f"{first.suite or path}: {first.rule} on {first.metric}")
+    title = [first.suite or path.name, f"{first.rule} on {first.metric}"]
+    title += [rows[0][headings.index(name)] for name in SAID_ONCE if _is_same(name, headings, rows)]
+    shown = [i for i, name in enumerate(headings) if name != "note" and not _is_same(name, headings, rows)]
+    # What is to be said about a row stands below the table, once, however many rows it is said about.
+    said = {row.reason: str(number) for number, row in enumerate({r.reason: r for r in table.rows if r.reason}.values(), 1)}
+    marks = [said.get(row.reason or "", "") for row in table.rows]
+    print_table(
+        [*(headings[i] for i in shown), "note"],
+        [[*(row[i] for i in shown), mark] for row, mark in zip(rows, marks, strict=True)],
+        title=" · ".join(title),
+    )
+    for text, number in said.items():
+        print(f"{number}  {text}")
+
+
+def _is_same(name: str, headings: list[str], rows: list[list[str]]) -> bool:
+    return name in SAID_ONCE and name in headings and len({row[headings.index(name)] for row in rows}) == 1

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """The libraries below torch and NumPy read these once, when they are loaded."""
@@ -26,35 +26,35 @@ class Event:
 
 
 class LocalExecutor:
-    """Runs tasks in ``workers`` processes, which inherit the descriptor that holds the run folder.
+    """Runs tasks in ``workers`` processes, which inherit the descriptor that holds the run folder and end with the block.
 
     A worker that dies (killed, out of memory) fails the one task that it was at; another takes its place.
     """
 
     def __init__(self, workers: int, lock: int, log: Path) -> None:
-        self._workers = workers
-        self._lock = lock
-        self._log = log
+        self._workers = [_Worker(lock, log) for _ in range(workers)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for worker in self._workers:
+            worker.stop()
 
     def run(self, tasks: Sequence[dict[str, Any]]) -> Iterator[Event]:
-        """Run all tasks and give events as they come. Leaving the loop early ends the workers."""
+        """Run all tasks and give events as they come."""
         waiting: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        workers = [_Worker(self._lock, self._log) for _ in range(min(self._workers, len(tasks)))]
+        workers = self._workers[: len(tasks)]
         for number in (*range(len(tasks)), *(None for _ in workers)):
             waiting.put(number)
-        threads = [threading.Thread(target=_serve, args=(w, tasks, waiting, events), daemon=True) for w in workers]
-        for thread in threads:
-            thread.start()
+        for worker in workers:
+            threading.Thread(target=_serve, args=(worker, tasks, waiting, events), daemon=True).start()
         left = len(tasks)
-        try:
-            while left:
-                event = events.get()
-                left -= event.kind != "generation"
-                yield event
-        finally:
-            for worker in workers:
-                worker.stop()
+        while left:
+            event = events.get()
+            left -= event.kind != "generation"
+            yield event
 
 
 def _serve(
@@ -79,7 +79,6 @@ class _Worker:
         self._lock = lock
         self._log = log
         self._process: subprocess.Popen[str] | None = None
-        self._stopped = False
 
     def work(self, task: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Run one task, and give what the worker says until it is done, has failed or is dead."""

@@ -68,9 +68,9 @@ def run(
     with lock.hold(folder.path) as held:
         folder.claim(chosen)
         plan = make_plan(chosen, selection, folder)  # what is done, now that nobody else changes it
-        pool = start_executor(workers, held, folder.path / "workers.log")
-        _measure_nulls(plan, folder, pool)
-        failures = _run_chains(plan, folder, pool, keep, quiet)
+        with start_executor(workers, held, folder.path / "workers.log") as pool:
+            _measure_nulls(plan, folder, pool)
+            failures = _run_chains(plan, folder, pool, keep, quiet)
     if failures:
         raise RunFailed(
             f"{len(plan.chains) - _finished(plan, folder)} of {len(plan.chains)} chains did not finish:\n"
