@@ -158,7 +158,7 @@ class Anchored(Strategy):
         return _pool([real, _subset(recipe.synthetic(generation - 1), recipe.n - anchors, rng)])
 
     def _anchors(self, n: int) -> int:
-        return min(max(round(self.real * n), 1), n)
+        return min(max(round(self.real * n), 1), max(n - 1, 1))  # at least one of each
 
 
 class Weighted(Strategy):
