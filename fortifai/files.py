@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -54,3 +55,10 @@ def drop_torn_line(path: Path) -> None:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.truncate(path, whole)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error means that no space is left; safetensors says so in words alone."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return os.strerror(errno.ENOSPC) in str(error)

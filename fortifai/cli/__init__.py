@@ -15,6 +15,8 @@ def main() -> None:
         _end(str(error), 2)
     except RunFailed as error:
         _end(str(error), 1)
+    except OSError as error:  # a disk that fails, a file that somebody took away: nothing the user's words are wrong about
+        _end(str(error), 1)
 
 
 def _end(message: str, code: int) -> None:

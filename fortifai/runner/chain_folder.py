@@ -28,11 +28,7 @@ class ChainFolder:
 
     def open(self, record: ChainRecord) -> None:
         """Prepare to run: describe the chain, clear what a crash left, and start over where nothing was kept to go on from."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        known = read_chain(self.path)
-        if known is not None and known.horizon > record.horizon:
-            record = record.model_copy(update={"horizon": known.horizon})
-        write_text(self.path / "chain.json", record.model_dump_json(indent=2))
+        announce(self.path, record)
         for stale in ("failure.json", "traceback.txt"):
             (self.path / stale).unlink(missing_ok=True)
         drop_torn_line(self._records)
@@ -94,6 +90,15 @@ class ChainFolder:
                 shutil.rmtree(folder / "model", ignore_errors=True)
             else:
                 shutil.rmtree(folder)
+
+
+def announce(path: Path, record: ChainRecord) -> None:
+    """Write what a chain is into its folder, so that it is seen before it is run. The horizon never shrinks."""
+    path.mkdir(parents=True, exist_ok=True)
+    known = read_chain(path)
+    if known is not None and known.horizon > record.horizon:
+        record = record.model_copy(update={"horizon": known.horizon})
+    write_text(path / "chain.json", record.model_dump_json(indent=2) + "\n")
 
 
 def note_failure(path: Path, reason: str, trace: str) -> None:

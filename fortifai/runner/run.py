@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fortifai.errors import RunFailed, UnknownName, UserError
+from fortifai.files import is_disk_full
 from fortifai.plan import Plan, PlannedChain, Selection, make_plan
 from fortifai.registry import Registry
 from fortifai.runner import lock
-from fortifai.runner.chain_folder import Keep, note_failure
+from fortifai.runner.chain_folder import Keep, announce, note_failure
+from fortifai.runner.chain_record import chain_record
 from fortifai.runner.local import LocalExecutor
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
@@ -65,12 +67,12 @@ def run(
     folder.check_owner(chosen)
     make_plan(chosen, selection, folder)  # what cannot be run is said before anything is written
     folder.create()
-    with lock.hold(folder.path) as held:
-        folder.claim(chosen)
-        plan = make_plan(chosen, selection, folder)  # what is done, now that nobody else changes it
-        with start_executor(workers, held, folder.path / "workers.log") as pool:
-            _measure_nulls(plan, folder, pool)
-            failures = _run_chains(plan, folder, pool, keep, quiet)
+    try:
+        plan, failures = _run(chosen, selection, folder, start_executor, workers, keep, quiet)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise RunFailed(f"{_full(folder)}; then the same command goes on from there") from None
     if failures:
         raise RunFailed(
             f"{len(plan.chains) - _finished(plan, folder)} of {len(plan.chains)} chains did not finish:\n"
@@ -79,6 +81,26 @@ def run(
         )
     diverged = sum(folder.progress(chain.id, chain.horizon).state == "diverged" for chain in plan.chains)
     return RunResult(folder.path, len(plan.chains), diverged)
+
+
+def _run(
+    suite: Suite,
+    selection: Selection,
+    folder: RunFolder,
+    start_executor: type[LocalExecutor],
+    workers: int,
+    keep: Keep,
+    quiet: bool,
+) -> tuple[Plan, list[str]]:
+    """Run what is missing of a plan in a folder that nobody else is at, and say what failed."""
+    with lock.hold(folder.path) as held:
+        folder.claim(suite)
+        plan = make_plan(suite, selection, folder)  # what is done, now that nobody else changes it
+        with start_executor(workers, held, folder.path / "workers.log") as pool:
+            _measure_nulls(plan, folder, pool)
+            for chain in plan.left():
+                announce(folder.chain(chain.id), chain_record(suite, folder, chain))
+            return plan, _run_chains(plan, folder, pool, keep, quiet)
 
 
 def _measure_nulls(plan: Plan, folder: RunFolder, executor: LocalExecutor) -> None:
@@ -107,7 +129,7 @@ def _run_chains(plan: Plan, folder: RunFolder, executor: LocalExecutor, keep: Ke
             chain, reason = left[event.task], event.detail["reason"]
             failures.append(f"{_name(chain)}: {reason}")
             if event.detail["disk_full"]:
-                failures.append(f"the disk of {folder.path} is full: nothing is half written; free some space")
+                failures.append(_full(folder))
                 break
             if folder.chain(chain.id).is_dir():
                 note_failure(folder.chain(chain.id), reason, event.detail["trace"])
@@ -135,6 +157,10 @@ def _task(suite: Suite, folder: RunFolder) -> dict[str, Any]:
         "overrides": json_copy(suite.overrides),
         "folder": str(folder.path.resolve()),
     }
+
+
+def _full(folder: RunFolder) -> str:
+    return f"the disk of {folder.path} is full: nothing is half written; free some space"
 
 
 def _name(chain: PlannedChain) -> str:

@@ -5,7 +5,6 @@ and makes the numbers independent of how many workers there are. Lines of JSON, 
 script is not imported a second time.
 """
 
-import errno
 import json
 import os
 import queue
@@ -19,12 +18,12 @@ from typing import IO, Any
 import torch
 
 from fortifai.errors import UserError
+from fortifai.files import is_disk_full
 from fortifai.null import measure_nulls
-from fortifai.plan import PlannedChain, chain_identity, chain_of, load_regime
+from fortifai.plan import PlannedChain, chain_of, load_regime
 from fortifai.protocol import run_chain
-from fortifai.results.schema import ChainRecord
 from fortifai.runner.chain_folder import ChainFolder
-from fortifai.runner.machine import commit, hardware, versions
+from fortifai.runner.chain_record import chain_record
 from fortifai.runner.run_folder import RunFolder
 from fortifai.suite import Suite
 from fortifai.suite_file import build_suite
@@ -78,44 +77,15 @@ def _measure_null(suite: Suite, folder: RunFolder, name: str) -> None:
 def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any, emit: Emit) -> None:
     chain = chain_of(suite, planned)
     history = ChainFolder(folder.chain(planned.id), chain.modality, chain.strategy, keep)
-    history.open(describe(suite, folder, planned))
+    history.open(chain_record(suite, folder, planned))
     for record in run_chain(chain, history, planned.horizon):
         emit({"event": "generation", "generation": record.generation, "status": record.status, "reason": record.reason})
     history.close()
 
 
-def describe(suite: Suite, folder: RunFolder, planned: PlannedChain) -> ChainRecord:
-    """Give what is written into a chain's folder before its first generation."""
-    regime = suite.regime(planned.regime)
-    metric = regime.metric(regime.fidelity_metric)
-    null = folder.null(regime.name, metric.name, regime.n, planned.data_hash)
-    if metric.better == "target":  # a suite file that says so is refused
-        raise UserError(f"metric {metric.name!r} cannot be a fidelity metric")
-    return ChainRecord(
-        id=planned.id,
-        suite=suite.tag,
-        modality=regime.modality,
-        model=regime.model.label,
-        regime=regime.name,
-        strategy=planned.strategy,
-        objective=planned.objective,
-        seed=planned.seed,
-        horizon=planned.horizon,
-        data_hash=planned.data_hash,
-        fidelity_metric=metric.name,
-        better=metric.better,
-        null=None if null is None else null.value,
-        identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, planned.data_hash),
-        versions=versions(),
-        commit=commit(),
-        hardware=hardware(),
-    )
-
-
 def _failure(error: Exception) -> dict[str, Any]:
     """Give the event that tells the parent of a crash."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         reason = f"out of memory: {error}"
-    return {"event": "failed", "reason": reason, "trace": traceback.format_exc(), "disk_full": full}
+    return {"event": "failed", "reason": reason, "trace": traceback.format_exc(), "disk_full": is_disk_full(error)}

@@ -1,5 +1,6 @@
 """Chains in parallel processes: the numbers do not depend on how many, and one that fails does not take others with it."""
 
+import errno
 import json
 import os
 import shutil
@@ -8,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import numbers, records, write_suite
+from runner_support import numbers, records, write_suite
+from safetensors import SafetensorError
 
 import fortifai
-from fortifai.errors import UserError
+from fortifai.errors import RunFailed, UserError
+from fortifai.files import is_disk_full
 from fortifai.runner import lock
 from fortifai.runner.status import read_status
 
@@ -109,8 +112,31 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, environment: di
     chain = next(c for c in read_status(tmp_path / "tiny@1") if c["objective"] == "focal:gamma=6")
     kept = {path.name for path in (tmp_path / "tiny@1" / chain["id"]).iterdir()}
     assert kept == {"chain.json", "generations.jsonl", "generation-01"}
+    assert (chain["state"], chain["finished"]) == ("partial", 2)
     assert run_faulty(tmp_path, environment, ["focal:gamma=6"]).returncode == 0
     assert len(records(tmp_path / "tiny@1", "focal:gamma=6")) == 5
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), SafetensorError("I/O error: No space left on device")])
+def test_a_full_disk_is_known_by_its_errors(error: Exception) -> None:
+    assert is_disk_full(error)
+    assert not is_disk_full(OSError(errno.EACCES, "denied"))
+
+
+def test_a_disk_that_is_full_from_the_start_is_said(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("fortifai.runner.run_folder.write_text", full)
+    with pytest.raises(RunFailed, match="is full: nothing is half written; free some space"):
+        fortifai.run(suite, tmp_path, quiet=True)
+
+
+def test_chains_are_seen_before_they_are_run(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fortifai.runner.run._run_chains", lambda *_: [])
+    run = fortifai.run(suite, tmp_path, quiet=True).path
+    assert [chain["state"] for chain in read_status(run)] == ["pending"] * 12
+    assert {row.incomplete for row in fortifai.score(run).rows} == {2}
 
 
 def test_another_suite_of_the_same_name_is_refused(tmp_path: Path, undisturbed: Path) -> None:

@@ -1,0 +1,36 @@
+"""What is written into a chain's folder before its first generation."""
+
+from fortifai.errors import UserError
+from fortifai.plan import PlannedChain, chain_identity
+from fortifai.results.schema import ChainRecord
+from fortifai.runner.machine import commit, hardware, versions
+from fortifai.runner.run_folder import RunFolder
+from fortifai.suite import Suite
+
+
+def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> ChainRecord:
+    """Give what the chain is, and where and with what this process runs it."""
+    regime = suite.regime(planned.regime)
+    metric = regime.metric(regime.fidelity_metric)
+    null = folder.null(regime.name, metric.name, regime.n, planned.data_hash)
+    if metric.better == "target":  # a suite file that says so is refused
+        raise UserError(f"metric {metric.name!r} cannot be a fidelity metric")
+    return ChainRecord(
+        id=planned.id,
+        suite=suite.tag,
+        modality=regime.modality,
+        model=regime.model.label,
+        regime=regime.name,
+        strategy=planned.strategy,
+        objective=planned.objective,
+        seed=planned.seed,
+        horizon=planned.horizon,
+        data_hash=planned.data_hash,
+        fidelity_metric=metric.name,
+        better=metric.better,
+        null=None if null is None else null.value,
+        identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, planned.data_hash),
+        versions=versions(),
+        commit=commit(),
+        hardware=hardware(),
+    )
