@@ -91,6 +91,10 @@ class Samples:
         """Tell which samples are real, bool (n,)."""
         return self.origin == REAL
 
+    def is_finite(self) -> bool:
+        """Tell whether no value is NaN or infinite."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.data.values())
+
     def nbytes(self) -> int:
         """Bytes that the tensors take in memory, and within a few hundred bytes on disk."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors().values())

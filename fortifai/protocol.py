@@ -4,7 +4,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -17,7 +17,7 @@ from fortifai.declaration import Metric, Sampling
 from fortifai.errors import Diverged
 from fortifai.metrics import measure
 from fortifai.metrics.inputs import MetricInputs
-from fortifai.modality import Modality, Samples, Splits
+from fortifai.modality import Fit, Modality, Samples, Splits
 from fortifai.objectives import Objective
 from fortifai.randomness import stream
 from fortifai.real_data import RealStream
@@ -109,11 +109,13 @@ def _advance(
         with clock.time("sample"):
             source = chain.strategy.source(training, recipe)
             made = modality.sample(fit.model, source, chain.sampling, stream(seed, "sample", generation))
+        if not made.is_finite():  # said here, because a library's metric may call it bad input
+            raise Diverged("the samples are not finite")
         with clock.time("measure"):
             # At most n, whatever the strategy makes: distances between samples depend on how many there are.
             keep = torch.randperm(len(made), generator=stream(seed, "measure", generation))[: chain.n]
             inputs = MetricInputs(chain.splits, made.take(keep), modality, fit.model, cache)
-            measured = _measure(chain, inputs, fit.masked_share)
+            measured = _measure(chain, inputs, fit)
         synthetic, model = made.made_by(generation), fit.model
     except Diverged as reason:
         measured = _Measured(diverged=str(reason))
@@ -129,6 +131,7 @@ def _advance(
             synthetic=int((~training.is_real()).sum()),
             reused=real.reused(generation),
         ),
+        notes=dict(measured.notes),
         confidence=measured.confidence,
         seconds=clock.seconds,
         samples_per_second=None if synthetic is None else round(len(synthetic) / max(clock.seconds["sample"], 1e-9), 1),
@@ -143,16 +146,17 @@ class _Measured:
     metrics: dict[str, float | None] = field(default_factory=dict)
     confidence: dict[str, dict[str, float]] = field(default_factory=dict)
     masked_share: float | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
     diverged: str | None = None
 
 
-def _measure(chain: Chain, inputs: MetricInputs, masked_share: float) -> _Measured:
+def _measure(chain: Chain, inputs: MetricInputs, fit: Fit[Any]) -> _Measured:
     metrics: dict[str, float | None] = {metric.name: measure(metric, inputs) for metric in chain.metrics}
     value = metrics[chain.fidelity_metric]
     if value is None or not math.isfinite(value):
         raise Diverged(f"{chain.fidelity_metric} is {value}")
     own, real = (chain.modality.confidence(inputs.model, part) for part in (inputs.synthetic, inputs.real))
-    return _Measured(metrics, {"synthetic": _summary(own), "real": _summary(real)}, masked_share)
+    return _Measured(metrics, {"synthetic": _summary(own), "real": _summary(real)}, fit.masked_share, fit.notes)
 
 
 def _summary(confidence: Tensor) -> dict[str, float]:
