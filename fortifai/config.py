@@ -7,7 +7,7 @@ device, a horizon, how many seeds). A class with a field that says neither canno
 from enum import Enum
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fortifai.errors import UserError
 from fortifai.registry import Registry
@@ -34,7 +34,8 @@ class Frozen(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        silent = [name for name, field in cls.model_fields.items() if len(_roles(field.metadata)) != 1]
+        roles = {name: [m for m in field.metadata if isinstance(m, Role)] for name, field in cls.model_fields.items()}
+        silent = [name for name, declared in roles.items() if len(declared) != 1]
         if silent:
             raise TypeError(f"{cls.__name__}: declare {', '.join(silent)} as Identity[...] or Runtime[...]")
 
@@ -43,6 +44,21 @@ class Frozen(BaseModel):
         fields = type(self).model_fields
         plain = self.model_dump(mode="json")
         return {name: _reduced(getattr(self, name), plain[name]) for name in fields if Role.IDENTITY in fields[name].metadata}
+
+
+class Sampling(Frozen):
+    """How a model is read out. ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
+
+    temperature: Identity[float] = Field(1.0, gt=0, description="1 = as fitted; each adapter gives it its own meaning")
+
+
+class ModelConfig(Frozen):
+    """Base of an adapter's model and training configuration."""
+
+    @property
+    def label(self) -> str:
+        """A short name of the model for tables, such as ``gaussian-mixture-5``."""
+        return type(self).__name__
 
 
 class Parametrised(Frozen):
@@ -120,10 +136,6 @@ def _reduced(value: Any, plain: Any) -> Any:
 
 def _known(names: Any) -> str:
     return f" (known: {', '.join(names)})" if names else ""
-
-
-def _roles(metadata: list[Any]) -> list[Role]:
-    return [item for item in metadata if isinstance(item, Role)]
 
 
 def _plain(value: Any) -> str:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from fortifai.config import Frozen, Identity
+from fortifai.config import ModelConfig
 from fortifai.errors import UserError
 from fortifai.registry import Registry, load_object
 
@@ -16,21 +14,6 @@ if TYPE_CHECKING:
     from fortifai.modality import Modality
 
 Needs = Literal["real", "synthetic", "train", "model"]
-
-
-class Sampling(Frozen):
-    """How a model is read out. ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
-
-    temperature: Identity[float] = Field(1.0, gt=0, description="1 = as fitted; each adapter gives it its own meaning")
-
-
-class ModelConfig(Frozen):
-    """Base of an adapter's model and training configuration."""
-
-    @property
-    def label(self) -> str:
-        """A short name of the model for tables, such as ``gaussian-mixture-5``."""
-        return type(self).__name__
 
 
 @dataclass(frozen=True)

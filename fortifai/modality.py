@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fortifai.declaration import Sampling
+from fortifai.config import Sampling
 from fortifai.objectives import Objective
 
 REAL = -1

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from fortifai import strategies
-from fortifai.config import Frozen
-from fortifai.declaration import ModelConfig, modalities
+from fortifai.config import Frozen, ModelConfig
+from fortifai.declaration import modalities
 from fortifai.errors import UserError
 from fortifai.modality import Modality, Splits
 from fortifai.objectives import resolve as resolve_objective

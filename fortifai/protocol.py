@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fortifai.declaration import Metric, Sampling
+from fortifai.config import Sampling
+from fortifai.declaration import Metric
 from fortifai.errors import Diverged
 from fortifai.metrics import measure
 from fortifai.metrics.inputs import MetricInputs

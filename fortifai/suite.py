@@ -8,8 +8,8 @@ from pydantic import Field, SerializeAsAny, field_validator
 
 from fortifai import metrics as metric_registry
 from fortifai import objectives, strategies
-from fortifai.config import Frozen, Identity, Runtime
-from fortifai.declaration import Metric, ModelConfig, Sampling, modalities
+from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
+from fortifai.declaration import Metric, modalities
 from fortifai.errors import UnknownName
 from fortifai.fidelity.rule import DEFAULT_RULE, parse_rule
 

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from fortifai import metrics
-from fortifai.config import Frozen, explain
-from fortifai.declaration import ModalityDeclaration, ModelConfig, Sampling, modalities
+from fortifai.config import Frozen, ModelConfig, Sampling, explain
+from fortifai.declaration import ModalityDeclaration, modalities
 from fortifai.errors import UnknownName, UserError
 from fortifai.registry import load_object
 from fortifai.suite import Regime, Suite

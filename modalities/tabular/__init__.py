@@ -28,7 +28,7 @@ declaration = ModalityDeclaration(
     adapter="fortifai.modalities.tabular.adapter:GaussianMixtureAdapter",
     config="fortifai.modalities.tabular.config:MixtureConfig",
     data="fortifai.modalities.tabular.config:TableData",
-    sampling="fortifai.declaration:Sampling",
+    sampling="fortifai.config:Sampling",
     metrics=(
         _metric(
             "sliced_wasserstein",

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fortifai.declaration import Sampling
+from fortifai.config import Sampling
 from fortifai.errors import UserError
 from fortifai.modality import Fit, Modality, Samples, Splits
 from fortifai.objectives import Objective

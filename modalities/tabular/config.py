@@ -4,8 +4,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from fortifai.config import Frozen, Identity, Runtime
-from fortifai.declaration import ModelConfig
+from fortifai.config import Frozen, Identity, ModelConfig, Runtime
 
 
 class MixtureConfig(ModelConfig):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from fortifai import objectives, strategies
-from fortifai.declaration import Metric, Sampling
+from fortifai.config import Sampling
+from fortifai.declaration import Metric
 from fortifai.metrics.inputs import MetricInputs
 from fortifai.modality import Fit, Modality, Samples, Splits
 from fortifai.objectives import Objective

@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
-from fortifai.config import Frozen, Identity, Parametrised, Role, Runtime, explain, resolve
-from fortifai.declaration import ModelConfig, Sampling
+from fortifai.config import Frozen, Identity, ModelConfig, Parametrised, Role, Runtime, Sampling, explain, resolve
 from fortifai.errors import UserError
 from fortifai.registry import Registry
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from fortifai import metrics
-from fortifai.declaration import Metric, ModalityDeclaration, ModelConfig, Sampling, modalities
+from fortifai.config import ModelConfig, Sampling
+from fortifai.declaration import Metric, ModalityDeclaration, modalities
 from fortifai.errors import UserError
 from fortifai.metrics.inputs import MetricInputs
 from fortifai.modality import Samples, Splits

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fortifai.config import Frozen, Role
-from fortifai.declaration import Sampling, modalities
+from fortifai.config import Frozen, Role, Sampling
+from fortifai.declaration import modalities
 from fortifai.errors import UserError
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
 from fortifai.plan import Plan, Selection, chain_id, chain_identity, chain_of, make_plan

@@ -7,7 +7,8 @@ import torch
 from pydantic import ValidationError
 
 from fortifai import objectives
-from fortifai.declaration import Sampling, modalities
+from fortifai.config import Sampling
+from fortifai.declaration import modalities
 from fortifai.errors import UserError
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
@@ -104,18 +105,25 @@ def test_sizes_that_cannot_be_trained_are_refused(n: int, components: int, said:
         GaussianMixtureAdapter(MixtureConfig(components=components)).check(n, splits)
 
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens where there is no GPU")
-def test_a_device_that_is_not_there_is_refused_before_anything_runs(splits: Splits) -> None:
+@pytest.mark.parametrize("available", [True, False])
+def test_auto_takes_the_gpu_where_there_is_one(available: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert GaussianMixtureAdapter(MixtureConfig())._device().type == ("cuda" if available else "cpu")
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_runs(splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(UserError, match="'cuda:0' is not available on this machine"):
         GaussianMixtureAdapter(MixtureConfig(device="cuda:0")).check(200, splits)
     with pytest.raises(ValidationError):
         MixtureConfig(device="gpu")
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+@pytest.mark.parametrize("device", DEVICES)
 def test_models_and_samples_stay_on_the_cpu_wherever_em_runs(device: str, splits: Splits) -> None:
     adapter = GaussianMixtureAdapter(MixtureConfig(device=device))
     train = splits.train.take(slice(1000))

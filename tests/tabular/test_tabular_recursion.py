@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from fortifai import objectives
-from fortifai.declaration import Sampling
+from fortifai.config import Sampling
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig
 from fortifai.modality import Samples
