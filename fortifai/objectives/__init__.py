@@ -2,6 +2,7 @@
 
 from fortifai.config import resolve as _resolve
 from fortifai.objectives.base import Objective
+from fortifai.objectives.calibrated import CalibratedTruncation
 from fortifai.objectives.cross_entropy import CrossEntropy
 from fortifai.objectives.focal import Focal
 from fortifai.objectives.truncated import AdaptiveTruncation, QuantileTruncation, TruncatedCrossEntropy
@@ -9,6 +10,7 @@ from fortifai.registry import Registry
 
 __all__ = [
     "AdaptiveTruncation",
+    "CalibratedTruncation",
     "CrossEntropy",
     "Focal",
     "Objective",
@@ -19,7 +21,7 @@ __all__ = [
 ]
 
 registry: Registry[type[Objective]] = Registry("objective")
-for _objective in (CrossEntropy, TruncatedCrossEntropy, QuantileTruncation, AdaptiveTruncation, Focal):
+for _objective in (CrossEntropy, TruncatedCrossEntropy, QuantileTruncation, AdaptiveTruncation, CalibratedTruncation, Focal):
     registry.register(_objective.name, _objective)
 
 

@@ -264,7 +264,7 @@ def test_a_fixed_objective_adapts_to_nothing(name):
 
 
 def test_the_registry_knows_the_documented_objectives():
-    assert list(objectives.registry) == ["ce", "focal", "tce", "tce-adaptive", "tce-quantile"]
+    assert list(objectives.registry) == ["ce", "focal", "tce", "tce-adaptive", "tce-calibrated", "tce-quantile"]
     for name in objectives.registry:
         assert objectives.registry.get(name).summary(), f"{name} says nothing about itself"
 
