@@ -1,0 +1,144 @@
+"""`fortifai calibrate`: it passes on the loop we have, and fails on a loop that is wrong."""
+
+import json
+import math
+import sys
+
+import pytest
+import torch
+from scipy.stats import norm
+
+from fortifai import strategies
+from fortifai.cli import main
+from fortifai.errors import UserError
+from fortifai.laws import calibrate
+from fortifai.laws.calibration import bound
+from fortifai.laws.experiments import EXPERIMENTS
+from fortifai.laws.monte_carlo import Tally
+from fortifai.modality import Fit
+
+
+def laws_violated(*laws):
+    return {row.law for row in calibrate(laws, chains=400).violated()}
+
+
+@pytest.mark.parametrize("law", EXPERIMENTS)
+def test_the_protocol_obeys_every_law(law):
+    found = calibrate([law], chains=200)
+    assert found.rows
+    assert {row.law for row in found.rows} == {law}
+    assert found.violated() == []
+    assert all(row.standard_error > 0 and abs(row.z) <= found.bound for row in found.rows)
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others():
+    first, again, other = (calibrate([3], 100, seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_the_bound_is_corrected_for_the_number_of_rows():
+    assert bound(1) == pytest.approx(norm.isf(0.0005))
+    assert 2 * 50 * norm.sf(bound(50)) == pytest.approx(0.001)
+
+
+def test_a_tally_is_the_mean_and_its_standard_error():
+    values = torch.arange(10.0, dtype=torch.float64) ** 2
+    tally = Tally(20.0)
+    for part in values.split(3):
+        tally.add(part)
+    assert tally.mean == pytest.approx(float(values.mean()))
+    assert tally.standard_error == pytest.approx(float(values.std()) / math.sqrt(10))
+
+
+# A ruler that cannot fail is none: loops that are wrong
+
+
+@pytest.fixture
+def gaussian():
+    from fortifai.modalities.analytic.gaussian import Gaussian, GaussianAdapter
+
+    return Gaussian, GaussianAdapter
+
+
+def test_a_variance_divided_by_n_minus_1_is_caught(monkeypatch, gaussian):
+    model, adapter = gaussian
+    fit = adapter.fit
+
+    def unbiased(self, samples, *args):
+        found, n = fit(self, samples, *args), len(samples)
+        return Fit(model(found.model.mean, found.model.variance * n / (n - 1)), found.masked_share)
+
+    monkeypatch.setattr(adapter, "fit", unbiased)
+    assert laws_violated(1, 2, 3) == {1, 2, 3}
+
+
+def test_a_generation_that_trains_on_real_data_again_is_caught(monkeypatch):
+    # generation 1 is fitted to the real data of generation 0: every fit is counted one too early
+    def late(self, generation, recipe, rng):
+        return recipe.real(0) if generation == 1 else recipe.synthetic(generation - 1)
+
+    monkeypatch.setattr(strategies.Replace, "mix", late)
+    assert laws_violated(1, 2) == {1, 2}
+
+
+def test_an_accumulated_pool_without_the_real_data_is_caught(monkeypatch):
+    def forgetful(self, generation, recipe, rng):
+        return strategies._pool([recipe.synthetic(g) for g in range(generation)])
+
+    monkeypatch.setattr(strategies.Accumulate, "mix", forgetful)
+    assert laws_violated(3) == {3}
+
+
+# The command
+
+
+def run(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["fortifai", "calibrate", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0), *capsys.readouterr()
+
+
+def test_json_is_one_document_with_a_row_for_every_check(monkeypatch, capsys):
+    code, out, err = run(monkeypatch, capsys, "--law", "3", "--chains", "100", "--json")
+    content = json.loads(out)
+    assert (code, err, list(content), content["schema"]) == (0, "", ["schema", "rows"], 1)
+    for row in content["rows"]:
+        assert list(row) == ["law", "setting", "predicted", "measured", "standard_error", "z"]
+        assert row["z"] == pytest.approx((row["measured"] - row["predicted"]) / row["standard_error"])
+
+
+def test_the_table_ends_with_the_bound_and_the_verdict(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "--law", "3", "--chains", "100")
+    assert code == 0
+    assert out.splitlines()[-1] == f"24 rows, bound |z| <= {bound(24):.2f} (0.1 % for all of them together): all hold"
+
+
+def test_a_violated_law_is_exit_1_and_named(monkeypatch, capsys):
+    monkeypatch.setattr(strategies.Accumulate, "mix", strategies.Replace.mix)
+    code, out, _ = run(monkeypatch, capsys, "--law", "3", "--chains", "200")
+    assert code == 1
+    assert "law 3, variance of the mean, accumulate, n = 10, t = 12" in out.splitlines()[-1]
+    assert run(monkeypatch, capsys, "--law", "3", "--chains", "200", "--json")[0] == 1
+
+
+@pytest.mark.parametrize(("words", "said"), [(("--law", "11"), "unknown law 11"), (("--chains", "9"), "9 chains are too few")])
+def test_wrong_usage_is_exit_2_and_one_line(monkeypatch, capsys, words, said):
+    code, out, err = run(monkeypatch, capsys, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def test_chains_that_do_not_vary_and_are_wrong_are_a_violation(monkeypatch, gaussian):
+    model, adapter = gaussian
+    monkeypatch.setattr(
+        adapter,
+        "fit",
+        lambda self, samples, *args: Fit(model(*torch.ones(2, *samples["x"].shape[1:], dtype=torch.float64)), 0.0),
+    )
+    rows = calibrate([3], 100).violated()
+    assert rows
+    assert all(row.z is None for row in rows)
+    with pytest.raises(UserError):
+        calibrate([0])
