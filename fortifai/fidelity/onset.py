@@ -52,7 +52,7 @@ def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats
     """
     if not generation.size:
         return np.full(limits.shape, np.inf)
-    below = health[None, :] < (limits - ROUNDING * np.abs(limits))[:, None]  # (K, G)
+    below = health[None, :] < _strictly(limits)[:, None]  # (K, G)
     first = below.argmax(axis=1)
     before = np.maximum(first - 1, 0)
     drop = health[before] - health[first]
@@ -60,6 +60,24 @@ def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats
     share = np.divide(health[before] - limits, drop, out=np.zeros(limits.shape), where=drop > 0)
     crossing = generation[before] + share.clip(0, 1) * (generation[first] - generation[before])
     return np.where(below.any(axis=1), crossing, np.inf)
+
+
+def touches(health: Floats, limit: float) -> bool:
+    """Whether a curve (G) comes down to a limit and never falls below it."""
+    limits = np.array([limit])
+    lowest = health.min(initial=np.inf)
+    return bool(_strictly(limits)[0] <= lowest <= limit + ROUNDING * abs(limit))
+
+
+def recovers(health: Floats, limit: float) -> bool:
+    """Whether a curve (G) is back at a limit, or above it, in a generation after it first fell below."""
+    below = health < _strictly(np.array([limit]))[0]
+    return bool(below.any() and not below[below.argmax() :].all())
+
+
+def _strictly(limits: Floats) -> Floats:
+    """The limits, lowered by what rounding may take away."""
+    return limits - ROUNDING * np.abs(limits)
 
 
 def common_horizon(courses: Sequence[Course]) -> int:

@@ -1,5 +1,6 @@
 """Trajectories to a score table: one row an objective in each group, compared with the baseline seed by seed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pandas as pd
 
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
-from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
+from fortifai.fidelity.given import against_the_grain, with_better, with_null
+from fortifai.fidelity.onset import Course, Floats, common_horizon, recovers, restrict, touches
 from fortifai.fidelity.rule import DEFAULT_RULE, PHI, Rule, parse_rule
 from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
 from fortifai.results.reading import read, read_suite
-from fortifai.results.schema import Estimate, ScoreRow, ScoreTable, ThresholdScore
+from fortifai.results.schema import Better, Estimate, ScoreRow, ScoreTable, ThresholdScore
 from fortifai.results.tidy import tidy
 
 THRESHOLDS = (0.9, 0.75, 0.5)
@@ -22,13 +24,22 @@ ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
 """Midpoints of (0, 1): the mean over them is FI's integral over the threshold, so that nobody can pick one."""
 
 
-def score(path_or_frame: str | Path | pd.DataFrame, *, rule: str | None = None, baseline: str = "ce") -> ScoreTable:
+def score(
+    path_or_frame: str | Path | pd.DataFrame,
+    *,
+    rule: str | None = None,
+    baseline: str = "ce",
+    better: Better | Mapping[str, Better] | None = None,
+    null: float | Mapping[str, float] | None = None,
+) -> ScoreTable:
     """Score a run folder, a CSV file or a tidy table: fidelity intervals, and extension ratios over the baseline.
 
     Args:
         path_or_frame: a run folder, a CSV file, or a table with at least the columns objective, generation, metric, value.
         rule: ``"phi<0.75"``, ``"metric<value"`` or ``"metric>value"``; by default that of the run's suite, else phi<0.75.
         baseline: the objective that the others are compared with, and whose generation 0 fidelity is measured from.
+        better: ``"lower"`` or ``"higher"``, where the data do not say it; for all metrics, or by metric.
+        null: the metric's value for a model that has lost everything, in place of the data's; by metric if there are several.
 
     Raises UserError for data that cannot be read, a malformed rule, an unknown metric, a phi rule without a null, and a
     baseline that the data does not hold (by an absolute rule it is only needed for the ratios).
@@ -40,13 +51,16 @@ def score(path_or_frame: str | Path | pd.DataFrame, *, rule: str | None = None, 
         table = read(path)
         if rule is None and path.is_dir():
             rule = read_suite(path).suite.rule
+    notes = list(table.attrs.get("notes", []))
+    table, given = with_null(with_better(table, better), null)
     parsed = parse_rule(rule or DEFAULT_RULE)
     objectives = sorted(table["objective"].unique())
     if baseline not in objectives and (parsed.by_fidelity or baseline != "ce"):
         raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {', '.join(objectives)}")
     rows: list[tuple[ScoreRow, float | None]] = []
     for metric in metrics_of(table, parsed):
-        rows += _metric_rows(list(groups(table, metric, parsed, baseline)), metric, parsed, baseline)
+        said = [text for text in (given.get(metric), against_the_grain(table, metric, parsed)) if text]
+        rows += _metric_rows(list(groups(table, metric, parsed, baseline)), metric, parsed, baseline, [*notes, *said])
     rows.sort(key=lambda pair: _order(pair[0], baseline))
     adjusted = intervals.holm([p for _, p in rows])
     return ScoreTable(rows=[row.model_copy(update={"p_value": p}) for (row, _), p in zip(rows, adjusted, strict=True)])
@@ -58,7 +72,7 @@ def _order(row: ScoreRow, baseline: str) -> tuple[object, ...]:
 
 
 def _metric_rows(
-    found: list[tuple[Group, dict[str, Chains]]], metric: str, rule: Rule, baseline: str
+    found: list[tuple[Group, dict[str, Chains]]], metric: str, rule: Rule, baseline: str, notes: list[str]
 ) -> list[tuple[ScoreRow, float | None]]:
     controls = {
         (group._replace(strategy=None), objective): _crossed(chains, rule)
@@ -73,7 +87,7 @@ def _metric_rows(
         for objective, chains in objectives.items():
             control = controls.get((group._replace(strategy=None), objective))
             reference = objectives.get(baseline, Chains())
-            comparison = _Comparison(objective, chains, reference, objective == baseline, rule, horizon)
+            comparison = _Comparison(objective, chains, reference, objective == baseline, rule, horizon, notes)
             rows.append(comparison.row(group, metric, control))
     return rows
 
@@ -96,6 +110,8 @@ class _Comparison:
     is_baseline: bool
     rule: Rule
     horizon: int
+    notes: list[str]
+    """What there is to say about all rows alike."""
 
     def row(self, group: Group, metric: str, control: Estimate | None) -> tuple[ScoreRow, float | None]:
         """Give the row, its p still raw, and that p: Holm needs them all."""
@@ -177,17 +193,35 @@ class _Comparison:
         return float(np.mean(shares)) if shares else None
 
     def _remarks(self, masked: float | None) -> list[str]:
-        chains, remarks = self.chains, []
+        chains, remarks = self.chains, list(self.notes)
         if chains.unscored:
             remarks.append(chains.unscored)
         elif not chains.courses:
-            remarks.append("unscored: no finished chain" if not chains.left_out else "unscored: no chain with a baseline")
+            nothing = "no chain with a baseline" if chains.left_out else "no finished chain"
+            remarks.append(f"unscored: {'a single generation, in which no onset can be seen' if chains.single else nothing}")
+        elif chains.single:
+            remarks.append(f"{chains.single} chains of a single generation, in which no onset can be seen, count as incomplete")
+        if chains.bridged:
+            remarks.append(f"{chains.bridged} missing generations bridged")
         if chains.left_out:
             remarks.append(f"left out for want of a baseline's generation 0 of the same seed: seed {', '.join(chains.left_out)}")
+        if not chains.unscored:
+            remarks += self._shapes()
         if masked == 0 and not self.is_baseline and self.objective.startswith("tce"):
             remarks.append("inert: masked nothing before the baseline's onset, so it was cross entropy")
         if any(course.horizon > self.horizon for course in chains.courses if not course.diverged):
             remarks.append(f"restricted to generation {self.horizon}, the horizon that all chains of the group have in common")
+        return remarks
+
+    def _shapes(self) -> list[str]:
+        """What curves do that a single onset does not tell."""
+        limit, remarks = self.rule.least_health, []
+        if lost := sum(course.diverged for course in self.chains.courses):
+            remarks.append(f"{lost} of {len(self.chains.courses)} chains diverged (NaN or infinite)")
+        if touching := sum(not course.diverged and touches(course.health, limit) for course in self.chains.courses):
+            remarks.append(f"{touching} chains touch the threshold without crossing it")
+        if back := sum(recovers(course.health, limit) for course in self.chains.courses):
+            remarks.append(f"{back} chains come back over the threshold after their onset, which is the first crossing")
         return remarks
 
 

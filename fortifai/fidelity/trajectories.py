@@ -38,6 +38,10 @@ class Chains:
     horizon: int = 0
     unscored: str | None = None
     left_out: list[str] = field(default_factory=list)
+    single: int = 0
+    """Of the incomplete ones, those of a single generation, in which no onset can be seen."""
+    bridged: int = 0
+    """Generations missing within chains, read as linear between their neighbours."""
 
 
 def metrics_of(table: pd.DataFrame, rule: Rule) -> list[str]:
@@ -56,7 +60,7 @@ def metrics_of(table: pd.DataFrame, rule: Rule) -> list[str]:
     if not measured:
         raise UserError(
             f"rule {str(rule)!r} needs a null, the metric's value for a model that has lost everything: add a column null, "
-            f"or give a rule on the metric itself, such as '{known[0]}>1.5'"
+            f"give one (--null), or a rule on the metric itself, such as '{known[0]}>1.5'"
         )
     return measured
 
@@ -84,6 +88,11 @@ def _objectives(part: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> d
         if first["state"] == "incomplete" or not begun:
             chains.incomplete += 1
             continue
+        if first["horizon"] == 0 and first["state"] == "complete":
+            chains.incomplete += 1
+            chains.single += 1
+            continue
+        chains.bridged += int(rows["generation"].iloc[-1]) + 1 - len(rows)
         health = rows["value"].to_numpy(float)
         if rule.by_fidelity:
             if seed not in references:

@@ -71,7 +71,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a CSV file of trajectories from any training stack into a tidy table.
 
     Columns: objective, generation, metric, value, and optionally suite, modality, model, regime, strategy, seed, better, null.
-    Others are ignored. An empty value, ``nan`` or ``inf`` means that the chain diverged there.
+    Others are ignored. An empty value, ``nan`` or ``inf`` means that the chain diverged there. A table with a column for each
+    metric or for each generation is made long first (`fortifai.results.wide`).
 
     Raises UserError naming the line or the column that is wrong.
     """

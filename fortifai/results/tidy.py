@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fortifai.errors import UserError
+from fortifai.results.wide import lengthen
 
 GROUP = ["suite", "modality", "model", "regime", "strategy"]
 """What chains must share to be compared."""
@@ -28,11 +29,13 @@ BLANK = frozenset({"", "nan", "na", "none", "null", "<na>"})
 def tidy(frame: pd.DataFrame, source: str = "the table") -> pd.DataFrame:
     """Check a table of trajectories and fill in the columns that it leaves out; the given table is not changed.
 
-    Without ``seed`` all rows are seed 0. Without ``state`` and ``horizon``, a chain ends at its last generation, and has
-    diverged when a value is missing or infinite.
+    A wide table is made long (see `fortifai.results.wide`); what there is to say of that is in ``attrs["notes"]``. Without
+    ``seed`` all rows are seed 0. Without ``state`` and ``horizon``, a chain ends at its last generation, and has diverged when
+    a value is missing or infinite.
 
     Raises UserError naming the column, or the row by its index label.
     """
+    frame, notes = lengthen(frame, source)
     if absent := [name for name in REQUIRED if name not in frame]:
         raise UserError(f"{source}: no column {', '.join(absent)}; it has {', '.join(map(str, frame.columns))}")
     if frame.empty:
@@ -64,7 +67,9 @@ def tidy(frame: pd.DataFrame, source: str = "the table") -> pd.DataFrame:
         lost = ~np.isfinite(table["value"])
         table["state"] = lost.groupby([table[name] for name in curve], dropna=False).transform("any").map(_ENDED)
         table["horizon"] = curves["generation"].transform("max")
-    return table[COLUMNS]
+    table = table[COLUMNS]
+    table.attrs["notes"] = notes
+    return table
 
 
 _ENDED = {True: "diverged", False: "complete"}

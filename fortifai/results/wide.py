@@ -1,0 +1,81 @@
+"""Wide tables, made long: a column for each metric, or a column for each generation."""
+
+import re
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+import pandas as pd
+
+from fortifai.errors import UserError
+
+KNOWN = frozenset(
+    {"suite", "modality", "model", "regime", "strategy", "objective", "seed"}
+    | {"generation", "metric", "value", "better", "null", "state", "horizon"}
+)
+"""Columns with a meaning of their own."""
+
+UNNAMED = "value"
+"""What the metric is called when a table with a column for each generation does not name it."""
+
+_GENERATION = re.compile(r"(?:g|gen|generation)?[ _-]?(\d+)", re.IGNORECASE)
+
+
+def lengthen(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
+    """Give a table with the columns generation, metric and value, and what there is to say about how it was read.
+
+    Without ``metric`` and ``value``, every other column of numbers is a metric. Without ``generation``, columns such as ``0``,
+    ``g1`` or ``generation_2`` are generations. A long table comes back as it is. An empty cell of a wide table is a value
+    that was not measured, since a wide table has a cell for everything; ``nan`` or ``inf`` written out is a divergence.
+
+    Raises UserError for a NaN in a data frame, which could be either, and for a column with some numbers in it but not only.
+    """
+    if "generation" not in frame:
+        generations = {name: int(found[1]) for name in frame if (found := _GENERATION.fullmatch(str(name).strip()))}
+        if not generations:
+            return frame, []
+        numbers = sorted(generations.values())
+        notes = [f"read as a wide table, a column for each generation from {numbers[0]} to {numbers[-1]}"]
+        if "metric" not in frame:
+            frame, notes = frame.assign(metric=UNNAMED), [*notes, f"the metric has no name, and is called {UNNAMED!r}"]
+        return _melt(frame.drop(columns="value", errors="ignore"), generations, "generation", source).assign(
+            generation=lambda long: long["generation"].map(generations)
+        ), notes
+    if "metric" in frame or "value" in frame:
+        return frame, []
+    others = [name for name in frame if name not in KNOWN]
+    metrics = [name for name in others if _has_numbers(frame[name])]
+    if not metrics:
+        return frame, []
+    notes = [f"read as a wide table, a column for each metric: {', '.join(map(str, metrics))}"]
+    if ignored := [str(name) for name in others if name not in metrics]:
+        notes.append(f"not numbers, and ignored: {', '.join(ignored)}")
+    if len(metrics) > 1 and (shared := [name for name in ("null", "better") if name in frame]):
+        raise UserError(
+            f"{source}: one column {' and '.join(shared)} for the metrics {', '.join(map(str, metrics))}; "
+            "give a long table, or say it by metric, as in --null METRIC=VALUE"
+        )
+    return _melt(frame, metrics, "metric", source), notes
+
+
+def _has_numbers(column: pd.Series) -> bool:
+    return bool(pd.to_numeric(column, errors="coerce").notna().any())
+
+
+def _melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: str) -> pd.DataFrame:
+    labels = [label if isinstance(label, str) else f"row {label}" for label in frame.index]
+    kept = frame[[name for name in frame if name in KNOWN and name != into]]
+    parts = []
+    for column in columns:
+        values = frame[column].to_numpy(dtype=object)
+        unclear = np.array([isinstance(value, float) and np.isnan(value) for value in values], dtype=bool)
+        if unclear.any():
+            raise UserError(
+                f"{source}, {labels[int(unclear.argmax())]}, column {column}: a NaN in a wide table may be a value that was not "
+                "measured or a divergence; leave out the first and keep the second in a long table, or write the first as ''"
+            )
+        part = kept.copy()
+        part[into] = pd.Series([column] * len(part), index=part.index, dtype=object)
+        part["value"] = values
+        part.index = pd.Index([f"{label}, column {column}" for label in labels])
+        parts.append(part[[value is not None and str(value).strip() != "" for value in values]])
+    return pd.concat(parts)
