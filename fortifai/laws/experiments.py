@@ -1,6 +1,8 @@
 """Which laws are checked, at which settings. Each experiment runs chains once, and all its checks read the same chains."""
 
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -51,6 +53,11 @@ def diversity(model: Any) -> Tensor:
     return value
 
 
+def times(factor: float, statistic: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
+    """Give a statistic in other units."""
+    return lambda model: factor * statistic(model)
+
+
 def absorbed(k: int) -> Callable[[Any], Tensor]:
     """Give whether class k has everything."""
     return lambda model: (model.probabilities[k] == 1).double()
@@ -84,5 +91,92 @@ def accumulate() -> Iterator[Experiment]:
         yield Experiment(GAUSSIAN, n, "accumulate", tuple(checks), size=2 * n)
 
 
-EXPERIMENTS: dict[int, Callable[[], Iterator[Experiment]]] = {1: replace, 2: replace, 3: accumulate}
+def anchored() -> Iterator[Experiment]:
+    """Law 4, at its plateau."""
+    n = 100
+    for real in (0.1, 0.25, 0.5, 0.75):
+        t, mean = _settled(partial(theory.anchored_mean_variance, n, real))
+        at = f"anchored, fresh, real = {real}, n = {n}, t = {t}"
+        checks = (
+            Check(4, f"variance, {at}", t, variance, 1 - mean),
+            Check(4, f"variance of the mean, {at}", t, squared_mean, mean),
+        )
+        yield Experiment(GAUSSIAN, n, f"anchored:real={real},anchor=fresh", checks)
+
+
+def weighted() -> Iterator[Experiment]:
+    """Law 5, at the best weight and on either side of it, in units of the variance of a mean of the real samples."""
+    n = 100
+    for ratio in (0.5, 1.0, 2.0, 6.0):
+        best = theory.best_real_weight(ratio)
+        for real in (round(best / 2, 3), round(best, 3), round((1 + best) / 2, 3)):
+            t, mean = _settled(partial(theory.weighted_mean_variance, n, ratio, real))
+            size = round(ratio * n)
+            check = Check(
+                5,
+                f"variance of the mean x n_real, weighted, r = {ratio:g}, real = {real}, n = {n}, t = {t}",
+                t,
+                times(size, squared_mean),
+                size * mean,
+            )
+            yield Experiment(GAUSSIAN, n, f"weighted:real={real},ratio={ratio}", (check,))
+
+
+def truncation() -> Iterator[Experiment]:
+    """Law 6: one fit to real data, many samples, since the threshold is set by their own mean and variance."""
+    n = 10_000
+    for a in (0.25, 0.5, 1.0, 2.0):
+        gamma = math.exp(-(a**2) / 2)
+        check = Check(6, f"variance, tce:gamma={gamma:.4f} (a = {a}), n = {n}", 1, variance, theory.truncated_variance(a))
+        yield Experiment(GAUSSIAN, n, "replace", (check,), objective=f"tce:gamma={gamma!r}", size=n // 10)
+
+
+def categories() -> Iterator[Experiment]:
+    """Law 7: heterozygosity along the way, and absorption when there is next to none left."""
+    n, truth = 10, (0.4, 0.3, 0.2, 0.1)
+    end = 150  # less than one chain in a million is not absorbed by then
+    checks = [
+        Check(7, f"heterozygosity, n = {n}, t = {t}", t, diversity, theory.heterozygosity(truth, n, t)) for t in (1, n, 2 * n)
+    ]
+    checks += [Check(7, f"absorbed in a class of p = {p}, n = {n}, t = {end}", end, absorbed(k), p) for k, p in enumerate(truth)]
+    yield Experiment(CATEGORICAL, n, "replace", tuple(checks), config={"probabilities": truth}, size=50)
+
+
+def regressions() -> Iterator[Experiment]:
+    """Law 8."""
+    n, features = 40, 5
+    cases = (("replace", "fresh", theory.regression_error), ("accumulate", "shared", theory.regression_error_accumulated))
+    for strategy, design, predict in cases:
+        checks = (
+            Check(
+                8,
+                f"excess error, {strategy}, {design} design, d = {features}, n = {n}, t = {t}",
+                t,
+                excess_error,
+                predict(n, features, t),
+            )
+            for t in (1, 3, 10)
+        )
+        config = {"features": features, "design": design}
+        yield Experiment(REGRESSION, n, strategy, tuple(checks), config=config, size=n * features)
+
+
+def _settled(recursion: Callable[[float], float]) -> tuple[int, float]:
+    """Give the fit from which on a recursion is within 0.01 % of its plateau, and the plateau."""
+    t, plateau = 1, recursion(math.inf)
+    while abs(recursion(t) / plateau - 1) > 1e-4:
+        t += 1
+    return t, plateau
+
+
+EXPERIMENTS: dict[int, Callable[[], Iterator[Experiment]]] = {
+    1: replace,
+    2: replace,
+    3: accumulate,
+    4: anchored,
+    5: weighted,
+    6: truncation,
+    7: categories,
+    8: regressions,
+}
 """By law."""

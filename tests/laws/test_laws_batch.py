@@ -88,15 +88,15 @@ def test_a_batch_of_one_is_the_chain_alone_bit_for_bit(kind, strategy):
 
 def test_chains_of_a_batch_have_the_distribution_of_chains_that_run_one_by_one():
     experiment = Experiment(GAUSSIAN, 10, "replace", (Check(2, "", 8, log_variance, 0.0),))
-    alone = torch.stack([log_variance(follow(experiment, None, seed)[-1]) for seed in range(300)])
+    alone = torch.stack([log_variance(follow(experiment, None, seed)[-1]) for seed in range(200)])
     batch = log_variance(follow(experiment, 5_000, 1_000)[-1])
     assert ks_2samp(alone.numpy(), batch.numpy()).pvalue > 1e-3
 
 
 def test_chains_of_a_batch_are_independent():
     experiment = Experiment(GAUSSIAN, 10, "anchored:real=0.5", (Check(4, "", 6, log_variance, 0.0),))
-    found = torch.stack([log_variance(follow(experiment, 2, seed)[-1]) for seed in range(300)], dim=1)
-    assert abs(float(torch.corrcoef(found)[0, 1])) < 0.2  # 3.5 standard errors
+    found = torch.stack([log_variance(follow(experiment, 2, seed)[-1]) for seed in range(200)], dim=1)
+    assert abs(float(torch.corrcoef(found)[0, 1])) < 0.25  # 3.5 standard errors
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ from fortifai.laws.calibration import bound
 from fortifai.laws.experiments import EXPERIMENTS
 from fortifai.laws.monte_carlo import Tally
 from fortifai.modality import Fit
+from fortifai.objectives import TruncatedCrossEntropy
 
 
 def laws_violated(*laws):
@@ -88,6 +89,35 @@ def test_an_accumulated_pool_without_the_real_data_is_caught(monkeypatch):
 
     monkeypatch.setattr(strategies.Accumulate, "mix", forgetful)
     assert laws_violated(3) == {3}
+
+
+def test_an_anchor_that_is_not_fresh_is_caught(monkeypatch):
+    monkeypatch.setattr(strategies.Anchored, "fresh", lambda self, n, generation: n if generation == 0 else self._anchors(n))
+    mix = strategies.Anchored.mix
+
+    def stale(self, generation, recipe, rng):
+        first = strategies.Recipe(recipe.n, lambda g: recipe.real(0).take(slice(self._anchors(recipe.n))), recipe.synthetic)
+        return mix(self, generation, first, rng)
+
+    monkeypatch.setattr(strategies.Anchored, "mix", stale)
+    assert laws_violated(4) == {4}
+
+
+def test_weights_that_are_not_used_are_caught(monkeypatch):
+    mix = strategies.Weighted.mix
+    monkeypatch.setattr(strategies.Weighted, "mix", lambda *args: (mixed := mix(*args)).weighted(torch.ones(len(mixed))))
+    assert laws_violated(5) == {5}
+
+
+def test_a_truncation_on_the_wrong_side_is_caught(monkeypatch):
+    weights = TruncatedCrossEntropy.weights
+    monkeypatch.setattr(TruncatedCrossEntropy, "weights", lambda *args: 1 - weights(*args))
+    assert laws_violated(6) == {6}
+
+
+def test_training_on_what_is_not_the_last_output_is_caught(monkeypatch):
+    monkeypatch.setattr(strategies.Replace, "mix", lambda self, generation, recipe, rng: recipe.real(0))
+    assert laws_violated(7, 8) == {7, 8}
 
 
 # The command
