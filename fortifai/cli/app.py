@@ -2,7 +2,7 @@
 
 import typer
 
-from fortifai.cli import calibrating, describing, leaderboards, listing, running, scoring
+from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, running, scoring
 
 app = typer.Typer(
     name="fortifai",
@@ -17,5 +17,6 @@ app.command("plan")(running.plan)
 app.command("run")(running.run)
 app.command("status")(running.status)
 app.command("score")(scoring.score)
+app.command("compare")(comparing.compare)
 app.command("calibrate")(calibrating.calibrate)
 app.add_typer(leaderboards.app, name="leaderboard")

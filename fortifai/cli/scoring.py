@@ -1,13 +1,12 @@
 """`fortifai score`."""
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
+from fortifai.cli.given import BETTER, NULL, directions, numbers
 from fortifai.cli.output import AsJson, print_table
-from fortifai.errors import UserError
-from fortifai.results.schema import Better
 
 SAID_ONCE = ("modality", "model")
 """Columns that move into the title where every row says the same."""
@@ -19,21 +18,15 @@ def score(
         str | None, typer.Option(help='"phi<0.75", "metric<value" or "metric>value"; by default the suite\'s.')
     ] = None,
     baseline: Annotated[str, typer.Option(help="The objective that the others are compared with.")] = "ce",
-    better: Annotated[
-        list[str] | None,
-        typer.Option(help="higher or lower, where the data do not say it; METRIC=higher for one of several metrics."),
-    ] = None,
-    null: Annotated[
-        list[str] | None,
-        typer.Option(metavar="VALUE", help="The metric of a model that has lost everything; METRIC=VALUE for one of several."),
-    ] = None,
+    better: BETTER = None,
+    null: NULL = None,
     as_json: AsJson = False,
 ) -> None:
     """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
     from fortifai.fidelity import score as score_trajectories
     from fortifai.results.table import as_text
 
-    table = score_trajectories(path, rule=rule, baseline=baseline, better=_directions(better), null=_numbers(null))
+    table = score_trajectories(path, rule=rule, baseline=baseline, better=directions(better), null=numbers(null))
     if as_json:
         print(table.model_dump_json(indent=2))
         return
@@ -53,33 +46,6 @@ def score(
     )
     for text, number in said.items():
         print(f"{number}  {text}")
-
-
-def _directions(given: list[str] | None) -> Better | dict[str, Better] | None:
-    words = _by_metric(given, "--better")
-    # Which words there are is checked where they are used, for Python as well.
-    return cast(Better, words) if isinstance(words, str) else cast("dict[str, Better] | None", words)
-
-
-def _numbers(given: list[str] | None) -> float | dict[str, float] | None:
-    words = _by_metric(given, "--null")
-    try:
-        if isinstance(words, dict):
-            return {name: float(word) for name, word in words.items()}
-        return None if words is None else float(words)
-    except ValueError:
-        raise UserError(f"--null {' '.join(given or [])}: should be a number, or METRIC=number") from None
-
-
-def _by_metric(given: list[str] | None, option: str) -> str | dict[str, str] | None:
-    """One word for all metrics, or a word for each, as METRIC=WORD."""
-    if not given:
-        return None
-    if given == [word for word in given if "=" in word]:
-        return {name.strip(): word.strip() for name, _, word in (pair.rpartition("=") for pair in given)}
-    if len(given) > 1:
-        raise UserError(f"{option} more than once: say which metric each is of, as in {option} METRIC={given[0]}")
-    return given[0]
 
 
 def _is_same(name: str, headings: list[str], rows: list[list[str]]) -> bool:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from fortifai.fidelity.rule import Rule, parse_rule
 
 if TYPE_CHECKING:
+    from fortifai.fidelity.comparing import compare
     from fortifai.fidelity.scoring import score
 
-__all__ = ["Rule", "parse_rule", "score"]
+__all__ = ["Rule", "compare", "parse_rule", "score"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from fortifai.fidelity.scoring import score
 
         return score
+    if name == "compare":
+        from fortifai.fidelity.comparing import compare
+
+        return compare
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

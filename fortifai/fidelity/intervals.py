@@ -64,6 +64,23 @@ def ratio_of(onsets: Restricted, baseline: Restricted) -> Compared:
     return Compared(ratio, float(2 * stats.t.sf(abs(math.log(value)) / spread.error, spread.freedom)), None)
 
 
+def difference_of(onsets: Restricted, baseline: Restricted) -> tuple[Estimate, str | None]:
+    """Mean of onsets minus mean of the baseline's, paired by chain, by the t interval, and why there is none.
+
+    The upper end is missing when fewer than two chains of the first collapsed.
+    """
+    each = onsets.times - baseline.times
+    value, n = float(each.mean()), each.size
+    if n < LEAST_CHAINS:
+        return Estimate(value=value, low=None, high=None), f"fewer than {LEAST_CHAINS} chains: no interval"
+    error = float(stats.sem(each))
+    if error < ROUNDING:
+        return Estimate(value=value, low=None, high=None), "no spread between chains, so no interval: not certainty"
+    low, high = stats.t.interval(CONFIDENCE, n - 1, value, error)
+    bounded = np.count_nonzero(~onsets.censored) >= LEAST_UNCENSORED
+    return Estimate(value=value, low=float(low), high=float(high) if bounded else None), None
+
+
 def _jackknife(times: Floats, baseline: Floats | None) -> _Spread:
     """The standard error of log(mean) or log(ratio of means), from the pseudo-values of leaving out one chain each."""
     n = times.size

@@ -2,20 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from fortifai.errors import UserError
 from fortifai.fidelity import intervals
-from fortifai.fidelity.given import against_the_grain, with_better, with_null
 from fortifai.fidelity.onset import Course, Floats, common_horizon, recovers, restrict, touches
-from fortifai.fidelity.rule import DEFAULT_RULE, PHI, Rule, parse_rule
+from fortifai.fidelity.rule import PHI, Rule
+from fortifai.fidelity.source import Trajectories, load
 from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
-from fortifai.results.reading import read, read_suite
 from fortifai.results.schema import Better, Estimate, ScoreRow, ScoreTable, ThresholdScore
-from fortifai.results.tidy import tidy
 
 THRESHOLDS = (0.9, 0.75, 0.5)
 """Shown beside the rule's own threshold."""
@@ -25,7 +20,7 @@ ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
 
 
 def score(
-    path_or_frame: str | Path | pd.DataFrame,
+    path_or_frame: Trajectories,
     *,
     rule: str | None = None,
     baseline: str = "ce",
@@ -44,23 +39,12 @@ def score(
     Raises UserError for data that cannot be read, a malformed rule, an unknown metric, a phi rule without a null, and a
     baseline that the data does not hold (by an absolute rule it is only needed for the ratios).
     """
-    if isinstance(path_or_frame, pd.DataFrame):
-        table = tidy(path_or_frame)
-    else:
-        path = Path(path_or_frame)
-        table = read(path)
-        if rule is None and path.is_dir():
-            rule = read_suite(path).suite.rule
-    notes = list(table.attrs.get("notes", []))
-    table, given = with_null(with_better(table, better), null)
-    parsed = parse_rule(rule or DEFAULT_RULE)
-    objectives = sorted(table["objective"].unique())
-    if baseline not in objectives and (parsed.by_fidelity or baseline != "ce"):
-        raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {', '.join(objectives)}")
+    source = load(path_or_frame, rule, baseline, better, null)
+    parsed = source.rule
     rows: list[tuple[ScoreRow, float | None]] = []
-    for metric in metrics_of(table, parsed):
-        said = [text for text in (given.get(metric), against_the_grain(table, metric, parsed)) if text]
-        rows += _metric_rows(list(groups(table, metric, parsed, baseline)), metric, parsed, baseline, [*notes, *said])
+    for metric in metrics_of(source.table, parsed):
+        found = list(groups(source.table, metric, parsed, baseline))
+        rows += _metric_rows(found, metric, parsed, baseline, source.said_of(metric))
     rows.sort(key=lambda pair: _order(pair[0], baseline))
     adjusted = intervals.holm([p for _, p in rows])
     return ScoreTable(rows=[row.model_copy(update={"p_value": p}) for (row, _), p in zip(rows, adjusted, strict=True)])

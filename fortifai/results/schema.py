@@ -208,6 +208,35 @@ class ScoreTable(StoredFile):
         return pd.DataFrame([_flat(row) for row in self.rows])
 
 
+class ComparisonRow(Stored):
+    """B against A in one group (modality, model, regime and strategy), paired by seed."""
+
+    modality: str | None = Field(description="name of the modality")
+    model: str | None = Field(description="short label of the model")
+    regime: str | None = Field(description="the suite's regime")
+    strategy: str | None = Field(description="how training data is composed")
+    objective_a: str = Field(description="the loss of A")
+    objective_b: str = Field(description="the loss of B")
+    chains: int = Field(description="pairs of finished chains of the same seed")
+    censored_a: int = Field(description="chains of A that never collapsed within the horizon")
+    censored_b: int = Field(description="chains of B that never collapsed within the horizon")
+    fidelity_interval_a: Estimate = Field(description="FI of A over those chains")
+    fidelity_interval_b: Estimate = Field(description="FI of B over those chains")
+    difference: Estimate = Field(description="FI of B minus FI of A, in generations")
+    ratio: Ratio | None = Field(description="FI of B over FI of A")
+    p_value: Number = Field(description="two-sided, of a ratio of 1, Holm-adjusted over the comparisons of the table")
+    metric: str = Field(description="the metric that is scored by")
+    rule: str = Field(description="when a chain counts as collapsed")
+    horizon: int = Field(description="last generation that all the chains have in common")
+    reason: str | None = Field(description="why something is null or should be read with care")
+
+
+class ComparisonTable(StoredFile):
+    """Two runs or files compared: one row a pair of objectives in each group that both have."""
+
+    rows: list[ComparisonRow] = Field(description="ordered by metric, then group, then objective")
+
+
 def _flat(row: ScoreRow) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.model_dump(exclude={"other_thresholds"}).items():

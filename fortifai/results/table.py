@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fortifai.results.schema import Estimate, Ratio, ScoreRow, ScoreTable
+from fortifai.results.schema import ComparisonTable, Estimate, Ratio, ScoreRow, ScoreTable
 
 NONE = "–"
 
@@ -88,10 +88,29 @@ def cells(row: ScoreRow) -> list[str]:
 
 def as_text(table: ScoreTable, without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
     """Give headings and rows; columns named in ``without``, and those with nothing in any row, are left out."""
-    rows = [cells(row) for row in table.rows]
+    return _filled(HEADINGS, [cells(row) for row in table.rows], without)
+
+
+def comparison_as_text(table: ComparisonTable) -> tuple[list[str], list[list[str]]]:
+    """Give headings and rows of a comparison; columns with nothing in any row are left out."""
+    names = ("modality", "model", "regime", "strategy", "objective of A", "objective of B", "pairs", "FI of A", "FI of B")
+    rows = [
+        [
+            *(name or "" for name in (row.modality, row.model, row.regime, row.strategy)),
+            *(row.objective_a, row.objective_b, str(row.chains)),
+            *(estimate(row.fidelity_interval_a), estimate(row.fidelity_interval_b)),
+            *(estimate(row.difference), estimate(row.ratio), p_value(row.p_value)),
+            *(f"{row.censored_a}, {row.censored_b}", str(row.horizon), row.metric, row.reason or ""),
+        ]
+        for row in table.rows
+    ]
+    return _filled((*names, "B - A", "B / A", "p", "censored A, B", "horizon", "metric", "note"), rows)
+
+
+def _filled(headings: Sequence[str], rows: list[list[str]], without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
     kept = [
         index
-        for index, heading in enumerate(HEADINGS)
+        for index, heading in enumerate(headings)
         if heading not in without and any(row[index] not in ("", NONE) for row in rows)
     ]
-    return [HEADINGS[index] for index in kept], [[row[index] for index in kept] for row in rows]
+    return [headings[index] for index in kept], [[row[index] for index in kept] for row in rows]

@@ -1,0 +1,35 @@
+"""`fortifai compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fortifai.cli.given import BETTER, NULL, directions, numbers
+from fortifai.cli.output import AsJson, print_table
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder or a CSV file: what is compared with.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="A run folder or a CSV file: what is compared.")],
+    objective: Annotated[
+        list[str] | None, typer.Option(help="Once: in both. Twice: that of A, then that of B. By default all that both have.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help='"phi<0.75", "metric<value" or "metric>value".')] = None,
+    baseline: Annotated[str, typer.Option(help="The objective whose generation 0 fidelity is measured from.")] = "ce",
+    better: BETTER = None,
+    null: NULL = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs or files, paired by seed: by how much, and how many times, B outlasts A."""
+    from fortifai.fidelity import compare as compare_trajectories
+    from fortifai.results.table import comparison_as_text
+
+    table = compare_trajectories(
+        a, b, objective=objective or None, rule=rule, baseline=baseline, better=directions(better), null=numbers(null)
+    )
+    if as_json:
+        print(table.model_dump_json(indent=2))
+        return
+    headings, rows = comparison_as_text(table)
+    print_table(headings, rows, title=f"{b.name} against {a.name} · {table.rows[0].rule}")
