@@ -20,13 +20,24 @@ def score(
     baseline: Annotated[str, typer.Option(help="The objective that the others are compared with.")] = "ce",
     better: BETTER = None,
     null: NULL = None,
+    calibrate_threshold: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Set the threshold of phi so that at most this share of control chains cross it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
     from fortifai.fidelity import score as score_trajectories
     from fortifai.results.table import as_text
 
-    table = score_trajectories(path, rule=rule, baseline=baseline, better=directions(better), null=numbers(null))
+    table = score_trajectories(
+        path,
+        rule=rule,
+        baseline=baseline,
+        better=directions(better),
+        null=numbers(null),
+        calibrate_threshold=calibrate_threshold,
+    )
     if as_json:
         print(table.model_dump_json(indent=2))
         return

@@ -1,16 +1,20 @@
 """Trajectories to a score table: one row an objective in each group, compared with the baseline seed by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
 
+from fortifai.errors import UserError
 from fortifai.fidelity import intervals
+from fortifai.fidelity.calibration import calibrate
 from fortifai.fidelity.onset import Course, Floats, common_horizon, recovers, restrict, touches
 from fortifai.fidelity.rule import PHI, Rule
 from fortifai.fidelity.source import Trajectories, load
 from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
 from fortifai.results.schema import Better, Estimate, ScoreRow, ScoreTable, ThresholdScore
+
+Seed = int | str
 
 THRESHOLDS = (0.9, 0.75, 0.5)
 """Shown beside the rule's own threshold."""
@@ -26,6 +30,7 @@ def score(
     baseline: str = "ce",
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
+    calibrate_threshold: float | None = None,
 ) -> ScoreTable:
     """Score a run folder, a CSV file or a tidy table: fidelity intervals, and extension ratios over the baseline.
 
@@ -35,16 +40,24 @@ def score(
         baseline: the objective that the others are compared with, and whose generation 0 fidelity is measured from.
         better: ``"lower"`` or ``"higher"``, where the data do not say it; for all metrics, or by metric.
         null: the metric's value for a model that has lost everything, in place of the data's; by metric if there are several.
+        calibrate_threshold: instead of a rule: set the threshold of phi so that at most this share of control chains cross it;
+            their false-positive rate is then that of the chains by which it was not set.
 
-    Raises UserError for data that cannot be read, a malformed rule, an unknown metric, a phi rule without a null, and a
-    baseline that the data does not hold (by an absolute rule it is only needed for the ratios).
+    Raises UserError for data that cannot be read, a malformed rule, an unknown metric, a phi rule without a null, too few
+    control chains to set a threshold by, and a baseline that the data does not hold (by an absolute rule it is only needed
+    for the ratios).
     """
     source = load(path_or_frame, rule, baseline, better, null)
-    parsed = source.rule
+    if calibrate_threshold is not None and (rule is not None or not source.rule.by_fidelity):
+        raise UserError(f"--calibrate-threshold sets the threshold of phi itself, and cannot go with the rule {source.rule}")
     rows: list[tuple[ScoreRow, float | None]] = []
-    for metric in metrics_of(source.table, parsed):
-        found = list(groups(source.table, metric, parsed, baseline))
-        rows += _metric_rows(found, metric, parsed, baseline, source.said_of(metric))
+    for metric in metrics_of(source.table, source.rule):
+        found = list(groups(source.table, metric, source.rule, baseline))
+        used, said, judges = source.rule, source.said_of(metric), None
+        if calibrate_threshold is not None:
+            calibrated = calibrate(_controls(found), calibrate_threshold, _suite(found))
+            used, said, judges = calibrated.rule, [*said, calibrated.text], calibrated.held_out
+        rows += _metric_rows(found, metric, used, baseline, said, judges)
     rows.sort(key=lambda pair: _order(pair[0], baseline))
     adjusted = intervals.holm([p for _, p in rows])
     return ScoreTable(rows=[row.model_copy(update={"p_value": p}) for (row, _), p in zip(rows, adjusted, strict=True)])
@@ -56,10 +69,15 @@ def _order(row: ScoreRow, baseline: str) -> tuple[object, ...]:
 
 
 def _metric_rows(
-    found: list[tuple[Group, dict[str, Chains]]], metric: str, rule: Rule, baseline: str, notes: list[str]
+    found: list[tuple[Group, dict[str, Chains]]],
+    metric: str,
+    rule: Rule,
+    baseline: str,
+    notes: list[str],
+    judges: Set[Seed] | None,
 ) -> list[tuple[ScoreRow, float | None]]:
     controls = {
-        (group._replace(strategy=None), objective): _crossed(chains, rule)
+        (group._replace(strategy=None), objective): _crossed(chains, rule, judges)
         for group, objectives in found
         if group.under_control
         for objective, chains in objectives.items()
@@ -76,12 +94,27 @@ def _metric_rows(
     return rows
 
 
-def _crossed(chains: Chains, rule: Rule) -> Estimate | None:
-    """The share of control chains that the rule calls collapsed, within the horizon they have in common."""
+def _controls(found: list[tuple[Group, dict[str, Chains]]]) -> dict[Seed, list[Course]]:
+    by_seed: dict[Seed, list[Course]] = {}
+    for group, objectives in found:
+        for chains in objectives.values() if group.under_control else ():
+            for course in () if chains.unscored else chains.courses:
+                by_seed.setdefault(course.seed, []).append(course)
+    return by_seed
+
+
+def _suite(found: list[tuple[Group, dict[str, Chains]]]) -> str:
+    """The suite's name, for a command that runs more of it."""
+    return next((group.suite.partition("@")[0] for group, _ in found if group.suite), "SUITE")
+
+
+def _crossed(chains: Chains, rule: Rule, judges: Set[Seed] | None) -> Estimate | None:
+    """The share of control chains (of these seeds, or all) that the rule calls collapsed, within their common horizon."""
     if chains.unscored:
         return None
     onsets = restrict(chains.courses, rule.least_health, common_horizon(chains.courses))
-    return intervals.wilson(int(np.count_nonzero(~onsets.censored)), len(chains.courses))
+    judged = [judges is None or course.seed in judges for course in chains.courses]
+    return intervals.wilson(int(np.count_nonzero(~onsets.censored & np.array(judged, dtype=bool))), sum(judged))
 
 
 @dataclass(frozen=True)
