@@ -238,7 +238,12 @@ class _Comparison:
         if touching := sum(not course.diverged and touches(course.health, limit) for course in self.chains.courses):
             remarks.append(f"{touching} chains touch the threshold without crossing it")
         if back := sum(recovers(course.health, limit) for course in self.chains.courses):
-            remarks.append(f"{back} chains come back over the threshold after their onset, which is the first crossing")
+            come = (
+                "1 chain comes back over the threshold after its"
+                if back == 1
+                else f"{back} chains come back over the threshold after their"
+            )
+            remarks.append(f"{come} onset, which is the first crossing")
         return remarks
 
 

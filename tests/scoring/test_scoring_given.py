@@ -119,6 +119,6 @@ def test_odd_curves_are_scored_and_said():
     assert row.fidelity_interval.value == pytest.approx((0.5 + 3 + 0) / 3)
     assert "1 of 3 chains diverged" in row.reason
     assert "1 chains touch the threshold without crossing it" in row.reason
-    assert "1 chains come back over the threshold after their onset" in row.reason
+    assert "1 chain comes back over the threshold after its onset" in row.reason
     table = frame({("ce", 0): distance(1, 0.9, 0.8, 0.4)})
     assert "1 missing generations bridged" in score(table[table["generation"] != 1]).rows[0].reason
