@@ -1,5 +1,6 @@
 """`fortifai score`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,8 @@ import typer
 
 from fortifai.cli.given import BETTER, NULL, directions, numbers
 from fortifai.cli.output import AsJson, print_table
+from fortifai.errors import UserError
+from fortifai.results.schema import ScoreTable
 
 SAID_ONCE = ("modality", "model")
 """Columns that move into the title where every row says the same."""
@@ -24,6 +27,12 @@ def score(
         float | None,
         typer.Option(metavar="SHARE", help="Set the threshold of phi so that at most this share of control chains cross it."),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Draw fidelity, survival of the onset and FI by threshold into this folder, as SVG and PNG."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
@@ -38,6 +47,8 @@ def score(
         null=numbers(null),
         calibrate_threshold=calibrate_threshold,
     )
+    if plot is not None:
+        _plot(path, plot, table, baseline, better, null)
     if as_json:
         print(table.model_dump_json(indent=2))
         return
@@ -57,6 +68,16 @@ def score(
     )
     for text, number in said.items():
         print(f"{number}  {text}")
+
+
+def _plot(path: Path, out: Path, table: ScoreTable, baseline: str, better: list[str] | None, null: list[str] | None) -> None:
+    from fortifai.report import plot as draw
+
+    rules = {row.rule for row in table.rows}
+    if len(rules) > 1:
+        raise UserError(f"--plot draws one rule at a time, and each metric has its own: {', '.join(sorted(rules))}")
+    files = draw(path, out, rule=rules.pop(), baseline=baseline, better=directions(better), null=numbers(null))
+    print(f"{len(files)} pictures in {out}", file=sys.stderr)
 
 
 def _is_same(name: str, headings: list[str], rows: list[list[str]]) -> bool:

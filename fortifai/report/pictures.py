@@ -1,0 +1,158 @@
+"""The three pictures of each group of a score, as SVG and PNG: colours for the colour-blind, line styles for grey print."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fortifai.errors import UserError
+from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
+from fortifai.fidelity.rule import Rule
+from fortifai.fidelity.scoring import ALL_THRESHOLDS
+from fortifai.fidelity.source import Trajectories, load
+from fortifai.fidelity.trajectories import Group, groups, metrics_of
+from fortifai.report.survival import steps
+from fortifai.results.schema import Better
+
+OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""
+
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
+"""One for each colour, so that lines are told apart without it."""
+
+LEAST_PHI, MOST_PHI = -0.1, 1.15
+"""What of fidelity is shown at most: a variance that explodes would flatten all else."""
+
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fortifai",  # the same data, the same bytes
+}
+
+
+def plot(
+    path_or_frame: Trajectories,
+    out: str | Path,
+    *,
+    rule: str | None = None,
+    baseline: str = "ce",
+    better: Better | Mapping[str, Better] | None = None,
+    null: float | Mapping[str, float] | None = None,
+) -> list[Path]:
+    """Draw every group of a score: fidelity against generation, survival of the onset, and FI against the threshold.
+
+    Arguments are those of `fortifai.score`, and ``out`` the folder that is written to. By a rule on a metric the first picture
+    is of that metric, and the third is left out. Gives the files written.
+
+    Raises UserError for all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
+    written.
+    """
+    source = load(path_or_frame, rule, baseline, better, null)
+    metrics = metrics_of(source.table, source.rule)
+    written: list[Path] = []
+    for metric in metrics:
+        for group, objectives in groups(source.table, metric, source.rule, baseline):
+            drawn = {name: chains.courses for name, chains in objectives.items() if chains.courses and not chains.unscored}
+            if drawn:
+                order = sorted(drawn, key=lambda name: (name != baseline, name))
+                written += _group({name: drawn[name] for name in order}, group, metric, source.rule, baseline, Path(out))
+    if not written:
+        raise UserError("nothing to draw: no group has a finished chain")
+    return written
+
+
+def _group(drawn: dict[str, list[Course]], group: Group, metric: str, rule: Rule, baseline: str, out: Path) -> list[Path]:
+    horizon = common_horizon([course for courses in drawn.values() for course in courses])
+    pictures: dict[str, Callable[[Axes], None]] = {
+        "fidelity": lambda axes: _fidelity(axes, drawn, horizon, rule, baseline),
+        "survival": lambda axes: _survival(axes, drawn, horizon, rule, baseline),
+    }
+    if rule.by_fidelity:
+        pictures["threshold"] = lambda axes: _threshold(axes, drawn, horizon, rule, baseline)
+    title = " · ".join([*(name for name in group if name), metric])
+    written = []
+    for kind, draw in pictures.items():
+        with mpl.rc_context(STYLE):
+            figure = Figure(figsize=(7, 3.8), layout="constrained")
+            axes = figure.add_subplot()
+            draw(axes)
+            axes.set_title(title, fontsize=9, loc="left")
+            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.6)
+            name = "-".join([kind, *(re.sub(r"[^A-Za-z0-9.@+=-]+", "_", text) for text in (*group, metric) if text)])
+            written += _save(figure, out, name)
+    return written
+
+
+def _save(figure: Figure, out: Path, name: str) -> list[Path]:
+    files = [out / f"{name}.svg", out / f"{name}.png"]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        figure.savefig(files[0], metadata={"Date": None})
+        figure.savefig(files[1], dpi=150)
+    except OSError as error:
+        raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
+    return files
+
+
+def _look(objective: str, index: int, baseline: str) -> dict[str, Any]:
+    """Colour and dashes: the baseline's are its own, and others have theirs by their place."""
+    place = index % len(OKABE_ITO)
+    return {"color": OKABE_ITO[place], "linestyle": DASHES[place], "linewidth": 2.2 if objective == baseline else 1.6}
+
+
+def _fidelity(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
+    """The median over chains, and from the worst chain to the best."""
+    generation = np.arange(horizon + 1, dtype=float)
+    sign = -1 if rule.side == ">" else 1
+    for index, (objective, courses) in enumerate(drawn.items()):
+        curves = sign * np.stack([_filled(course, generation) for course in courses])
+        look = _look(objective, index, baseline)
+        axes.plot(generation, np.median(curves, axis=0), label=f"{objective} ({len(courses)})", **look)
+        if len(courses) > 1:
+            low, high = (np.nan_to_num(ends, posinf=np.nan, neginf=np.nan) for ends in (curves.min(axis=0), curves.max(axis=0)))
+            axes.fill_between(generation, low, high, color=OKABE_ITO[index % len(OKABE_ITO)], alpha=0.08, linewidth=0)
+    axes.axhline(rule.limit, color="0.4", linewidth=0.8)
+    axes.annotate(
+        str(rule), (horizon, rule.limit), xytext=(0, 2), textcoords="offset points", ha="right", fontsize=8, color="0.3"
+    )
+    if rule.by_fidelity:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, LEAST_PHI), min(high, MOST_PHI))
+    axes.set(xlabel="generation", ylabel="fidelity φ (median, range)" if rule.by_fidelity else f"{rule.name} (median, range)")
+
+
+def _filled(course: Course, generation: Floats) -> Floats:
+    """Health (G) in every generation; minus infinity once it has diverged, so that it stays the worst of its objective."""
+    if not course.generation.size:
+        return np.full(generation.shape, -np.inf)
+    health = np.interp(generation, course.generation, course.health)
+    return np.where(generation > course.generation[-1], -np.inf, health) if course.diverged else health
+
+
+def _survival(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
+    for index, (objective, courses) in enumerate(drawn.items()):
+        onsets = restrict(courses, rule.least_health, horizon)
+        look = _look(objective, index, baseline)
+        generation, share = steps(onsets, horizon)
+        label = f"{objective} (FI {onsets.times.mean():.3g})"
+        axes.plot(generation, share, drawstyle="steps-post", label=label, **look)
+        if onsets.censored.any():
+            axes.plot([horizon], [share[-1]], marker="|", markersize=10, color=look["color"], clip_on=False)
+    axes.set(xlabel="generation", ylabel=f"share of chains before {rule}", ylim=(-0.03, 1.05), xlim=(0, max(horizon, 1)))
+
+
+def _threshold(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
+    for index, (objective, courses) in enumerate(drawn.items()):
+        onsets = np.minimum([course.onsets(ALL_THRESHOLDS) for course in courses], horizon)
+        axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=objective, **_look(objective, index, baseline))
+    axes.axvline(rule.limit, color="0.4", linewidth=0.8)
+    axes.set(xlabel="threshold τ of fidelity", ylabel="FI, in generations", xlim=(0, 1), ylim=(0, None))
