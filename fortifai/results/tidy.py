@@ -85,7 +85,8 @@ def _text(given: pd.DataFrame, name: str) -> pd.Series:
 def _number(given: pd.DataFrame, name: str, source: str, where: list[str]) -> "pd.Series[float]":
     """A column as floats, NaN where it is blank."""
     values = given[name]
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    # Python's float, because pandas before 3 misses the nearest one in the last bit.
+    numbers = values.map(_float).astype(float)
     wrong = numbers.isna() & ~values.map(str).str.strip().str.lower().isin(BLANK)
     _refuse(wrong, f"{name} must be a number, not {str(values[wrong].iloc[0]) if wrong.any() else ''!r}", source, where)
     return numbers
@@ -98,6 +99,13 @@ def _seed(given: pd.DataFrame) -> pd.Series:
     numbers = pd.to_numeric(given["seed"], errors="coerce")
     whole = bool((numbers % 1 == 0).all())
     return numbers.astype(int) if whole else given["seed"].astype(str).str.strip()
+
+
+def _float(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return float("nan")
 
 
 def _refuse(wrong: "pd.Series[bool]", what: str, source: str, where: list[str]) -> None:
