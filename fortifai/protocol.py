@@ -17,7 +17,7 @@ from fortifai.config import Sampling
 from fortifai.declaration import Metric
 from fortifai.errors import Diverged
 from fortifai.metrics import measure
-from fortifai.metrics.inputs import MetricInputs
+from fortifai.metrics.inputs import MetricInputs, Part
 from fortifai.modality import Fit, Modality, Samples, Splits
 from fortifai.objectives import Objective
 from fortifai.randomness import stream
@@ -156,8 +156,9 @@ def _measure(chain: Chain, inputs: MetricInputs, fit: Fit[Any]) -> _Measured:
     value = metrics[chain.fidelity_metric]
     if value is None or not math.isfinite(value):
         raise Diverged(f"{chain.fidelity_metric} is {value}")
-    own, real = (chain.modality.confidence(inputs.model, part) for part in (inputs.synthetic, inputs.real))
-    return _Measured(metrics, {"synthetic": _summary(own), "real": _summary(real)}, fit.masked_share, fit.notes)
+    parts: tuple[Part, ...] = ("synthetic", "real")
+    confidence: dict[str, dict[str, float]] = {part: _summary(inputs.confidence(part)) for part in parts}
+    return _Measured(metrics, confidence, fit.masked_share, fit.notes)
 
 
 def _summary(confidence: Tensor) -> dict[str, float]:

@@ -5,7 +5,7 @@ from fortifai.metrics.inputs import MetricInputs
 
 def held_out_nll(inputs: MetricInputs) -> float:
     """Mean negative log-likelihood of the real test split per element, in nats."""
-    return float(inputs.adapter.nll(inputs.model, inputs.real).double().mean())
+    return float(inputs.nll("real").double().mean())
 
 
 def confidence_gap(inputs: MetricInputs) -> float:
@@ -13,6 +13,6 @@ def confidence_gap(inputs: MetricInputs) -> float:
 
     Positive where the model is surer of its own output: the observation that TCE rests on (ForTIFAI, Figure 1).
     """
-    own = inputs.adapter.confidence(inputs.model, inputs.synthetic).double().mean()
-    real = inputs.adapter.confidence(inputs.model, inputs.real).double().mean()
+    own = inputs.confidence("synthetic").double().mean()
+    real = inputs.confidence("real").double().mean()
     return float(own - real)

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
+from torch import Tensor
 
 from fortifai.modality import Modality, Samples, Splits
 from fortifai.randomness import stream
 
 T = TypeVar("T")
+
+Part = Literal["real", "synthetic"]
+"""Which samples a model is asked about: the held-out real test split, or its own."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class MetricInputs:
     adapter: Modality[Any]
     model: Any = None
     cache: dict[str, Any] = field(default_factory=dict)
+    _asked: dict[tuple[str, Part], Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def real(self) -> Samples:
@@ -37,6 +42,21 @@ class MetricInputs:
             self.cache[key] = compute()
         value: T = self.cache[key]
         return value
+
+    def nll(self, part: Part) -> Tensor:
+        """Negative log-likelihood of every element of the real test split or of the model's own samples, in nats."""
+        return self._ask("nll", part)
+
+    def confidence(self, part: Part) -> Tensor:
+        """Confidence of the model in every element of the real test split or of its own samples, in [0, 1]."""
+        return self._ask("confidence", part)
+
+    def _ask(self, question: Literal["nll", "confidence"], part: Part) -> Tensor:
+        # Once a generation, however many metrics need it: for a language model this is most of the cost of measuring.
+        key = (question, part)
+        if key not in self._asked:
+            self._asked[key] = getattr(self.adapter, question)(self.model, getattr(self, part))
+        return self._asked[key]
 
     def stream(self, metric: str) -> torch.Generator:
         """Random numbers of a metric: the same in every generation, seed and null, so that they cancel in comparisons."""
