@@ -1,0 +1,22 @@
+"""What a language model thinks of real text and of its own."""
+
+import torch
+
+from fortifai.metrics.inputs import MetricInputs
+
+
+def perplexity(inputs: MetricInputs) -> float:
+    """exp of the mean negative log-likelihood of a token of the real test split: >= 1, infinite beyond the range of a float.
+
+    Per token of the model's own vocabulary, so comparable between models of one tokenizer only.
+    """
+    return float(torch.exp(inputs.nll("real").double().mean()))
+
+
+def nll_gap(inputs: MetricInputs) -> float:
+    """Mean negative log-likelihood of the model's own samples minus that of held-out real text, in nats per token.
+
+    Below 0 where the model is surer of its own text than of real text; the confidence gap weighs the likely tokens, this one
+    the unlikely.
+    """
+    return float(inputs.nll("synthetic").double().mean() - inputs.nll("real").double().mean())

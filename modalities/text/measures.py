@@ -1,0 +1,80 @@
+"""The metrics that texts can be measured by, declared. Imports no torch."""
+
+import math
+from typing import Literal
+
+from fortifai.declaration import Metric, Needs
+
+SYNTHETIC: tuple[Needs, ...] = ("synthetic",)
+AGAINST_REAL: tuple[Needs, ...] = ("real", "synthetic")
+AGAINST_POOL: tuple[Needs, ...] = ("train", "synthetic")
+
+
+def _metric(
+    compute: str,
+    summary: str,
+    better: Literal["lower", "higher", "target"],
+    unit: str,
+    valid: tuple[float, float],
+    needs: tuple[Needs, ...],
+    *,
+    target: float | None = None,
+) -> Metric:
+    name = compute.partition(":")[2]
+    return Metric(name, summary, better, unit, valid, 1, needs, f"fortifai.modalities.text.{compute}", target)
+
+
+METRICS: tuple[Metric, ...] = (
+    _metric("likelihood:perplexity", "perplexity on held-out real text", "lower", "per token", (1, math.inf), ("real", "model")),
+    _metric(
+        "likelihood:nll_gap",
+        "negative log-likelihood of own samples minus that of held-out real text",
+        "target",
+        "nats per token",
+        (-math.inf, math.inf),
+        ("real", "synthetic", "model"),
+        target=0.0,
+    ),
+    _metric(
+        "ngrams:unigram_kl",
+        "KL divergence of token frequencies, synthetic from training pool, as in the paper",
+        "lower",
+        "nats",
+        (0, math.inf),
+        AGAINST_POOL,
+    ),
+    _metric("ngrams:unigram_js", "Jensen-Shannon distance of token frequencies", "lower", "root bits", (0, 1), AGAINST_REAL),
+    _metric("ngrams:bigram_js", "Jensen-Shannon distance of 2-gram frequencies", "lower", "root bits", (0, 1), AGAINST_REAL),
+    _metric("ngrams:trigram_js", "Jensen-Shannon distance of 3-gram frequencies", "lower", "root bits", (0, 1), AGAINST_REAL),
+    _metric("diversity:distinct_1", "distinct tokens over all tokens", "higher", "share", (0, 1), SYNTHETIC),
+    _metric("diversity:distinct_2", "distinct 2-grams over all 2-grams", "higher", "share", (0, 1), SYNTHETIC),
+    _metric("diversity:distinct_3", "distinct 3-grams over all 3-grams", "higher", "share", (0, 1), SYNTHETIC),
+    _metric(
+        "diversity:repetition_rate",
+        "share of 4-grams that have occurred before in the same block",
+        "lower",
+        "share",
+        (0, 1),
+        SYNTHETIC,
+    ),
+    _metric(
+        "diversity:entropy_gap",
+        "entropy of token frequencies minus that of held-out real text",
+        "target",
+        "bits per token",
+        (-math.inf, math.inf),
+        AGAINST_REAL,
+        target=0.0,
+    ),
+    _metric(
+        "diversity:vocabulary_share",
+        "share of the vocabulary of held-out real text still in use",
+        "higher",
+        "share",
+        (0, 1),
+        AGAINST_REAL,
+    ),
+    _metric(
+        "diversity:rare_token_survival", "share of rare real tokens that still occur", "higher", "share", (0, 1), AGAINST_POOL
+    ),
+)
