@@ -31,6 +31,9 @@ PROTOCOL_VERSION = 1
 CONFIDENCE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of confidence that every generation records."""
 
+OWN_NLL = "own_nll"
+"""What a generation notes for an objective that goes by it: the model's mean NLL on its own samples, in nats an element."""
+
 
 class History(Protocol):
     """Where a chain keeps what it made: the run folder, or memory in a test."""
@@ -89,14 +92,24 @@ def run_chain(chain: Chain, history: History, horizon: int) -> Iterator[Generati
     recipe = Recipe(chain.n, real.draw, history.samples)
     cache: dict[str, Any] = {}
     for generation in range(len(records), end + 1):
-        record = _advance(chain, history, recipe, real, generation, cache)
+        # From the records alone, so that a chain that was stopped goes on under what it would have gone on under.
+        own_nll = [float(record.notes[OWN_NLL] or 0) for record in records] if chain.objective.follows_own_nll else []
+        objective = chain.objective.for_generation(own_nll)
+        record = _advance(chain, objective, history, recipe, real, generation, cache)
+        records.append(record)
         yield record
         if record.status == "diverged":
             return
 
 
 def _advance(
-    chain: Chain, history: History, recipe: Recipe, real: RealStream, generation: int, cache: dict[str, Any]
+    chain: Chain,
+    objective: Objective,
+    history: History,
+    recipe: Recipe,
+    real: RealStream,
+    generation: int,
+    cache: dict[str, Any],
 ) -> GenerationRecord:
     clock = _Clock()
     modality, seed = chain.modality, chain.seed
@@ -106,7 +119,7 @@ def _advance(
         with clock.time("fit"):
             init = history.model(generation - 1) if chain.start == "warm" and generation > 0 else None
             rng = stream(seed, "fit", generation)
-            fit = modality.fit(training, chain.splits.validation, chain.objective, init, rng)
+            fit = modality.fit(training, chain.splits.validation, objective, init, rng)
         with clock.time("sample"):
             source = chain.strategy.source(training, recipe)
             made = modality.sample(fit.model, source, chain.sampling, stream(seed, "sample", generation))
@@ -158,7 +171,12 @@ def _measure(chain: Chain, inputs: MetricInputs, fit: Fit[Any]) -> _Measured:
         raise Diverged(f"{chain.fidelity_metric} is {value}")
     parts: tuple[Part, ...] = ("synthetic", "real")
     confidence: dict[str, dict[str, float]] = {part: _summary(inputs.confidence(part)) for part in parts}
-    return _Measured(metrics, confidence, fit.masked_share, fit.notes)
+    notes = dict(fit.notes)
+    if chain.objective.follows_own_nll:
+        notes[OWN_NLL] = float(inputs.nll("synthetic").double().mean())
+        if not math.isfinite(notes[OWN_NLL]):
+            raise Diverged(f"the model's negative log-likelihood of its own samples is {notes[OWN_NLL]}")
+    return _Measured(metrics, confidence, fit.masked_share, notes)
 
 
 def _summary(confidence: Tensor) -> dict[str, float]:

@@ -1,27 +1,46 @@
 """Objectives: the losses whose effect on collapse the benchmark measures, as weights on a per-element likelihood loss."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from fortifai.config import resolve as _resolve
 from fortifai.objectives.base import Objective
 from fortifai.objectives.calibrated import CalibratedTruncation
 from fortifai.objectives.cross_entropy import CrossEntropy
 from fortifai.objectives.focal import Focal
+from fortifai.objectives.online import LeavingOut, OnlineTruncation
 from fortifai.objectives.truncated import AdaptiveTruncation, QuantileTruncation, TruncatedCrossEntropy
 from fortifai.registry import Registry
+
+if TYPE_CHECKING:
+    from fortifai.objectives.linear import linear_cross_entropy, linear_nll
 
 __all__ = [
     "AdaptiveTruncation",
     "CalibratedTruncation",
     "CrossEntropy",
     "Focal",
+    "LeavingOut",
     "Objective",
+    "OnlineTruncation",
     "QuantileTruncation",
     "TruncatedCrossEntropy",
+    "linear_cross_entropy",
+    "linear_nll",
     "registry",
     "resolve",
 ]
 
 registry: Registry[type[Objective]] = Registry("objective")
-for _objective in (CrossEntropy, TruncatedCrossEntropy, QuantileTruncation, AdaptiveTruncation, CalibratedTruncation, Focal):
+for _objective in (
+    CrossEntropy,
+    TruncatedCrossEntropy,
+    QuantileTruncation,
+    AdaptiveTruncation,
+    CalibratedTruncation,
+    OnlineTruncation,
+    Focal,
+):
     registry.register(_objective.name, _objective)
 
 
@@ -31,3 +50,10 @@ def resolve(objective: str | Objective) -> Objective:
     Raises UserError for an unknown name (with the nearest) and for a parameter out of range.
     """
     return _resolve(registry, objective)
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: naming an objective needs no torch.
+    if name in ("linear_cross_entropy", "linear_nll"):
+        return getattr(import_module("fortifai.objectives.linear"), name)
+    raise AttributeError(f"module 'fortifai.objectives' has no attribute {name!r}")

@@ -1,7 +1,8 @@
 """What an objective answers: which elements count, and what the loss is."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from fortifai.config import Parametrised
 
@@ -14,6 +15,15 @@ class Objective(Parametrised):
 
     Two ways in: a gradient-trained model minimises `loss`; a weighted fit (EM, least squares) uses `weights`.
     """
+
+    elementwise: ClassVar[bool] = False
+    """Whether an element's weight depends on its own confidence alone, so that a batch may be worked on in parts.
+
+    False, as where a threshold is estimated from all of the batch, is always right, and costs the fused loss a second pass.
+    """
+
+    follows_own_nll: ClassVar[bool] = False
+    """Whether `for_generation` looks at what it is given, so that the protocol has to measure it."""
 
     @abstractmethod
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
@@ -34,5 +44,13 @@ class Objective(Parametrised):
         """Give the objective to use for the coming epoch, from the confidence on a sample of training data (n, ...).
 
         Most objectives are fixed and answer themselves.
+        """
+        return self
+
+    def for_generation(self, own_nll: Sequence[float]) -> "Objective":
+        """Give the objective to use for the coming generation.
+
+        ``own_nll``: of each generation so far, the mean negative log-likelihood of its model on its own samples, in nats an
+        element. Most objectives are the same in every generation and answer themselves.
         """
         return self

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fortifai.config import Identity
 from fortifai.objectives.base import Objective
+from fortifai.objectives.truncated import leave_out
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,17 +33,10 @@ class CalibratedTruncation(Objective):
         In part, because what has to go is about two samples whatever n is, and a whole one more or less is a drift.
         """
         p = confidence.detach()
-        if p.numel() == 0:
-            return p.new_ones(p.shape)
         counts = p.new_ones(p.numel()).double() if mass is None else mass.detach().reshape(-1).double()
-        total = counts.sum()
         # The number of equally weighted samples that would scatter as much as these (Kish).
-        n = float(total.square() / counts.square().sum())
-        surplus = (1 - keep_share(n, self.dimensions)) * total
-        order = p.reshape(-1).argsort(descending=True, stable=True)
-        gone = counts[order].cumsum(0)
-        left = ((gone - surplus) / counts[order].clamp(min=1e-300)).clamp(0, 1)
-        return left.new_empty(p.numel()).scatter_(0, order, left).reshape(p.shape).to(p.dtype)
+        n = float(counts.sum().square() / counts.square().sum()) if p.numel() else 0.0
+        return leave_out(p, 1 - keep_share(n, self.dimensions), mass)
 
 
 @cache

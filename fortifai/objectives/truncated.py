@@ -25,6 +25,7 @@ class TruncatedCrossEntropy(Objective):
     """TCE: an element counts while the model's confidence in it is at most gamma."""
 
     name: ClassVar[str] = "tce"
+    elementwise: ClassVar[bool] = True
     gamma: Identity[float] = Field(0.9, gt=0, le=1, description="confidence above which an element is masked")
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
@@ -74,3 +75,20 @@ class AdaptiveTruncation(Objective):
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
         """Weights at the threshold of this very tensor; call `adapt` once an epoch to hold it fixed between."""
         return self.adapt(confidence).weights(confidence, mass)
+
+
+def leave_out(confidence: "Tensor", share: float, mass: "Tensor | None" = None) -> "Tensor":
+    """Give weights (as ``confidence``) that leave out exactly a share of the mass, the most confident elements first.
+
+    The elements at the edge count in part, and equally confident ones alike: where the share is of a sample or two, a whole
+    one more or less is a drift. ``mass``: how much each element counts; None counts all alike.
+    """
+    p = confidence.detach()
+    if p.numel() == 0:
+        return p.new_ones(p.shape)
+    counts = p.new_ones(p.numel()).double() if mass is None else mass.detach().reshape(-1).double()
+    levels, order = p.reshape(-1).sort(descending=True, stable=True)
+    tie = (levels != levels.roll(1)).index_fill(0, order.new_zeros(1), False).cumsum(0)  # number of each group of equals
+    held = counts.new_zeros(int(tie[-1]) + 1).index_add_(0, tie, counts[order])
+    left = ((held.cumsum(0) - share * counts.sum()) / held.clamp(min=1e-300)).clamp(0, 1)
+    return left.new_empty(p.numel()).scatter_(0, order, left[tie]).reshape(p.shape).to(p.dtype)

@@ -134,7 +134,10 @@ class GenerationRecord(Stored):
     metrics: dict[str, Number] = Field(description="every metric by name; null where it is not defined")
     masked_share: Number = Field(description="share of elements that the objective masked, in [0, 1]")
     training: TrainingRecord | None = Field(description="how the training data was made up")
-    notes: dict[str, Number] = Field(default_factory=dict, description="what the adapter says of its fit, such as em_iterations")
+    notes: dict[str, Number] = Field(
+        default_factory=dict,
+        description="what the adapter says of its fit, such as em_iterations; own_nll where the objective follows it",
+    )
     confidence: dict[str, Any] = Field(description="summary of the model's confidence on its training data")
     seconds: dict[str, float] = Field(description="wall-clock time of each step")
     samples_per_second: Number = Field(description="speed of sampling")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fortifai.errors import UserError
 from fortifai.modality import Modality, Samples, Splits
-from fortifai.objectives import CrossEntropy, Focal, Objective, TruncatedCrossEntropy
+from fortifai.objectives import CrossEntropy, Focal, LeavingOut, Objective, TruncatedCrossEntropy
 from fortifai.randomness import stream
 
 from .config import AnalyticData
@@ -77,6 +77,10 @@ def weigh(objective: Objective, confidence: Tensor) -> Tensor:
     """Give an objective's weights of (n, C) elements; thresholds that depend on the data are each chain's own."""
     if isinstance(objective, ELEMENTWISE):
         return objective.weights(confidence)
+    if isinstance(objective, LeavingOut) and confidence.shape[1] > 1:
+        raise UserError(
+            "tce-online goes by the record of one chain, and a batch records its first alone: run its chains one by one"
+        )
     return torch.stack([objective.adapt(column).weights(column) for column in confidence.unbind(1)], 1)
 
 

@@ -14,16 +14,26 @@ from fortifai import objectives
 from fortifai.errors import UnknownName, UserError
 from fortifai.objectives import (
     AdaptiveTruncation,
+    CalibratedTruncation,
     CrossEntropy,
     Focal,
     Objective,
+    OnlineTruncation,
     QuantileTruncation,
     TruncatedCrossEntropy,
     resolve,
 )
 from fortifai.objectives.truncated import ADAPTIVE_BATCHES
 
-EVERY = ("ce", "tce:gamma=0.7", "tce-quantile:keep=0.8", "tce-adaptive:alpha=0.5", "focal:gamma=2")
+EVERY = (
+    "ce",
+    "tce:gamma=0.7",
+    "tce-quantile:keep=0.8",
+    "tce-adaptive:alpha=0.5",
+    "tce-calibrated",
+    "tce-online",
+    "focal:gamma=2",
+)
 NEUTRAL = ("tce:gamma=1", "tce-quantile:keep=1", "focal:gamma=0")
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 SHAPES = ((), (1,), (7,), (4, 33), (2, 3, 5))
@@ -260,11 +270,18 @@ def test_a_fixed_objective_adapts_to_nothing(name):
     assert objective.adapt(torch.tensor([0.1, 0.9])) is objective
 
 
+@pytest.mark.parametrize("name", [name for name in EVERY if not name.startswith("tce-online")])
+def test_an_objective_that_is_the_same_in_every_generation_says_so(name):
+    objective = resolve(name)
+    assert objective.for_generation([1.0, 0.5]) is objective
+    assert not objective.follows_own_nll
+
+
 # Names
 
 
 def test_the_registry_knows_the_documented_objectives():
-    assert list(objectives.registry) == ["ce", "focal", "tce", "tce-adaptive", "tce-calibrated", "tce-quantile"]
+    assert list(objectives.registry) == ["ce", "focal", "tce", "tce-adaptive", "tce-calibrated", "tce-online", "tce-quantile"]
     for name in objectives.registry:
         assert objectives.registry.get(name).summary(), f"{name} says nothing about itself"
 
@@ -274,6 +291,8 @@ some_objective: st.SearchStrategy[Objective] = st.one_of(
     st.builds(TruncatedCrossEntropy, gamma=st.floats(0, 1, exclude_min=True)),
     st.builds(QuantileTruncation, keep=st.floats(0, 1, exclude_min=True)),
     st.builds(AdaptiveTruncation, alpha=st.floats(allow_nan=False, allow_infinity=False)),
+    st.builds(CalibratedTruncation, dimensions=st.integers(1, 100)),
+    st.builds(OnlineTruncation, gain=st.floats(0, exclude_min=True, allow_infinity=False), dimensions=st.integers(1, 100)),
     st.builds(Focal, gamma=st.floats(0, allow_infinity=False)),
 )
 
@@ -296,6 +315,7 @@ def test_a_canonical_name_names_its_objective(objective):
         ("tce:gamma=9e-1", "tce:gamma=0.9"),
         ("tce-quantile", "tce-quantile:keep=0.98"),
         ("tce-adaptive:alpha=-1", "tce-adaptive:alpha=-1"),
+        ("tce-online:gain=2.0", "tce-online:dimensions=1,gain=2"),
         ("focal", "focal:gamma=2"),
     ],
 )
@@ -325,6 +345,8 @@ def test_an_objective_passes_through():
         ("tce-quantile:keep=0", "keep.*greater than 0"),
         ("tce-quantile:keep=1.5", "keep.*less than or equal to 1"),
         ("tce-adaptive:alpha=nan", "alpha.*finite"),
+        ("tce-online:gain=0", "gain.*greater than 0"),
+        ("tce-online:dimensions=0", "dimensions.*greater than or equal to 1"),
         ("focal:gamma=-1", "gamma.*greater than or equal to 0"),
         ("focal:gamma=1e400", "gamma.*finite"),
     ],

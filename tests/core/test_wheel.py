@@ -94,5 +94,5 @@ def test_the_command_lists_everything_from_any_folder(installed, tmp_path):
     assert names["suites"] >= {file.stem for file in (ROOT / "suites").glob("*.toml")}
     assert "tabular" in names["modalities"]
     assert "confidence_gap" in names["metrics"]
-    assert names["objectives"] == {"ce", "focal", "tce", "tce-adaptive", "tce-calibrated", "tce-quantile"}
+    assert names["objectives"] == {"ce", "focal", "tce", "tce-adaptive", "tce-calibrated", "tce-online", "tce-quantile"}
     assert "replace" in names["strategies"]
