@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fortifai.cli.given import BETTER, NULL, directions, numbers
-from fortifai.cli.output import AsJson, print_table
+from fortifai.cli.output import AsJson, print_noted
 
 
 def compare(
@@ -32,4 +32,4 @@ def compare(
         print(table.model_dump_json(indent=2))
         return
     headings, rows = comparison_as_text(table)
-    print_table(headings, rows, title=f"{b.name} against {a.name} · {table.rows[0].rule}")
+    print_noted(headings, rows, title=f"{b.name} against {a.name} · {table.rows[0].rule}")

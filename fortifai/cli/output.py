@@ -26,6 +26,17 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: s
     _print(table)
 
 
+def print_noted(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """Print a table whose last column may be ``note``: what is to be said stands below, once, however many rows it is about."""
+    if headings[-1] != "note":
+        print_table(headings, rows, title=title)
+        return
+    said = {text: str(number) for number, text in enumerate(dict.fromkeys(row[-1] for row in rows if row[-1]), 1)}
+    print_table(headings, [[*row[:-1], said.get(row[-1], "")] for row in rows], title=title)
+    for text, number in said.items():
+        print(f"{number}  {text}")
+
+
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print lines of a name and what is to say about it."""
     grid = Table.grid(padding=(0, 2))

@@ -39,7 +39,7 @@ def calibrate(courses: dict[int | str, list[Course]], share: float, suite: str) 
     if len(seeds) < LEAST_CONTROLS:
         raise UserError(
             f"--calibrate-threshold needs control chains of at least {LEAST_CONTROLS} seeds, and there are {len(seeds)}: "
-            f"`fortifai run {suite} --strategy control --seeds {LEAST_CONTROLS}` makes more"
+            f"`fortifai run {suite} --strategy control --objective ce --seeds {LEAST_CONTROLS}` makes more"
         )
     setting, held_out = seeds[::2], seeds[1::2]
     lowest = np.sort([_lowest(course) for seed in setting for course in courses[seed]])

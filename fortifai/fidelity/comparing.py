@@ -11,6 +11,7 @@ from fortifai.errors import UserError
 from fortifai.fidelity import intervals
 from fortifai.fidelity.onset import Course, common_horizon, restrict
 from fortifai.fidelity.rule import Rule
+from fortifai.fidelity.saying import counted, shared_seeds
 from fortifai.fidelity.source import Source, Trajectories, load
 from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
 from fortifai.results.chains import read_chains
@@ -18,6 +19,9 @@ from fortifai.results.schema import Better, ComparisonRow, ComparisonTable
 
 BESIDE = ("objective", "seed")
 """The parts of a chain's identity in which two that are compared may differ."""
+
+ROUNDING = 1e-9
+"""Relative. Two starts that differ by less are one that was written with fewer digits."""
 
 Cell = dict[str, Chains]
 
@@ -71,6 +75,8 @@ def _rows(sources: tuple[Source, Source], metric: str, baseline: str, pairs: lis
         for first, second in pairs:
             if first in cells[0][group] and second in cells[1][group]:
                 said = [text for source in sources for text in source.said_of(metric)]
+                if sources[0].rule.by_fidelity:
+                    said += _starts([source.table for source in sources], group, metric, baseline)
                 chosen = cells[0][group][first], cells[1][group][second]
                 yield _row(group, (first, second), chosen, metric, sources[0].rule, said)
 
@@ -97,9 +103,9 @@ def _row(
     compared = intervals.ratio_of(after, before)
     notes = [*said, *(text for text in (reason, compared.reason) if text)]
     if len(mine) < max(len(of.courses) for of in chains):
-        notes.insert(0, f"over the {len(mine)} seeds that both have")
-    if before.censored.any():
-        notes.append(f"{np.count_nonzero(before.censored)} of the chains of A are censored as well")
+        notes.insert(0, f"over the {shared_seeds(len(mine))}")
+    if censored := np.count_nonzero(before.censored):
+        notes.append(f"{censored} of the chains of A {'is' if censored == 1 else 'are'} censored as well")
     return ComparisonRow(
         **{name: value for name, value in group._asdict().items() if name != "suite"},
         objective_a=objectives[0],
@@ -150,13 +156,36 @@ def _same_measure(tables: list[pd.DataFrame], group: Group, metric: str) -> None
     """Refuse when null or direction of the metric differ: then fidelity is not on the same scale."""
     sides = []
     for table in tables:
-        of = table[table["metric"] == metric]
-        for name, value in group._asdict().items():
-            of = of[of[name] == value] if value is not None else of
+        of = _rows_of(table, group, metric)
         sides.append(
             [{"null": null, "better": way} for null, way in zip(of["null"], of["better"], strict=True) if not pd.isna(null)]
         )
     _refuse(_fields(*sides))
+
+
+def _starts(tables: list[pd.DataFrame], group: Group, metric: str, baseline: str) -> list[str]:
+    """Say when the baseline starts elsewhere in A than in B: then a fidelity of 1 does not mean the same in both."""
+    sides = []
+    for table in tables:
+        of = _rows_of(table, group, metric)
+        of = of[(of["objective"] == baseline) & (of["generation"] == 0)]
+        sides.append(of.set_index("seed")["value"])
+    both = pd.concat(sides, axis=1, join="inner").to_numpy(float)
+    differing = ~np.isclose(both[:, 0], both[:, 1], rtol=ROUNDING, atol=0, equal_nan=True)
+    if not differing.any():
+        return []
+    first, second = np.nanmean(both, axis=0)
+    return [
+        f"the baseline's generation 0 differs for {counted(int(differing.sum()), 'seed')} (mean {metric} {first:.4g} in A, "
+        f"{second:.4g} in B), and the fidelity of each is measured from its own"
+    ]
+
+
+def _rows_of(table: pd.DataFrame, group: Group, metric: str) -> pd.DataFrame:
+    of = table[table["metric"] == metric]
+    for name, value in group._asdict().items():
+        of = of[of[name] == value] if value is not None else of
+    return of
 
 
 def _same_identity(a: Trajectories, b: Trajectories) -> None:

@@ -10,6 +10,7 @@ from fortifai.fidelity import intervals
 from fortifai.fidelity.calibration import calibrate
 from fortifai.fidelity.onset import Course, Floats, common_horizon, recovers, restrict, touches
 from fortifai.fidelity.rule import PHI, Rule
+from fortifai.fidelity.saying import counted, shared_seeds
 from fortifai.fidelity.source import Trajectories, load
 from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
 from fortifai.results.schema import Better, Estimate, ScoreRow, ScoreTable, ThresholdScore
@@ -180,9 +181,9 @@ class _Comparison:
         baseline = restrict(theirs, limit, self.horizon)
         notes = []
         if len(mine) < max(len(self.chains.courses), len(self.reference.courses)):
-            notes.append(f"extension ratio over the {len(mine)} seeds that both have")
-        if baseline.censored.any():
-            notes.append(f"{np.count_nonzero(baseline.censored)} of the baseline's chains are censored as well")
+            notes.append(f"extension ratio over the {shared_seeds(len(mine))}")
+        if censored := np.count_nonzero(baseline.censored):
+            notes.append(f"{censored} of the baseline's chains {'is' if censored == 1 else 'are'} censored as well")
         return intervals.ratio_of(restrict(mine, limit, self.horizon), baseline), notes
 
     def _pairs(self) -> tuple[list[Course], list[Course]]:
@@ -217,9 +218,11 @@ class _Comparison:
             nothing = "no chain with a baseline" if chains.left_out else "no finished chain"
             remarks.append(f"unscored: {'a single generation, in which no onset can be seen' if chains.single else nothing}")
         elif chains.single:
-            remarks.append(f"{chains.single} chains of a single generation, in which no onset can be seen, count as incomplete")
+            counts = "counts" if chains.single == 1 else "count"
+            many = counted(chains.single, "chain")
+            remarks.append(f"{many} of a single generation, in which no onset can be seen, {counts} as incomplete")
         if chains.bridged:
-            remarks.append(f"{chains.bridged} missing generations bridged")
+            remarks.append(f"{counted(chains.bridged, 'missing generation')} bridged")
         if chains.left_out:
             remarks.append(f"left out for want of a baseline's generation 0 of the same seed: seed {', '.join(chains.left_out)}")
         if not chains.unscored:
@@ -236,7 +239,8 @@ class _Comparison:
         if lost := sum(course.diverged for course in self.chains.courses):
             remarks.append(f"{lost} of {len(self.chains.courses)} chains diverged (NaN or infinite)")
         if touching := sum(not course.diverged and touches(course.health, limit) for course in self.chains.courses):
-            remarks.append(f"{touching} chains touch the threshold without crossing it")
+            touch = "1 chain touches" if touching == 1 else f"{touching} chains touch"
+            remarks.append(f"{touch} the threshold without crossing it")
         if back := sum(recovers(course.health, limit) for course in self.chains.courses):
             come = (
                 "1 chain comes back over the threshold after its"

@@ -48,7 +48,7 @@ def test_no_more_than_the_share_of_the_setting_chains_cross(lowest, share):
 
 def test_too_few_controls_are_refused_with_how_to_get_more():
     table = with_controls([0.9] * 19).assign(suite="tabular-gmm@1")
-    with pytest.raises(UserError, match=r"20 seeds, and there are 19: `fortifai run tabular-gmm --strategy control --seeds 20`"):
+    with pytest.raises(UserError, match=r"there are 19: `fortifai run tabular-gmm --strategy control --objective ce --seeds 20`"):
         score(table, calibrate_threshold=0.05)
     with pytest.raises(UserError, match="there are 0"):
         score(frame({("ce", 0): falling(3)}), calibrate_threshold=0.05)

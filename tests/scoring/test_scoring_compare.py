@@ -52,6 +52,31 @@ def test_seeds_that_one_lacks_are_left_out_and_said():
     assert "over the 3 seeds that both have" in row.reason
 
 
+def test_a_baseline_that_starts_elsewhere_is_said():
+    mine = frame(A)
+    better = mine.assign(value=mine["value"] - 0.05)
+    (row,) = compare(mine, better).rows
+    assert "generation 0 differs for 4 seeds (mean w1 0.2 in A, 0.15 in B)" in row.reason
+    one = mine.assign(value=mine["value"].where((mine["seed"] != 0) | (mine["generation"] != 0), 0.19))
+    assert "differs for 1 seed (mean w1 0.2 in A, 0.1975 in B)" in compare(mine, one).rows[0].reason
+    rounded = mine.assign(value=mine["value"] * (1 + 1e-12))
+    assert "generation 0" not in (compare(mine, rounded).rows[0].reason or "")
+    by_metric = compare(mine, better, rule="w1>0.3").rows[0]
+    assert "generation 0" not in (by_metric.reason or ""), "a rule on a metric measures from no baseline"
+
+
+def test_notes_stand_below_the_table(tmp_path, monkeypatch, capsys):
+    frame(A).to_csv(tmp_path / "a.csv", index=False)
+    frame(A).assign(value=frame(A)["value"] - 0.05).to_csv(tmp_path / "b.csv", index=False)
+    monkeypatch.setattr(sys, "argv", ["fortifai", "compare", str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
+    with pytest.raises(SystemExit):
+        main()
+    *table, note = capsys.readouterr().out.splitlines()
+    assert note.startswith("1  ")
+    assert "generation 0 differs for 4 seeds" in note
+    assert not any("generation 0 differs" in line for line in table)
+
+
 def test_objectives_are_those_asked_for():
     a, b = frame({**A, **{(TCE, s): falling(6) for s in range(3)}}), frame({**B, **{(TCE, s): falling(8) for s in range(3)}})
     assert [row.objective_a for row in compare(a, b).rows] == ["ce", TCE]
