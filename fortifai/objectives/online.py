@@ -17,6 +17,8 @@ Above H_0 nothing is left out, and no truncation contracts faster than that. Wit
 scatter of a fit: at n samples log sigma drifts by -1/n with a variance of 1/(2n), which keeps it above H_0 by an exponential law
 of mean (1/2n) / (2/n) = 1/4, whatever n is. So there the chain stays bounded, with a median sigma above 1. An integral term would
 take away the offset below and add to that one above; see docs/laws.md for both as simulated.
+
+Entropy is a volume: a model that keeps it may lose its shape all the same, as a mixture does that loses components to drift.
 """
 
 from collections.abc import Sequence

@@ -182,10 +182,25 @@ def standard(history: Memory, generation: int, temperature: float) -> torch.Tens
     return (history.made[generation]["x"] - model.mean) / (model.variance * temperature) ** 0.5
 
 
+def published() -> list[tuple[int, float, float, float]]:
+    """n, temperature, and the medians of ce and tce-online, as docs/laws.md prints them."""
+    lines = (Path(__file__).parents[2] / "docs" / "laws.md").read_text("utf-8").splitlines()
+    start = lines.index("| n | temperature | ce | tce-calibrated | tce-online | with an integral term |")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start + 2 : start + 8]]
+    return [(int(row[0]), float(row[1]), float(row[2].split()[0]), float(row[4].split()[0])) for row in cells]
+
+
+@pytest.mark.parametrize(("n", "temperature", "ce", "by_online"), [row for row in published() if row[0] == 30])
+def test_the_printed_medians_are_those_of_a_small_run(n, temperature, ce, by_online):
+    assert float(online.chains("ce", n, temperature, 100).median()) == pytest.approx(ce, abs=0.01)
+    # Three standard errors of the median of 100 chains whose log spreads by 0.3.
+    assert float(online.chains("online", n, temperature, 100).median()) == pytest.approx(by_online, rel=0.12)
+
+
 @pytest.mark.parametrize(
     ("n", "temperature", "least", "most"),
     # Without sampling bias the chain rests on a law of mean 1/4 above; with it, below 1 by what one generation takes.
-    [(30, 1.0, 1 - 0.1, 1 + 0.25), (100, 1.0, 1 - 0.1, 1 + 0.25), (30, 0.9, 0.85, 1), (100, 0.9, 0.9, 1)],
+    [(100, 1.0, 1 - 0.1, 1 + 0.25), (100, 0.9, 0.9, 1)],
 )
 def test_the_median_sigma_stays_where_theory_puts_it_and_every_chain_within_bounds(n, temperature, least, most):
     by_online, by_ce = (online.chains(rule, n, temperature, 100) for rule in ("online", "ce"))
