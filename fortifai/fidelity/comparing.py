@@ -1,8 +1,8 @@
 """Two runs or files, chain by chain of the same seed: how much longer the second stays faithful than the first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ ROUNDING = 1e-9
 """Relative. Two starts that differ by less are one that was written with fewer digits."""
 
 Cell = dict[str, Chains]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def compare(
@@ -50,9 +53,9 @@ def compare(
     Raises UserError when the protocols differ, with the fields and both values, when nothing can be paired, and for all that
     `fortifai.score` raises it for.
     """
-    sources = load(a, rule, baseline, better, null), load(b, rule, baseline, better, null)
+    sources = _of("A", load, a, rule, baseline, better, null), _of("B", load, b, rule, baseline, better, null)
     _refuse({"rule": (str(sources[0].rule), str(sources[1].rule))} if sources[0].rule != sources[1].rule else {})
-    metrics = metrics_of(sources[0].table, sources[0].rule), metrics_of(sources[1].table, sources[1].rule)
+    metrics = [_of(side, metrics_of, source.table, source.rule) for side, source in zip("AB", sources, strict=True)]
     _refuse({"metric": (", ".join(metrics[0]), ", ".join(metrics[1]))} if metrics[0] != metrics[1] else {})
     _same_identity(a, b)
     pairs = _objectives(*sources, objective)
@@ -63,6 +66,14 @@ def compare(
         )
     adjusted = intervals.holm([row.p_value for row in rows])
     return ComparisonTable(rows=[row.model_copy(update={"p_value": p}) for row, p in zip(rows, adjusted, strict=True)])
+
+
+def _of(side: str, find: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Look something up, and say of which side it is when that goes wrong."""
+    try:
+        return find(*args, **kwargs)
+    except UserError as error:
+        raise UserError(f"{side}: {error}") from None
 
 
 def _rows(sources: tuple[Source, Source], metric: str, baseline: str, pairs: list[tuple[str, str]]) -> Iterator[ComparisonRow]:

@@ -218,9 +218,10 @@ class _Comparison:
             nothing = "no chain with a baseline" if chains.left_out else "no finished chain"
             remarks.append(f"unscored: {'a single generation, in which no onset can be seen' if chains.single else nothing}")
         elif chains.single:
-            counts = "counts" if chains.single == 1 else "count"
             many = counted(chains.single, "chain")
-            remarks.append(f"{many} of a single generation, in which no onset can be seen, {counts} as incomplete")
+            remarks.append(f"{many} of a single generation, in which no onset can be seen, {_count(chains.single)} as incomplete")
+        if chains.headless:
+            remarks.append(f"{counted(chains.headless, 'chain')} without generation 0 {_count(chains.headless)} as incomplete")
         if chains.bridged:
             remarks.append(f"{counted(chains.bridged, 'missing generation')} bridged")
         if chains.left_out:
@@ -249,6 +250,10 @@ class _Comparison:
             )
             remarks.append(f"{come} onset, which is the first crossing")
         return remarks
+
+
+def _count(chains: int) -> str:
+    return "counts" if chains == 1 else "count"
 
 
 _NOTHING = ThresholdScore(fidelity_interval=None, extension_ratio=None, censored=0)

@@ -40,6 +40,8 @@ class Chains:
     left_out: list[str] = field(default_factory=list)
     single: int = 0
     """Of the incomplete ones, those of a single generation, in which no onset can be seen."""
+    headless: int = 0
+    """Of the incomplete ones, those that are over and have no generation 0."""
     bridged: int = 0
     """Generations missing within chains, read as linear between their neighbours."""
 
@@ -87,6 +89,7 @@ def _objectives(part: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> d
         begun = first["generation"] == 0 and (first["state"] == "diverged" or bool(np.isfinite(first["value"])))
         if first["state"] == "incomplete" or not begun:
             chains.incomplete += 1
+            chains.headless += first["state"] != "incomplete"
             continue
         if first["horizon"] == 0 and first["state"] == "complete":
             chains.incomplete += 1

@@ -110,6 +110,8 @@ def test_files_of_different_measures_are_refused_with_the_field():
         compare(frame(A), frame(B).assign(null=2.0))
     with pytest.raises(UserError, match="metric is w1 in A and w2 in B"):
         compare(frame(A), frame(B).assign(metric="w2"))
+    with pytest.raises(UserError, match=r"^B: rule 'phi<0\.75' needs a null"):
+        compare(frame(A), frame(B).drop(columns="null"))
     with pytest.raises(UserError, match="horizon is 10 in A and 8 in B"):
         compare(frame(A), frame({("ce", s): falling(5, 8) for s in range(3)}))
     with pytest.raises(UserError, match="no seed in common"):

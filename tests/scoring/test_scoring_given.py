@@ -121,4 +121,8 @@ def test_odd_curves_are_scored_and_said():
     assert "1 chain touches the threshold without crossing it" in row.reason
     assert "1 chain comes back over the threshold after its onset" in row.reason
     table = frame({("ce", 0): distance(1, 0.9, 0.8, 0.4)})
+    assert (
+        score(table[table["generation"] != 0]).rows[0].reason
+        == "unscored: no finished chain; 1 chain without generation 0 counts as incomplete"
+    )
     assert "1 missing generation bridged" in score(table[table["generation"] != 1]).rows[0].reason
