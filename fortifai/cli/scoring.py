@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from fortifai.cli.given import BETTER, NULL, directions, numbers
-from fortifai.cli.output import AsJson, print_table
-from fortifai.errors import UserError
+from fortifai.cli.output import AsJson, print_noted
+from fortifai.fidelity.rule import PHI
 from fortifai.results.schema import ScoreTable
 
 SAID_ONCE = ("modality", "model")
@@ -53,30 +53,26 @@ def score(
         print(table.model_dump_json(indent=2))
         return
     first = table.rows[0]
-    one_metric = len({row.metric for row in table.rows}) == 1
-    headings, rows = as_text(table, without=("suite", "rule", "metric") if one_metric else ("suite", "rule"))
-    title = [first.suite or path.name, f"{first.rule} on {first.metric}" if one_metric else first.rule]
+    # In the title, where every row says the same.
+    same = [name for name in ("rule", "metric") if len({getattr(row, name) for row in table.rows}) == 1]
+    headings, rows = as_text(table, without=("suite", *same))
+    title = [first.suite or path.name]
+    if same:  # a rule on the metric names it
+        title.append(" on ".join(getattr(first, name) for name in (same if first.rule.startswith(PHI) else same[:1])))
     title += [rows[0][headings.index(name)] for name in SAID_ONCE if _is_same(name, headings, rows)]
-    shown = [i for i, name in enumerate(headings) if name != "note" and not _is_same(name, headings, rows)]
-    # What is to be said about a row stands below the table, once, however many rows it is said about.
-    said = {row.reason: str(number) for number, row in enumerate({r.reason: r for r in table.rows if r.reason}.values(), 1)}
-    marks = [said.get(row.reason or "", "") for row in table.rows]
-    print_table(
-        [*(headings[i] for i in shown), "note"],
-        [[*(row[i] for i in shown), mark] for row, mark in zip(rows, marks, strict=True)],
-        title=" · ".join(title),
-    )
-    for text, number in said.items():
-        print(f"{number}  {text}")
+    shown = [i for i, name in enumerate(headings) if not _is_same(name, headings, rows)]
+    print_noted([headings[i] for i in shown], [[row[i] for i in shown] for row in rows], title=" · ".join(title))
 
 
 def _plot(path: Path, out: Path, table: ScoreTable, baseline: str, better: list[str] | None, null: list[str] | None) -> None:
     from fortifai.report import plot as draw
 
-    rules = {row.rule for row in table.rows}
-    if len(rules) > 1:
-        raise UserError(f"--plot draws one rule at a time, and each metric has its own: {', '.join(sorted(rules))}")
-    files = draw(path, out, rule=rules.pop(), baseline=baseline, better=directions(better), null=numbers(null))
+    # A threshold that control chains set is each metric's own.
+    files: set[Path] = set()
+    for rule in sorted({row.rule for row in table.rows}):
+        metrics = sorted({row.metric for row in table.rows if row.rule == rule})
+        ways, nulls = directions(better), numbers(null)
+        files.update(draw(path, out, rule=rule, baseline=baseline, better=ways, null=nulls, metrics=metrics))
     print(f"{len(files)} pictures in {out}", file=sys.stderr)
 
 

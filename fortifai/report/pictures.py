@@ -1,7 +1,7 @@
 """The three pictures of each group of a score, as SVG and PNG: colours for the colour-blind, line styles for grey print."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +47,19 @@ def plot(
     baseline: str = "ce",
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
+    metrics: Collection[str] | None = None,
 ) -> list[Path]:
     """Draw every group of a score: fidelity against generation, survival of the onset, and FI against the threshold.
 
-    Arguments are those of `fortifai.score`, and ``out`` the folder that is written to. By a rule on a metric the first picture
-    is of that metric, and the third is left out. Gives the files written.
+    Arguments are those of `fortifai.score`, ``out`` the folder that is written to, and ``metrics`` those to draw (all). By a rule on a
+    metric the first picture is of that metric, and the third is left out. Gives the files written.
 
     Raises UserError for all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
     written.
     """
     source = load(path_or_frame, rule, baseline, better, null)
-    metrics = metrics_of(source.table, source.rule)
     written: list[Path] = []
-    for metric in metrics:
+    for metric in metrics_of(source.table, source.rule) if metrics is None else metrics:
         for group, objectives in groups(source.table, metric, source.rule, baseline):
             drawn = {name: chains.courses for name, chains in objectives.items() if chains.courses and not chains.unscored}
             if drawn:

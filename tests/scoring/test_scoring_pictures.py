@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,6 +80,23 @@ def test_the_command_draws_and_still_prints_one_document(tmp_path, monkeypatch, 
         main()
     said = capsys.readouterr()
     assert (end.value.code or 0, said.out[0], said.err) == (0, "{", f"6 pictures in {tmp_path / 'p'}\n")
+
+
+def test_thresholds_that_controls_set_are_drawn_for_each_metric(tmp_path, monkeypatch, capsys):
+    controls = frame({("ce", seed): distance(1, 0.95 - seed / 200, 1) for seed in range(20)}, strategy="control")
+    table = pd.concat([controls, frame({("ce", seed): distance(1, 0.9, 0.1) for seed in range(3)}, strategy="replace")])
+    worse = table.assign(metric="w2", value=table["value"] + 0.3 * (table["generation"] == 1))
+    pd.concat([table, worse]).to_csv(tmp_path / "t.csv", index=False)
+    argv = ["fortifai", "score", str(tmp_path / "t.csv"), "--calibrate-threshold", "0.05", "--plot", str(tmp_path / "p")]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr()
+    assert "phi<0.86" in said.out
+    assert "phi<0.485" in said.out
+    assert said.err == f"24 pictures in {tmp_path / 'p'}\n"
+    for metric, rule in (("w1", "phi&lt;0.86"), ("w2", "phi&lt;0.485")):
+        assert rule in (tmp_path / "p" / f"survival-replace-{metric}.svg").read_text()
 
 
 def test_pictures_need_no_torch_and_the_command_line_no_matplotlib():
