@@ -51,8 +51,8 @@ def plot(
 ) -> list[Path]:
     """Draw every group of a score: fidelity against generation, survival of the onset, and FI against the threshold.
 
-    Arguments are those of `fortifai.score`, ``out`` the folder that is written to, and ``metrics`` those to draw (all). By a rule on a
-    metric the first picture is of that metric, and the third is left out. Gives the files written.
+    Arguments are those of `fortifai.score`, ``out`` the folder that is written to, and ``metrics`` those to draw (all). By a rule
+    on a metric the first picture is of that metric, and the third is left out. Gives the files written.
 
     Raises UserError for all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
     written.
