@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -93,7 +93,7 @@ def run_chain(chain: Chain, history: History, horizon: int) -> Iterator[Generati
     cache: dict[str, Any] = {}
     for generation in range(len(records), end + 1):
         # From the records alone, so that a chain that was stopped goes on under what it would have gone on under.
-        own_nll = [float(record.notes[OWN_NLL] or 0) for record in records] if chain.objective.follows_own_nll else []
+        own_nll = [cast(float, record.notes[OWN_NLL]) for record in records] if chain.objective.follows_own_nll else []
         objective = chain.objective.for_generation(own_nll)
         record = _advance(chain, objective, history, recipe, real, generation, cache)
         records.append(record)
