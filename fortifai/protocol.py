@@ -31,6 +31,9 @@ PROTOCOL_VERSION = 1
 CONFIDENCE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of confidence that every generation records."""
 
+CONFIDENCE_BINS = 20
+"""Equal bins of [0, 1] that its histogram has; each holds its lower end, and the last one 1 too."""
+
 OWN_NLL = "own_nll"
 """What a generation notes for an objective that goes by it: the model's mean NLL on its own samples, in nats an element."""
 
@@ -146,7 +149,7 @@ def _advance(
             reused=real.reused(generation),
         ),
         notes=dict(measured.notes),
-        confidence=measured.confidence,
+        confidence=dict(measured.confidence),
         seconds=clock.seconds,
         samples_per_second=None if synthetic is None else round(len(synthetic) / max(clock.seconds["sample"], 1e-9), 1),
         peak_memory_bytes=peak_memory(),
@@ -158,7 +161,7 @@ def _advance(
 @dataclass(frozen=True)
 class _Measured:
     metrics: dict[str, float | None] = field(default_factory=dict)
-    confidence: dict[str, dict[str, float]] = field(default_factory=dict)
+    confidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     masked_share: float | None = None
     notes: Mapping[str, float] = field(default_factory=dict)
     diverged: str | None = None
@@ -170,7 +173,7 @@ def _measure(chain: Chain, inputs: MetricInputs, fit: Fit[Any]) -> _Measured:
     if value is None or not math.isfinite(value):
         raise Diverged(f"{chain.fidelity_metric} is {value}")
     parts: tuple[Part, ...] = ("synthetic", "real")
-    confidence: dict[str, dict[str, float]] = {part: _summary(inputs.confidence(part)) for part in parts}
+    confidence = {part: _summary(inputs.confidence(part)) for part in parts}
     notes = dict(fit.notes)
     if chain.objective.follows_own_nll:
         notes[OWN_NLL] = float(inputs.nll("synthetic").double().mean())
@@ -179,11 +182,12 @@ def _measure(chain: Chain, inputs: MetricInputs, fit: Fit[Any]) -> _Measured:
     return _Measured(metrics, confidence, fit.masked_share, notes)
 
 
-def _summary(confidence: Tensor) -> dict[str, float]:
+def _summary(confidence: Tensor) -> dict[str, Any]:
     values = confidence.double().reshape(-1).numpy()
     levels = np.quantile(values, CONFIDENCE_LEVELS)
     quantiles = {f"q{round(100 * q):02d}": float(v) for q, v in zip(CONFIDENCE_LEVELS, levels, strict=True)}
-    return {"mean": float(values.mean()), **quantiles}
+    shares = np.histogram(values, CONFIDENCE_BINS, range=(0, 1))[0] / values.size
+    return {"mean": float(values.mean()), **quantiles, "histogram": shares.tolist()}
 
 
 def peak_memory() -> int:

@@ -30,7 +30,8 @@ def score(
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Draw fidelity, survival of the onset and FI by threshold into this folder, as SVG and PNG."
+            metavar="DIR",
+            help="Draw fidelity, survival of the onset, FI by threshold and confidence into this folder, as SVG and PNG.",
         ),
     ] = None,
     as_json: AsJson = False,

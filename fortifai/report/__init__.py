@@ -1,4 +1,4 @@
-"""Pictures of a score: fidelity, survival of the onset, and FI by threshold. Imports no torch; Matplotlib on first use."""
+"""Pictures of a score: fidelity, survival of the onset, FI by threshold, confidence. No torch; Matplotlib on first use."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,12 +1,12 @@
-"""The three pictures of each group of a score, as SVG and PNG: colours for the colour-blind, line styles for grey print."""
+"""The pictures of each group of a score, as SVG and PNG."""
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,27 +16,13 @@ from fortifai.fidelity.rule import Rule
 from fortifai.fidelity.scoring import ALL_THRESHOLDS
 from fortifai.fidelity.source import Trajectories, load
 from fortifai.fidelity.trajectories import Group, groups, metrics_of
+from fortifai.report.confidence import draw_confidence
+from fortifai.report.style import DASHES, OKABE_ITO, STYLE, file_name, save
 from fortifai.report.survival import steps
 from fortifai.results.schema import Better
 
-OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""
-
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
-"""One for each colour, so that lines are told apart without it."""
-
 LEAST_PHI, MOST_PHI = -0.1, 1.15
 """What of fidelity is shown at most: a variance that explodes would flatten all else."""
-
-STYLE: dict[Any, Any] = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "font.size": 9,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "fortifai",  # the same data, the same bytes
-}
 
 
 def plot(
@@ -52,7 +38,8 @@ def plot(
     """Draw every group of a score: fidelity against generation, survival of the onset, and FI against the threshold.
 
     Arguments are those of `fortifai.score`, ``out`` the folder that is written to, and ``metrics`` those to draw (all). By a rule
-    on a metric the first picture is of that metric, and the third is left out. Gives the files written.
+    on a metric the first picture is of that metric, and the third is left out. Of a run folder, a fourth has the
+    histograms of confidence. Gives the files written.
 
     Raises UserError for all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
     written.
@@ -67,6 +54,8 @@ def plot(
                 written += _group({name: drawn[name] for name in order}, group, metric, source.rule, baseline, Path(out))
     if not written:
         raise UserError("nothing to draw: no group has a finished chain")
+    if not isinstance(path_or_frame, pd.DataFrame) and Path(path_or_frame).is_dir():
+        written += draw_confidence(Path(path_or_frame), Path(out), baseline)
     return written
 
 
@@ -87,20 +76,8 @@ def _group(drawn: dict[str, list[Course]], group: Group, metric: str, rule: Rule
             draw(axes)
             axes.set_title(title, fontsize=9, loc="left")
             axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.6)
-            name = "-".join([kind, *(re.sub(r"[^A-Za-z0-9.@+=-]+", "_", text) for text in (*group, metric) if text)])
-            written += _save(figure, out, name)
+            written += save(figure, out, file_name(kind, (*group, metric)))
     return written
-
-
-def _save(figure: Figure, out: Path, name: str) -> list[Path]:
-    files = [out / f"{name}.svg", out / f"{name}.png"]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        figure.savefig(files[0], metadata={"Date": None})
-        figure.savefig(files[1], dpi=150)
-    except OSError as error:
-        raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
-    return files
 
 
 def _look(objective: str, index: int, baseline: str) -> dict[str, Any]:

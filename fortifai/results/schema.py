@@ -138,7 +138,10 @@ class GenerationRecord(Stored):
         default_factory=dict,
         description="what the adapter says of its fit, such as em_iterations; own_nll where the objective follows it",
     )
-    confidence: dict[str, Any] = Field(description="summary of the model's confidence on its training data")
+    confidence: dict[str, Any] = Field(
+        description="confidence on the generation's own samples (synthetic) and on held-out data (real): mean, quantiles such as "
+        "q95, and histogram, the shares of elements in equal bins of [0, 1]; earlier versions wrote no histogram"
+    )
     seconds: dict[str, float] = Field(description="wall-clock time of each step")
     samples_per_second: Number = Field(description="speed of sampling")
     peak_memory_bytes: int | None = Field(description="largest resident memory of the process so far")

@@ -174,8 +174,13 @@ def test_confidence_is_summarised_on_own_and_on_real_data():
     for record in run(1).records:
         assert set(record.confidence) == {"synthetic", "real"}
         for summary in record.confidence.values():
-            assert list(summary) == ["mean", "q05", "q25", "q50", "q75", "q95"]
+            assert list(summary) == ["mean", "q05", "q25", "q50", "q75", "q95", "histogram"]
             assert 0 <= summary["q05"] < summary["q50"] < summary["q95"] <= 1
+            shares = torch.tensor(summary["histogram"], dtype=torch.float64)
+            assert (len(shares), float(shares.sum())) == (20, pytest.approx(1))
+            at_most_half = float(shares[:10].sum())
+            assert (summary["q50"] < 0.5) == (at_most_half > 0.5)
+            assert abs(float((shares * (torch.arange(20) + 0.5) / 20).sum()) - summary["mean"]) < 0.025
         assert set(record.seconds) == {"fit", "sample", "measure"}
         assert record.samples_per_second > 0
         assert record.peak_memory_bytes > 1_000_000

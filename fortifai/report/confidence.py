@@ -1,0 +1,93 @@
+"""How sure a model is of real data and of its own: histograms of confidence p_t, the observation that TCE rests on.
+
+They are in the records of a run (`confidence.<part>.histogram`), so there is nothing to draw of a CSV file.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fortifai.fidelity.trajectories import Group
+from fortifai.report.style import OKABE_ITO, STYLE, file_name, save
+from fortifai.results.chains import read_chains, read_records
+
+REAL, OWN = "real", "synthetic"
+
+
+class Seen(NamedTuple):
+    """What one chain's model thought in one generation: shares (bins) and means, of real data and of its own."""
+
+    shares: dict[str, NDArray[np.float64]]
+    means: dict[str, float]
+
+
+Generations = dict[int, list[Seen]]
+
+
+def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
+    """Draw the histograms of every group of a run: generation 0, a middle one and the last, a row for each objective.
+
+    The last is the last that every objective has. Shares are means over chains. Gives the files written: none of a run that
+    recorded no histograms.
+    """
+    written: list[Path] = []
+    for group, objectives in sorted(_read(run).items(), key=lambda item: tuple(map(str, item[0]))):
+        last = min(max(generations) for generations in objectives.values())
+        columns = sorted({0, last // 2, last})
+        order = sorted(objectives, key=lambda name: (name != baseline, name))
+        with mpl.rc_context(STYLE):
+            figure = Figure(figsize=(1 + 2.6 * len(columns), 0.9 + 1.7 * len(order)), layout="constrained")
+            figure.suptitle(" · ".join([*(name for name in group if name), "confidence"]), fontsize=9, x=0.01, ha="left")
+            grid = figure.subplots(len(order), len(columns), squeeze=False, sharex=True, sharey="row")
+            for name, row in zip(order, grid, strict=True):
+                for generation, axes in zip(columns, row, strict=True):
+                    _panel(axes, objectives[name].get(generation, []))
+                row[0].set(xlim=(0, 1), ylim=(0, None))  # once all of a row is drawn: its panels share one scale
+                row[0].set_ylabel(f"{name} ({len(objectives[name][0])})\nshare of elements")
+            for generation, axes in zip(columns, grid[0], strict=True):
+                axes.set_title(f"generation {generation}", fontsize=9)
+            for axes in grid[-1]:
+                axes.set_xlabel("confidence $p_t$")
+            handles, labels = grid[0, 0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+            written += save(figure, out, file_name("confidence", group))
+    return written
+
+
+def _panel(axes: Axes, chains: list[Seen]) -> None:
+    if not chains:
+        axes.text(0.5, 0.5, "no chain", transform=axes.transAxes, ha="center")
+        return
+    real, own = (np.mean([chain.shares[part] for chain in chains], axis=0) for part in (REAL, OWN))
+    edges = np.linspace(0, 1, len(real) + 1)
+    # A grey area and a dark line: told apart without colour.
+    axes.stairs(real, edges, fill=True, color="0.75", label="on real data")
+    axes.stairs(own, edges, color=OKABE_ITO[1], linewidth=1.6, label="on own samples")
+    means = [float(np.mean([chain.means[part] for chain in chains])) for part in (REAL, OWN)]
+    said = "mean {:.2f} real, {:.2f} own".format(*means)
+    axes.text(0.5, 0.97, said, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+
+
+def _read(run: Path) -> dict[Group, dict[str, Generations]]:
+    found: dict[Group, dict[str, Generations]] = defaultdict(dict)
+    for chain in read_chains(run):
+        group = Group(chain.suite, chain.modality, chain.model, chain.regime, chain.strategy)
+        for record in read_records(run / chain.id):
+            if (seen := _seen(record.confidence)) is not None:
+                found[group].setdefault(chain.objective, defaultdict(list))[record.generation].append(seen)
+    return found
+
+
+def _seen(confidence: dict[str, Any]) -> Seen | None:
+    """Nothing where training diverged, and in records of before histograms."""
+    parts = {part: confidence.get(part) for part in (REAL, OWN)}
+    if any(not isinstance(summary, dict) or "histogram" not in summary for summary in parts.values()):
+        return None
+    shares = {part: np.asarray(summary["histogram"], dtype=float) for part, summary in parts.items() if summary}
+    return Seen(shares, {part: float(summary["mean"]) for part, summary in parts.items() if summary})

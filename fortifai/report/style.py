@@ -1,0 +1,43 @@
+"""What all pictures share: colours for the colour-blind, line styles for grey print, and how they are named and written."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from fortifai.errors import UserError
+
+OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""
+
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
+"""One for each colour, so that lines are told apart without it."""
+
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fortifai",  # the same data, the same bytes
+}
+
+
+def file_name(kind: str, about: Iterable[str | None]) -> str:
+    """Give the name of a picture, without its ending, from what it is about."""
+    return "-".join([kind, *(re.sub(r"[^A-Za-z0-9.@+=-]+", "_", text) for text in about if text)])
+
+
+def save(figure: Figure, out: Path, name: str) -> list[Path]:
+    """Write a figure as SVG and PNG. Raises UserError when it cannot be written."""
+    files = [out / f"{name}.svg", out / f"{name}.png"]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        figure.savefig(files[0], metadata={"Date": None})
+        figure.savefig(files[1], dpi=150)
+    except OSError as error:
+        raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
+    return files
