@@ -1,0 +1,76 @@
+"""How much range a metric of texts has: the floor that a perfect model reaches, what losing everything reads, and what lies between.
+
+`python benchmarks/text_metric_range.py [--metric NAME]... [--vocabulary V]... [--n N]...` prints one row for each, on the King
+James text in blocks of 128 tokens:
+floor: another sample of real text of n blocks; null: one real block repeated, median of 64 (as every suite measures it);
+narrow: a tenth of the floor's blocks, each ten times; shuffled: the floor's tokens in any order, so the right
+frequencies and no grammar; noise: tokens drawn with equal probability.
+"""
+
+import argparse
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from fortifai.declaration import Metric
+from fortifai.metrics import measure
+from fortifai.metrics.inputs import MetricInputs
+from fortifai.modalities.text import corpora, tokenizer
+from fortifai.modalities.text.config import TextData
+from fortifai.modalities.text.data import split
+from fortifai.modalities.text.measures import METRICS
+from fortifai.modality import Samples, Splits
+from fortifai.null import measure_nulls
+from fortifai.randomness import stream
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+DEFAULT = ("unigram_js", "bigram_js", "trigram_js")
+BLOCK = 128
+
+
+def load(vocabulary: int) -> tuple[Splits, Any]:
+    """Cut the King James text by a tokenizer of its own; give what stands in for an adapter too."""
+    corpus = corpora.read(TextData())
+    encoder = tokenizer.train("".join(corpus.train), vocabulary)
+    return split(corpus, encoder, BLOCK), SimpleNamespace(tokenizer=encoder)
+
+
+def texts(splits: Splits, vocabulary: int, n: int) -> dict[str, Samples]:
+    """Give n blocks of each kind that the module names, but the nulls."""
+    rng = stream("text_metric_range")
+    floor = splits.train.take(torch.randperm(len(splits.train), generator=rng)[:n])
+    tokens = floor["tokens"]
+    shuffled = tokens.reshape(-1)[torch.randperm(tokens.numel(), generator=rng)].reshape(tokens.shape)
+    noise = torch.randint(vocabulary, tokens.shape, generator=rng, dtype=tokens.dtype)
+    narrow = floor.take(torch.arange(n // 10).repeat(10))
+    return {"floor": floor, "narrow": narrow, "shuffled": Samples.real(tokens=shuffled), "noise": Samples.real(tokens=noise)}
+
+
+def row(metric: Metric, splits: Splits, adapter: Any, vocabulary: int, n: int) -> dict[str, float]:
+    """Measure one metric on all of them."""
+    cache: dict[str, Any] = {}
+    made = texts(splits, vocabulary, n)
+    values = {kind: measure(metric, MetricInputs(splits, samples, adapter, None, cache)) for kind, samples in made.items()}
+    return {"floor": values.pop("floor"), "null": median(measure_nulls(adapter, splits, metric, n)), **values}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--metric", action="append", choices=[m.name for m in METRICS if "model" not in m.needs])
+    parser.add_argument("--vocabulary", action="append", type=int)
+    parser.add_argument("--n", action="append", type=int)
+    given = parser.parse_args()
+    print("| metric | vocabulary | n | floor | null | narrow | shuffled | noise |\n|---|---|---|---|---|---|---|---|")
+    for vocabulary in given.vocabulary or (256, 512, 1024):
+        splits, adapter = load(vocabulary)
+        for name in given.metric or DEFAULT:
+            for n in given.n or (500, 1000, 2000):
+                values = row(BY_NAME[name], splits, adapter, vocabulary, n)
+                print(f"| {name} | {vocabulary} | {n} | {' | '.join(f'{value:.3f}' for value in values.values())} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
