@@ -12,6 +12,7 @@ class CrossEntropy(Objective):
     """Cross entropy (maximum likelihood): every element counts. The baseline."""
 
     name: ClassVar[str] = "ce"
+    elementwise: ClassVar[bool] = True
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
         """Ones."""

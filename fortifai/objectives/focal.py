@@ -15,6 +15,7 @@ class Focal(Objective):
     """Focal loss: every element counts by (1 - p_t)^gamma, and the factor is part of the gradient."""
 
     name: ClassVar[str] = "focal"
+    elementwise: ClassVar[bool] = True
     gamma: Identity[float] = Field(2.0, ge=0, description="exponent; 0 is cross entropy")
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":

@@ -1,0 +1,346 @@
+"""The loss of a language model's output layer without its logits: products, softmax, objective and gradients in chunks of tokens.
+
+A token whose loss has no slope (TCE masked it) needs neither of the two products of the backward pass, so that TCE costs less
+than cross entropy. The gradients come with the loss, as in Liger (Hsu et al., arXiv 2410.10989) and Cut Cross-Entropy (Wijmans
+et al., arXiv 2411.09009), because the logits that they need are gone afterwards.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple, cast, overload
+
+import torch
+from torch import Tensor
+
+from fortifai.errors import UserError
+from fortifai.objectives import Objective, resolve
+
+LOGITS = 2**23
+"""Logits held at once, unless told otherwise: 32 MiB, large enough for the products to run at full speed."""
+
+TILE = 512
+"""Rows of the weight in one product on a CPU: they stay in its cache while the tokens of the chunk go by."""
+
+
+@overload
+def linear_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    objective: str | Objective,
+    *,
+    bias: Tensor | None = None,
+    ignore_index: int = -100,
+    normalizer: float | Tensor | None = None,
+    chunk_size: int | None = None,
+    return_confidence: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def linear_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    objective: str | Objective,
+    *,
+    bias: Tensor | None = None,
+    ignore_index: int = -100,
+    normalizer: float | Tensor | None = None,
+    chunk_size: int | None = None,
+    return_confidence: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+def linear_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    objective: str | Objective,
+    *,
+    bias: Tensor | None = None,
+    ignore_index: int = -100,
+    normalizer: float | Tensor | None = None,
+    chunk_size: int | None = None,
+    return_confidence: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Give an objective's loss straight from hidden states and output embedding, never holding the logits of all tokens.
+
+    The same value and gradients as ``objective.loss(nll, exp(-nll))`` with ``nll = F.cross_entropy(hidden @ weight.T + bias,
+    targets, reduction="none")``, in less time and memory: the gradients are computed with the loss, chunk by chunk, and a token
+    whose loss has no slope, as one that TCE masks, skips its part of the backward pass.
+
+    ``hidden``: (..., D). ``weight``: (V, D), tied to the input embedding or not. ``targets``: (...) int64; those equal to
+    ``ignore_index`` do not count. ``objective``: a name such as ``"tce:gamma=0.9"``, or an Objective. ``bias``: (V,) or None.
+    ``normalizer``: what to divide the sum by, such as the number of tokens of all micro-batches of a step; None divides by the
+    tokens that are not ignored, the masked ones among them. ``chunk_size``: tokens whose logits are held at once; None
+    holds some 32 MiB of them.
+
+    The loss is a scalar in nats, float32 or wider; of no tokens it is NaN, as any mean of nothing, and 0 with a normalizer. With
+    ``return_confidence``: also p_t of every token (targets' shape, no gradient), NaN where ignored. Products are computed in the
+    dtype of the inputs, or that of autocast; sums in float32 or wider. First derivatives only.
+
+    Raises UserError for shapes, dtypes, devices and targets that do not fit, and a name or parameter that is wrong.
+    """
+    objective = resolve(objective)
+    tokens = _checked(hidden, weight, targets, bias, ignore_index, chunk_size)
+    scale = None if normalizer is None else float(normalizer)
+    if scale is not None and not scale > 0:
+        raise UserError(f"linear_cross_entropy: normalizer should be a number above 0, and is {scale:g}")
+    if torch.is_grad_enabled() and any(given is not None and given.requires_grad for given in tokens[:3]):
+        loss, nll = cast(tuple[Tensor, Tensor], _Fused.apply(*tokens[:3], tokens[3:], objective, scale))  # type: ignore[no-untyped-call]
+    else:
+        nll = _nll(tokens)
+        loss = _value(objective, nll, scale)
+    if not return_confidence:
+        return loss
+    return loss, tokens.spread(torch.exp(-nll), float("nan"))
+
+
+def linear_nll(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    ignore_index: int = -100,
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Give the negative log-likelihood of every target, without gradients and without the logits of all tokens at once.
+
+    Arguments as of `linear_cross_entropy`. The answer has the shape of ``targets``, in nats, float32 or wider, 0 where ignored,
+    as ``F.cross_entropy(..., reduction="none")`` has it.
+    """
+    tokens = _checked(hidden, weight, targets, bias, ignore_index, chunk_size)
+    return tokens.spread(_nll(tokens), 0.0)
+
+
+class _Tokens(NamedTuple):
+    """The tokens that are not ignored, and the layer that is to predict them."""
+
+    hidden: Tensor  # (n, D)
+    weight: Tensor  # (V, D)
+    bias: Tensor | None  # (V,)
+    targets: Tensor  # (n,)
+    counted: Tensor  # of the targets' shape: which tokens these are
+    dtype: torch.dtype  # of the products
+    chunk_size: int
+
+    @property
+    def wide(self) -> torch.dtype:
+        """The type of sums: double for double, single for all others."""
+        return torch.promote_types(self.dtype, torch.float32)
+
+    def spread(self, values: Tensor, ignored: float) -> Tensor:
+        """Put a value of every token where it stood among the targets."""
+        everywhere = values.new_full(self.counted.shape, ignored)
+        everywhere[self.counted] = values
+        return everywhere
+
+    def only(self, rows: Tensor) -> "_Tokens":
+        return self._replace(hidden=self.hidden[rows], targets=self.targets[rows])
+
+
+def _checked(
+    hidden: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, ignore_index: int, chunk_size: int | None
+) -> _Tokens:
+    def wrong(what: str) -> UserError:
+        return UserError(f"linear_cross_entropy: {what}")
+
+    if weight.dim() != 2:
+        raise wrong(f"weight should be (vocabulary, width), and is {tuple(weight.shape)}")
+    vocabulary, width = weight.shape
+    if hidden.dim() == 0 or hidden.shape[-1] != width:
+        raise wrong(f"hidden should be (..., {width}) for a weight {tuple(weight.shape)}, and is {tuple(hidden.shape)}")
+    if targets.shape != hidden.shape[:-1]:
+        raise wrong(
+            f"targets should be {tuple(hidden.shape[:-1])}, as hidden without its last dimension, and are {tuple(targets.shape)}"
+        )
+    if bias is not None and bias.shape != (vocabulary,):
+        raise wrong(f"bias should be ({vocabulary},), one a row of weight, and is {tuple(bias.shape)}")
+    if targets.dtype != torch.int64:
+        raise wrong(f"targets should be int64, and are {_short(targets.dtype)}")
+    floats = {"hidden": hidden, "weight": weight} | ({} if bias is None else {"bias": bias})
+    for name, given in floats.items():
+        if not given.is_floating_point():
+            raise wrong(f"{name} should be a floating-point tensor, and is {_short(given.dtype)}")
+        if given.device != hidden.device:
+            raise wrong(f"{name} is on {given.device}, and hidden on {hidden.device}; move one of them")
+    kind = hidden.device.type
+    if torch.is_autocast_enabled(kind) and hidden.dtype != torch.float64:
+        dtype = torch.get_autocast_dtype(kind)
+    else:
+        dtype = hidden.dtype
+        if any(given.dtype != dtype for given in floats.values()):
+            said = ", ".join(f"{name} {_short(given.dtype)}" for name, given in floats.items())
+            raise wrong(f"one dtype is needed, or autocast; given {said}")
+    if chunk_size is None:
+        chunk_size = max(1, LOGITS // max(1, vocabulary))
+    elif chunk_size < 1:
+        raise wrong(f"chunk_size should be at least 1 token, and is {chunk_size}")
+    counted = targets != ignore_index
+    flat, labels = hidden.reshape(-1, width), targets.reshape(-1)
+    if not bool(counted.all()):
+        rows = counted.reshape(-1).nonzero().squeeze(1)
+        flat, labels = flat.index_select(0, rows), labels[rows]
+    if labels.numel():
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= vocabulary:
+            raise wrong(
+                f"targets should lie in 0 ... {vocabulary - 1} or be {ignore_index} (ignored), and go from {lowest} to {highest}"
+            )
+    return _Tokens(flat, weight, bias, labels, counted, dtype, chunk_size)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _softmax(tokens: _Tokens) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+    """Yield chunk by chunk: where it is, exp(logits - the largest), the sum of these, and the nll.
+
+    The exponentials lie in a buffer that the next chunk overwrites, and may be changed.
+    """
+    hidden, weight = tokens.hidden.to(tokens.dtype), tokens.weight.to(tokens.dtype)
+    n, vocabulary = len(tokens.targets), len(weight)
+    buffer = hidden.new_empty(min(n, tokens.chunk_size), vocabulary, dtype=tokens.wide)
+    tile = TILE if hidden.device.type == "cpu" else vocabulary
+    for start in range(0, n, tokens.chunk_size):
+        here = slice(start, min(start + tokens.chunk_size, n))
+        logits = buffer[: here.stop - start]
+        for left in range(0, vocabulary, tile):
+            part, rows = logits[:, left : left + tile], weight[left : left + tile].t()
+            if part.dtype == hidden.dtype:
+                torch.mm(hidden[here], rows, out=part)
+            else:
+                part.copy_(hidden[here] @ rows)
+        if tokens.bias is not None:
+            logits.add_(tokens.bias)
+        of_target = logits.gather(1, tokens.targets[here, None]).squeeze(1)
+        largest = logits.amax(1)
+        total = logits.sub_(largest[:, None]).exp_().sum(1)
+        yield here, logits, total, total.log() + (largest - of_target)
+
+
+@torch.no_grad()
+def _nll(tokens: _Tokens) -> Tensor:
+    nll = tokens.hidden.new_empty(len(tokens.targets), dtype=tokens.wide)
+    with torch.autocast(nll.device.type, enabled=False):
+        for here, _, _, part in _softmax(tokens):
+            nll[here] = part
+    return nll
+
+
+def _value(objective: Objective, nll: Tensor, normalizer: float | None) -> Tensor:
+    if normalizer is None:
+        return objective.loss(nll, torch.exp(-nll))
+    # The mean of no tokens is NaN, but a share of none in a batch that has some elsewhere is nothing.
+    return objective.loss(nll, torch.exp(-nll)) * (len(nll) / normalizer) if len(nll) else nll.sum()
+
+
+def _slope(objective: Objective, nll: Tensor) -> Tensor:
+    """Differentiate the objective's sum over these tokens by the nll of each: exactly 0 where it is masked."""
+    with torch.enable_grad():
+        free = nll.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(objective.loss(free, torch.exp(-free)), free)
+    return slope * len(nll)
+
+
+class _Gradients:
+    """Sums up the gradients by hidden, weight and bias of those that need one, in single precision or better."""
+
+    def __init__(self, tokens: _Tokens, needed: tuple[bool, bool, bool], scale: float) -> None:
+        self.tokens, self.scale = tokens, scale
+        self.hidden, self.weight, self.bias = (
+            torch.zeros_like(given, dtype=tokens.wide, memory_format=torch.contiguous_format)
+            if need and given is not None
+            else None
+            for given, need in zip((tokens.hidden, tokens.weight, tokens.bias), needed, strict=True)
+        )
+        self._hidden, self._weight = tokens.hidden.to(tokens.dtype), tokens.weight.to(tokens.dtype)
+
+    def add(self, rows: Tensor, exponentials: Tensor, total: Tensor, slope: Tensor) -> None:
+        """Take in the chunk of the tokens ``rows``. Those without slope cost nothing."""
+        kept = slope.nonzero().squeeze(1)  # NaN is kept: a diverged model shall be seen
+        if len(kept) == 0:
+            return
+        if len(kept) < len(slope):
+            rows, exponentials, total, slope = rows[kept], exponentials[kept], total[kept], slope[kept]
+        # slope * (softmax - one at the target): the gradient by the logits, but for the scale.
+        wide = exponentials.mul_((slope / total)[:, None])
+        wide[torch.arange(len(rows), device=rows.device), self.tokens.targets[rows]] -= slope
+        by_logits = wide.to(self.tokens.dtype)
+        if self.hidden is not None:
+            self.hidden[rows] = (by_logits @ self._weight).to(self.tokens.wide).mul_(self.scale)
+        if self.weight is not None:
+            if by_logits.dtype == self.weight.dtype:
+                torch.addmm(self.weight, by_logits.t(), self._hidden[rows], alpha=self.scale, out=self.weight)
+            else:
+                self.weight.add_(by_logits.t() @ self._hidden[rows], alpha=self.scale)
+        if self.bias is not None:
+            self.bias.add_(wide.sum(0), alpha=self.scale)
+
+
+@torch.no_grad()
+def _both(
+    tokens: _Tokens, objective: Objective, normalizer: float | None, needed: tuple[bool, bool, bool]
+) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    """Give the nll of every token and the gradients of the loss by hidden, weight and bias."""
+    n = len(tokens.targets)
+    gradients = _Gradients(tokens, needed, 1 / (normalizer or n or 1))
+    rows = torch.arange(n, device=tokens.targets.device)
+    with torch.autocast(tokens.hidden.device.type, enabled=False):
+        if objective.elementwise:
+            nll = tokens.hidden.new_empty(n, dtype=tokens.wide)
+            for here, exponentials, total, part in _softmax(tokens):
+                nll[here] = part
+                gradients.add(rows[here], exponentials, total, _slope(objective, part))
+        else:
+            # Which tokens count depends on all of them: first the nll alone, then the logits of those that count once more.
+            nll = _nll(tokens)
+            slope = _slope(objective, nll)
+            kept = slope.nonzero().squeeze(1)
+            for here, exponentials, total, _ in _softmax(tokens.only(kept)):
+                gradients.add(kept[here], exponentials, total, slope[kept[here]])
+    return nll, (gradients.hidden, gradients.weight, gradients.bias)
+
+
+class _Fused(torch.autograd.Function):
+    """The loss, with its gradients computed on the way and handed out by the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        rest: tuple[Any, ...],
+        objective: Objective,
+        normalizer: float | None,
+    ) -> tuple[Tensor, Tensor]:
+        tokens = _Tokens(hidden, weight, bias, *rest)
+        nll, ctx.gradients = _both(tokens, objective, normalizer, ctx.needs_input_grad[:3])
+        ctx.save_for_backward(hidden, weight, bias)
+        ctx.rest = rest, objective, normalizer
+        ctx.mark_non_differentiable(nll)
+        return _value(objective, nll, normalizer), nll
+
+    @staticmethod
+    def backward(ctx: Any, of_loss: Tensor, of_nll: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # asked for by create_graph; a constant would be a wrong answer without a word
+            raise UserError(
+                "linear_cross_entropy has no second derivatives (create_graph=True); for these, take objective.loss of logits"
+            )
+        inputs = ctx.saved_tensors
+        gradients, ctx.gradients = ctx.gradients, None
+        if gradients is None:
+            # A second time through the same graph: the first took them, because keeping a copy would double the memory.
+            rest, objective, normalizer = ctx.rest
+            _, gradients = _both(_Tokens(*inputs, *rest), objective, normalizer, ctx.needs_input_grad[:3])
+        # Compared on a CPU only: elsewhere the comparison would wait for the device.
+        scaled = of_loss.device.type != "cpu" or of_loss.item() != 1
+        found: list[Tensor | None] = []
+        for given, gradient in zip(inputs, gradients, strict=True):
+            if gradient is not None:
+                gradient = (gradient.mul_(of_loss) if scaled else gradient).to(given.dtype)
+            found.append(gradient)
+        return *found, None, None, None
