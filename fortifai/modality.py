@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -156,6 +156,9 @@ class Modality(ABC, Generic[M]):
     ``config`` is an instance of the declaration's configuration class. Every random draw comes from the ``rng`` given.
     """
 
+    categorical: ClassVar[bool] = False
+    """Whether an element is one of a number of categories: then the confidence in it is exp(-nll), and is not asked for."""
+
     def __init__(self, config: Any) -> None:
         self.config = config
 
@@ -176,6 +179,22 @@ class Modality(ABC, Generic[M]):
 
         Raises Diverged when training leaves the finite numbers.
         """
+
+    def fit_resumably(
+        self,
+        samples: Samples,
+        validation: Samples,
+        objective: Objective,
+        init: M | None,
+        rng: torch.Generator,
+        checkpoints: Path | None,
+    ) -> Fit[M]:
+        """Train as `fit` does; an adapter whose fits are long keeps checkpoints in a folder, and goes on from what it finds there.
+
+        The folder is the fit's own, absent until the adapter makes it, and removed once the generation is kept. The default
+        keeps none.
+        """
+        return self.fit(samples, validation, objective, init, rng)
 
     @abstractmethod
     def sample(self, model: M, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:

@@ -2,11 +2,13 @@
 
 import math
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
@@ -81,11 +83,12 @@ class _Clock:
         self.seconds[step] = round(time.perf_counter() - start, 6)
 
 
-def run_chain(chain: Chain, history: History, horizon: int) -> Iterator[GenerationRecord]:
+def run_chain(chain: Chain, history: History, horizon: int, checkpoints: Path | None = None) -> Iterator[GenerationRecord]:
     """Run a chain up to generation ``horizon``, going on after what ``history`` holds, and give each new record.
 
     Every generation draws from streams named by the seed and its own number, so that a chain that was stopped and resumed,
     at whatever moment, has the numbers of one that was not. Training that diverges ends the chain with a record that says so.
+    ``checkpoints``: a folder in which an adapter may keep how far a long fit is; None: nowhere.
     """
     records = history.recorded()
     if records and records[-1].status == "diverged":
@@ -98,7 +101,7 @@ def run_chain(chain: Chain, history: History, horizon: int) -> Iterator[Generati
         # From the records alone, so that a chain that was stopped goes on under what it would have gone on under.
         own_nll = [cast(float, record.notes[OWN_NLL]) for record in records] if chain.objective.follows_own_nll else []
         objective = chain.objective.for_generation(own_nll)
-        record = _advance(chain, objective, history, recipe, real, generation, cache)
+        record = _advance(chain, objective, history, recipe, real, generation, cache, checkpoints)
         records.append(record)
         yield record
         if record.status == "diverged":
@@ -113,16 +116,18 @@ def _advance(
     real: RealStream,
     generation: int,
     cache: dict[str, Any],
+    checkpoints: Path | None,
 ) -> GenerationRecord:
     clock = _Clock()
     modality, seed = chain.modality, chain.seed
+    kept = None if checkpoints is None else checkpoints / f"fit-{generation:02d}"
     training = chain.strategy.compose(generation, recipe, stream(seed, "compose", generation))
     synthetic, model, measured = None, None, _Measured()
     try:
         with clock.time("fit"):
             init = history.model(generation - 1) if chain.start == "warm" and generation > 0 else None
             rng = stream(seed, "fit", generation)
-            fit = modality.fit(training, chain.splits.validation, objective, init, rng)
+            fit = modality.fit_resumably(training, chain.splits.validation, objective, init, rng, kept)
         with clock.time("sample"):
             source = chain.strategy.source(training, recipe)
             made = modality.sample(fit.model, source, chain.sampling, stream(seed, "sample", generation))
@@ -149,19 +154,21 @@ def _advance(
             reused=real.reused(generation),
         ),
         notes=dict(measured.notes),
-        confidence=dict(measured.confidence),
+        confidence=measured.confidence,
         seconds=clock.seconds,
         samples_per_second=None if synthetic is None else round(len(synthetic) / max(clock.seconds["sample"], 1e-9), 1),
         peak_memory_bytes=peak_memory(),
     )
     history.commit(record, synthetic, model)
+    if kept is not None:
+        shutil.rmtree(kept, ignore_errors=True)
     return record
 
 
 @dataclass(frozen=True)
 class _Measured:
     metrics: dict[str, float | None] = field(default_factory=dict)
-    confidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    confidence: dict[str, dict[str, Any]] = field(default_factory=dict)
     masked_share: float | None = None
     notes: Mapping[str, float] = field(default_factory=dict)
     diverged: str | None = None
@@ -173,7 +180,7 @@ def _measure(chain: Chain, inputs: MetricInputs, fit: Fit[Any]) -> _Measured:
     if value is None or not math.isfinite(value):
         raise Diverged(f"{chain.fidelity_metric} is {value}")
     parts: tuple[Part, ...] = ("synthetic", "real")
-    confidence = {part: _summary(inputs.confidence(part)) for part in parts}
+    confidence: dict[str, dict[str, Any]] = {part: _summary(inputs.confidence(part)) for part in parts}
     notes = dict(fit.notes)
     if chain.objective.follows_own_nll:
         notes[OWN_NLL] = float(inputs.nll("synthetic").double().mean())

@@ -49,7 +49,7 @@ class MetricInputs:
 
     def confidence(self, part: Part) -> Tensor:
         """Confidence of the model in every element of the real test split or of its own samples, in [0, 1]."""
-        return self._ask("confidence", part)
+        return torch.exp(-self.nll(part)) if self.adapter.categorical else self._ask("confidence", part)
 
     def _ask(self, question: Literal["nll", "confidence"], part: Part) -> Tensor:
         # Once a generation, however many metrics need it: for a language model this is most of the cost of measuring.

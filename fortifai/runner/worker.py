@@ -78,7 +78,7 @@ def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any
     chain = chain_of(suite, planned)
     history = ChainFolder(folder.chain(planned.id), chain.modality, chain.strategy, keep)
     history.open(chain_record(suite, folder, planned))
-    for record in run_chain(chain, history, planned.horizon):
+    for record in run_chain(chain, history, planned.horizon, checkpoints=history.path):
         emit({"event": "generation", "generation": record.generation, "status": record.status, "reason": record.reason})
     history.close()
 
