@@ -1,0 +1,156 @@
+"""Tokens and back: any text survives, training repeats itself, and what cannot be encoded is said."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer as Encoder
+from tokenizers import models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from fortifai.errors import UserError
+from fortifai.modalities.text import hub, tokenizer
+from fortifai.modalities.text.config import BYTES, TextData
+from fortifai.modalities.text.corpora import Corpus
+from fortifai.modalities.text.data import split
+from fortifai.modalities.text.tokenizer import BEGIN, Tokenizer, load, pretrained, train
+
+WORDS = "In the beginning God created the heaven and the earth. And the earth was without form, and void.\n" * 40
+SMALL = train(WORDS, 300)
+
+
+def word_level(vocabulary: dict[str, int], unknown: str | None) -> Tokenizer:
+    encoder = Encoder(models.WordLevel(vocabulary, unk_token=unknown) if unknown else models.WordLevel(vocabulary))
+    encoder.pre_tokenizer = pre_tokenizers.Whitespace()
+    return Tokenizer(encoder, 0)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+@example("")
+@example(f"a text that spells {BEGIN} itself")
+@example(" \n\t \r\n and  spaces ")
+def test_any_text_survives_encoding_and_decoding(text):
+    tokens, lost = SMALL.encode_measured(text)
+    assert SMALL.decode(tokens) == text
+    assert SMALL.encode(text) == tokens
+    assert SMALL.begin not in tokens
+    assert all(0 <= token < SMALL.size for token in tokens)
+    assert lost == 0
+
+
+def test_without_merges_the_tokens_are_the_bytes():
+    bytewise = train(WORDS, BYTES)
+    assert bytewise.size == BYTES + 1
+    assert bytewise.begin == BYTES
+    text = "Æneas — 𝄞"
+    assert len(bytewise.encode(text)) == len(text.encode())
+    assert len({bytewise.encode(chr(c))[0] for c in range(128)}) == 128
+
+
+def test_the_vocabulary_has_the_size_asked_for_and_one_token_that_begins_a_block():
+    assert SMALL.size == 301
+    assert SMALL.encoder.id_to_token(SMALL.begin) == BEGIN
+    assert len(SMALL.encode(WORDS)) < len(WORDS.encode()) / 1.5
+
+
+def test_training_repeats_itself_in_another_process_with_other_threads():
+    code = f"from fortifai.modalities.text.tokenizer import train; print(train({WORDS!r}, 300).fingerprint())"
+    found = set()
+    for threads, seed in (("1", "1"), ("4", "2")):
+        environment = os.environ | {"RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": seed, "TOKENIZERS_PARALLELISM": "true"}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        found.add(done.stdout.strip())
+    assert found == {SMALL.fingerprint()}
+
+
+def test_saving_and_loading_changes_nothing_and_transformers_reads_it_too(tmp_path):
+    SMALL.save(tmp_path)
+    again = load(tmp_path)
+    assert again.begin == SMALL.begin
+    assert again.fingerprint() == SMALL.fingerprint()
+    assert again.encode(f"the {BEGIN} earth") == SMALL.encode(f"the {BEGIN} earth")
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    assert theirs.bos_token_id == SMALL.begin
+    assert theirs.encode("the earth was void", add_special_tokens=False) == SMALL.encode("the earth was void")
+
+
+def test_the_fingerprint_tells_tokenizers_apart():
+    other_text, other_size = train(WORDS + "Behold!\n" * 99, 300), train(WORDS, 299)
+    other_begin = Tokenizer(SMALL.encoder, 5)
+    assert len({t.fingerprint() for t in (SMALL, other_text, other_size, other_begin)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("special", "expected"),
+    [({"bos_token": "<s>", "eos_token": "</s>"}, "<s>"), ({"eos_token": "</s>"}, "</s>")],
+    ids=["begin of text", "end of text, for want of a begin"],
+)
+def test_a_pretrained_tokenizer_brings_the_token_that_begins_a_block(tmp_path, special, expected):
+    theirs = PreTrainedTokenizerFast(tokenizer_object=Encoder.from_str(SMALL.encoder.to_str()), **special)
+    theirs.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("{}")  # a folder of a model has one
+    found = pretrained(str(tmp_path))
+    assert found.encoder.id_to_token(found.begin) == expected
+    assert found.encode("the earth") == SMALL.encode("the earth")
+
+
+def test_a_pretrained_tokenizer_with_nothing_to_begin_a_block_is_refused(tmp_path):
+    PreTrainedTokenizerFast(tokenizer_object=Encoder.from_str(SMALL.encoder.to_str())).save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="no begin-of-text and no end-of-text token"):
+        pretrained(str(tmp_path))
+
+
+def test_a_pretrained_model_that_is_nowhere_is_refused_at_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(tokenizer, "reachable", lambda: False)
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match="'nobody/nothing' cannot be loaded"):
+        pretrained("nobody/nothing")
+
+
+def test_a_tokenizer_that_knows_too_little_of_a_text_is_refused_with_the_share():
+    # Of "cat dog\n", seven characters with the blank and the newline beside the words: "dog" is unknown, 3 of 8.
+    known = word_level({"[UNK]": 0, "cat": 1}, "[UNK]")
+    corpus = Corpus("pets", ("cat cat\n" * 50,), ("cat dog\n" * 50,), ("cat cat\n" * 50,))
+    with pytest.raises(UserError, match=r"pets: the validation part: the tokenizer has no tokens for 37.5% of its characters"):
+        split(corpus, known, TextData(block=4))
+
+
+def test_characters_that_a_tokenizer_drops_without_a_word_are_counted():
+    encoder = Encoder(models.BPE({"a": 0, "b": 1}, []))
+    tokens, lost = Tokenizer(encoder, 0).encode_measured("a–b é")
+    assert tokens == [0, 1]
+    assert lost == 2
+
+
+def test_a_tokenizer_that_refuses_a_word_is_reported():
+    with pytest.raises(UserError, match="cannot encode the text"):
+        word_level({"cat": 0}, None).encode("cat dog")
+
+
+def test_a_rare_unknown_sign_is_let_pass():
+    known = word_level({"[UNK]": 0, "cat": 1}, "[UNK]")
+    stretches = ("cat " * 500 + "~ ",)
+    assert split(Corpus("pets", stretches, stretches, stretches), known, TextData(block=50)).train["tokens"].shape == (10, 50)
+
+
+def test_blocks_hold_the_text_in_order_and_no_block_spans_a_seam():
+    stretches = ("the earth was void " * 9, "and God said ", "without form " * 30)
+    splits = split(Corpus("x", stretches, stretches, stretches[:1]), SMALL, TextData(block=8))
+    expected = []
+    for stretch in stretches:
+        tokens = SMALL.encode(stretch)
+        expected += [tokens[i : i + 8] for i in range(0, len(tokens) - 7, 8)]
+    assert splits.train["tokens"].tolist() == expected
+    assert splits.train["tokens"].dtype == torch.int32
+
+
+def test_a_part_shorter_than_a_block_is_refused():
+    with pytest.raises(UserError, match=r"x: the test part has \d+ tokens, less than one block of 64: lower data.block"):
+        split(Corpus("x", (WORDS,), (WORDS,), ("the earth",)), SMALL, TextData(block=64))
+    with pytest.raises(UserError, match="x: the test part has 0 tokens"):
+        split(Corpus("x", (WORDS,), (WORDS,), ()), SMALL, TextData(block=64))
