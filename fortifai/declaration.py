@@ -1,7 +1,8 @@
 """What a modality and a metric say about themselves, without importing torch: names, units, and where the code is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,11 @@ class Metric:
     possible values) are shown beside it. ``least_n``: the fewest synthetic samples it means anything for. ``needs``: the
     inputs it reads. ``chance``: for an accuracy, what a useless model scores; None for a distance, whose null is measured.
     ``compute``: ``"module:function"``, called with `MetricInputs`, giving a float.
+
+    ``requires``: modules that must be importable, with ``extra`` the one that brings them. A metric that requires some is
+    measured only where a suite names it, so that what a suite measures does not depend on what is installed. ``takes``: what
+    follows a colon in the name, such as the task of ``lm-eval:<task>``; a suite names it with an ``argument``, which ``compute``
+    is then given second.
     """
 
     name: str
@@ -36,11 +42,37 @@ class Metric:
     compute: str
     target: float | None = None
     chance: float | None = None
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    takes: str | None = None
+    argument: str | None = None
+
+    @property
+    def by_default(self) -> bool:
+        """Whether it is measured where a suite names no metrics."""
+        return not self.requires and self.takes is None
+
+    def missing(self) -> str | None:
+        """Say what must be installed before it can be measured, or None."""
+        return _missing(self.requires, self.extra)
+
+    def of(self, argument: str) -> "Metric":
+        """Give the metric of one argument, named ``name:argument``. Raises UserError when it takes none, or it is empty."""
+        if self.takes is None or not argument:
+            takes = f"what follows a colon, as in {self.name}:<{self.takes}>" if self.takes else "nothing behind a colon"
+            raise UserError(f"metric {self.name!r} takes {takes}")
+        return replace(self, name=f"{self.name}:{argument}", argument=argument)
 
     def function(self) -> "Callable[[MetricInputs], float]":
-        """Import the function that measures it."""
-        function: Callable[[MetricInputs], float] = load_object(self.compute)
-        return function
+        """Import the function that measures it. Raises UserError when an extra is not installed or an argument not given."""
+        if missing := self.missing():
+            raise UserError(f"metric {self.name!r} is unavailable: {missing}")
+        if self.takes is None:
+            function: Callable[[MetricInputs], float] = load_object(self.compute)
+            return function
+        if self.argument is None:
+            self.of("")
+        return partial(load_object(self.compute), argument=self.argument)
 
 
 @dataclass(frozen=True)
@@ -65,11 +97,7 @@ class ModalityDeclaration:
 
     def missing(self) -> str | None:
         """Say what must be installed before the adapter can run, or None."""
-        absent = [module for module in self.requires if not _installed(module)]
-        if not absent:
-            return None
-        remedy = f"; pip install 'fortifai[{self.extra}]'" if self.extra else ""
-        return f"needs {', '.join(absent)}{remedy}"
+        return _missing(self.requires, self.extra)
 
     def build(self, config: ModelConfig) -> "Modality[object]":
         """Import the adapter and give it its configuration. Raises UserError when something is not installed."""
@@ -77,6 +105,14 @@ class ModalityDeclaration:
             raise UserError(f"modality {self.name!r} is unavailable: {missing}")
         adapter: Modality[object] = load_object(self.adapter)(config)
         return adapter
+
+
+def _missing(requires: Sequence[str], extra: str | None) -> str | None:
+    absent = [module for module in requires if not _installed(module)]
+    if not absent:
+        return None
+    remedy = f"; pip install 'fortifai[{extra}]'" if extra else ""
+    return f"needs {', '.join(absent)}{remedy}"
 
 
 def _installed(module: str) -> bool:

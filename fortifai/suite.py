@@ -31,7 +31,9 @@ class Regime(Frozen):
     sampling: Identity[SerializeAsAny[Sampling]]
     n: Identity[int] = Field(ge=1, description="training samples of generation 0, and samples a generation makes")
     start: Identity[Literal["warm", "scratch"]] = Field("scratch", description="warm: fits start from the last model")
-    metrics: Identity[tuple[str, ...]] = Field(description="what is measured; all that the modality has where not given")
+    metrics: Identity[tuple[str, ...]] = Field(
+        description="what is measured; where not given, all that the modality has and that needs no extra or argument"
+    )
     fidelity_metric: Runtime[str] = Field(description="the metric that is scored by")
     generations: Runtime[int] = Field(ge=1, description="the horizon: the last generation")
     seeds: Runtime[int] = Field(5, ge=1, description="chains for each strategy and objective")
@@ -55,7 +57,7 @@ class Regime(Frozen):
 
     def metric(self, name: str) -> Metric:
         """Give the declaration of one of this regime's metrics."""
-        return metric_registry.of(modalities.get(self.modality)).get(name)
+        return metric_registry.find(modalities.get(self.modality), name)
 
 
 class Suite(Frozen):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from fortifai import metrics
 from fortifai.config import Frozen, ModelConfig, Sampling, explain
-from fortifai.declaration import ModalityDeclaration, modalities
+from fortifai.declaration import Metric, ModalityDeclaration, modalities
 from fortifai.errors import UnknownName, UserError
 from fortifai.registry import load_object
 from fortifai.suite import Regime, Suite
@@ -166,20 +166,28 @@ def _build_adapter_tables(
         except ValidationError as error:
             report(explain(error, known=cls.model_fields, prefix=f"{key}."))
             merged[key] = cls.model_construct()
-    merged.setdefault("metrics", list(metrics.of(declaration)))
+    known = metrics.of(declaration)
+    merged.setdefault("metrics", [name for name in known if known.get(name).by_default])
 
 
 def _metric_errors(declaration: ModalityDeclaration, merged: Mapping[str, Any]) -> list[str]:
-    known, errors = metrics.of(declaration), []
+    known: dict[str, Metric] = {}
+    errors = []
     names, scored = merged["metrics"], merged.get("fidelity_metric")
     for name in names if isinstance(names, list) else []:
-        if isinstance(name, str) and name not in known:
-            errors.append(f"metrics: {UnknownName('metric', name, known)}")
+        if isinstance(name, str):
+            try:
+                known[name] = metrics.find(declaration, name)
+            except UserError as error:
+                errors.append(f"metrics: {error}")
+                continue
+            if missing := known[name].missing():
+                errors.append(f"metrics: {name!r} {missing}")
     if isinstance(scored, str) and isinstance(names, list):
         if scored not in names:
             errors.append(f"fidelity_metric: {scored!r} is not one of metrics ({', '.join(map(str, names))})")
         elif scored in known:
-            metric = known.get(scored)
+            metric = known[scored]
             if metric.better == "target":
                 errors.append(f"fidelity_metric: {scored!r} is best at {metric.target}, a distance or an accuracy is needed")
             elif "model" in metric.needs and metric.chance is None:

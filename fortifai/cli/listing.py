@@ -89,7 +89,9 @@ def _metrics() -> list[Entry]:
 
 def _metric(metric: Metric) -> Entry:
     return {
-        "name": metric.name,
+        "name": f"{metric.name}:<{metric.takes}>" if metric.takes else metric.name,
+        "available": (missing := metric.missing()) is None,
+        "reason": missing,
         "summary": metric.summary,
         "better": metric.better,
         "target": metric.target,

@@ -14,7 +14,7 @@ from fortifai.registry import Registry
 if TYPE_CHECKING:
     from fortifai.metrics.inputs import MetricInputs
 
-__all__ = ["SHARED", "Metric", "measure", "of", "registry"]
+__all__ = ["SHARED", "Metric", "find", "measure", "of", "registry"]
 
 SHARED = (
     Metric(
@@ -52,6 +52,16 @@ def registry() -> Registry[Metric]:
 def of(declaration: ModalityDeclaration) -> Registry[Metric]:
     """Give the metrics that one modality can be measured by: the shared ones and its own."""
     return _collect([declaration])
+
+
+def find(declaration: ModalityDeclaration, name: str) -> Metric:
+    """Give one of a modality's metrics by name, with its argument behind a colon where it takes one.
+
+    Raises UnknownName, and UserError when an argument is missing or not taken.
+    """
+    known, (plain, colon, argument) = of(declaration), name.partition(":")
+    metric = known.get(plain if plain in known else name)
+    return metric.of(argument) if colon or metric.takes else metric
 
 
 def _collect(declarations: Iterable[ModalityDeclaration]) -> Registry[Metric]:

@@ -29,7 +29,7 @@ class MetricInputs:
     adapter: Modality[Any]
     model: Any = None
     cache: dict[str, Any] = field(default_factory=dict)
-    _asked: dict[tuple[str, Part], Tensor] = field(default_factory=dict, repr=False)
+    _generation: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def real(self) -> Samples:
@@ -38,10 +38,11 @@ class MetricInputs:
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """Compute something that depends on the real data alone, the first time a chain asks for it."""
-        if key not in self.cache:
-            self.cache[key] = compute()
-        value: T = self.cache[key]
-        return value
+        return _computed(self.cache, key, compute)
+
+    def shared(self, key: str, compute: Callable[[], T]) -> T:
+        """Compute something that several metrics of one generation need, the first time that one asks for it."""
+        return _computed(self._generation, key, compute)
 
     def nll(self, part: Part) -> Tensor:
         """Negative log-likelihood of every element of the real test split or of the model's own samples, in nats."""
@@ -53,11 +54,19 @@ class MetricInputs:
 
     def _ask(self, question: Literal["nll", "confidence"], part: Part) -> Tensor:
         # Once a generation, however many metrics need it: for a language model this is most of the cost of measuring.
-        key = (question, part)
-        if key not in self._asked:
-            self._asked[key] = getattr(self.adapter, question)(self.model, getattr(self, part))
-        return self._asked[key]
+        def ask() -> Tensor:
+            answer: Tensor = getattr(self.adapter, question)(self.model, getattr(self, part))
+            return answer
+
+        return self.shared(f"{question} {part}", ask)
 
     def stream(self, metric: str) -> torch.Generator:
         """Random numbers of a metric: the same in every generation, seed and null, so that they cancel in comparisons."""
         return stream("metric", metric)
+
+
+def _computed(kept: dict[str, Any], key: str, compute: Callable[[], T]) -> T:
+    if key not in kept:
+        kept[key] = compute()
+    value: T = kept[key]
+    return value

@@ -25,6 +25,8 @@ def declare(**changes: object) -> ModalityDeclaration:
 class Toy:
     """As much of an adapter as a likelihood metric asks: a model is a scale; confidence and loss are linear in it."""
 
+    categorical = False
+
     def __init__(self, config: object) -> None:
         self.config = config
 
