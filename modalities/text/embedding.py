@@ -1,7 +1,7 @@
 """Distances between texts as a sentence encoder sees them: all-MiniLM-L6-v2, from a package, so that nothing is downloaded.
 
-A block is decoded and embedded as one sentence: 384 numbers, of length 1, from its first 256 word pieces. The encoder was trained on
-modern English and looks at topic and wording; of a text in another language it says little.
+A block is decoded and embedded as one sentence: 384 numbers, of length 1, from its first 256 word pieces. The encoder was trained
+on modern English and looks at topic and wording; of a text in another language it says little.
 """
 
 from functools import cache
@@ -75,7 +75,8 @@ def embed(inputs: MetricInputs, samples: Samples) -> Features:
     tokenizer: Any = inputs.adapter.tokenizer  # type: ignore[attr-defined]
     blocks, place = torch.unique(samples["tokens"][:MOST], dim=0, return_inverse=True)
     found = _encoder().encode([tokenizer.decode(block) for block in blocks.tolist()], batch_size=64, show_progress_bar=False)
-    return np.asarray(found, dtype=np.float64)[place.numpy()]
+    features: Features = np.asarray(found, dtype=np.float64)[place.numpy()]
+    return features
 
 
 @cache

@@ -103,4 +103,17 @@ METRICS: tuple[Metric, ...] = (
         least_n=20,
         requires=(*ENCODER, "mauve"),
     ),
+    Metric(
+        name="lm-eval",
+        summary="a task of the lm-evaluation-harness, by name or by the path of its YAML file",
+        better="higher",
+        unit="the task's first metric",
+        valid=(0, math.inf),
+        least_n=1,
+        needs=("model",),
+        compute="fortifai.modalities.text.harness:lm_eval",
+        requires=("lm_eval",),
+        extra=EXTRA,
+        takes="task",
+    ),
 )

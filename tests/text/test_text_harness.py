@@ -1,0 +1,103 @@
+"""Tasks of the lm-evaluation-harness on a model of ours, offline, from a task file and its data."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from fortifai import metrics
+from fortifai.declaration import modalities
+from fortifai.errors import UserError
+from fortifai.metrics.inputs import MetricInputs
+from fortifai.modalities.text import harness, network
+from fortifai.modalities.text.config import LanguageModelConfig
+from fortifai.modalities.text.network import LanguageModel
+from fortifai.modalities.text.tokenizer import train
+
+TASK = """
+task: tiny
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    test: {data}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{context}}}}"
+doc_to_choice: "{{{{choices}}}}"
+doc_to_target: "{{{{label}}}}"
+target_delimiter: ""
+metric_list:
+  - metric: {metric}
+    aggregation: {aggregation}
+    higher_is_better: {rises}
+"""
+WORDS = ("and", "the", "king", "of", "bread", "sea", "went", "up", "to", "him", "said", "lord")
+ITEMS = [
+    {"context": " ".join(WORDS[: i % 5]), "choices": [WORDS[(i * k) % 12] * (1 + k % 2) for k in (1, 5, 7)], "label": i % 3}
+    for i in range(24)
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    config = LanguageModelConfig(vocabulary=256, hidden_size=16, intermediate_size=16, layers=1, heads=2)
+    model = network.begin(config, train(" ".join(WORDS), 256), 60, 0)
+    with torch.no_grad():  # so that what was read before matters
+        for parameter in model.network.parameters():
+            parameter.mul_(8)
+    return model
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+
+    def task(metric: str = "acc", aggregation: str = "mean", rises: str = "true") -> str:
+        data = tmp_path / "tiny.jsonl"
+        data.write_text("".join(json.dumps(item) + "\n" for item in ITEMS))
+        path = tmp_path / "tiny.yaml"
+        path.write_text(TASK.format(data=data, metric=metric, aggregation=aggregation, rises=rises))
+        return str(path)
+
+    return task
+
+
+def inputs(model: LanguageModel) -> MetricInputs:
+    return MetricInputs(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), model)  # type: ignore[arg-type]
+
+
+def score(model: LanguageModel, context: str, choice: str) -> float:
+    """Sum of the log-probabilities of a choice's tokens after the begin token and the context."""
+    before, tokens = len(model.tokenizer.encode(context)), model.tokenizer.encode(context + choice)
+    return -float(network.token_nll(model, torch.tensor([tokens]), 1)[0, before:].sum())
+
+
+def test_a_task_file_is_scored_as_by_our_own_likelihoods(model, task):
+    metric = metrics.find(modalities.get("text"), f"lm-eval:{task()}")
+    right = [
+        max(range(3), key=lambda k, item=item: score(model, item["context"], item["choices"][k])) == item["label"]
+        for item in ITEMS
+    ]
+    assert 0 < sum(right) < len(ITEMS)
+    assert metric.function()(inputs(model)) == pytest.approx(sum(right) / len(ITEMS))
+
+
+def test_the_global_generators_and_the_tokenizer_are_left_alone(model, task):
+    before, path = (torch.get_rng_state(), model.tokenizer.encoder.to_str()), task()
+    given = inputs(model)
+    assert harness.lm_eval(given, path) == harness.lm_eval(given, path)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert model.tokenizer.encoder.to_str() == before[1]
+
+
+def test_a_task_that_cannot_be_used_is_answered(model, task, tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml: no such task file"):
+        harness.load(str(tmp_path / "none.yaml"))
+    with pytest.raises(UserError, match="perplexity, is better when lower"):
+        harness.load(task("perplexity", "perplexity", "false"))
+    path = task()
+    (tmp_path / "tiny.jsonl").unlink()
+    with pytest.raises(UserError, match="the task cannot be loaded: FileNotFoundError"):
+        harness.load(path)
