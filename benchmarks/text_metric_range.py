@@ -1,4 +1,4 @@
-"""How much range a metric of texts has: the floor that a perfect model reaches, what losing everything reads, and what lies between.
+"""How much range a metric of texts has: what a perfect model reads, what one that lost everything reads, and what lies between.
 
 `python benchmarks/text_metric_range.py [--metric NAME]... [--vocabulary V]... [--n N]...` prints one row for each, on the King
 James text in blocks of 128 tokens:
@@ -34,7 +34,7 @@ def load(vocabulary: int) -> tuple[Splits, Any]:
     """Cut the King James text by a tokenizer of its own; give what stands in for an adapter too."""
     corpus = corpora.read(TextData())
     encoder = tokenizer.train("".join(corpus.train), vocabulary)
-    return split(corpus, encoder, BLOCK), SimpleNamespace(tokenizer=encoder)
+    return split(corpus, encoder, TextData(block=BLOCK)), SimpleNamespace(tokenizer=encoder)
 
 
 def texts(splits: Splits, vocabulary: int, n: int) -> dict[str, Samples]:
