@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fortifai.config import Sampling
+from fortifai.needs import Need
 from fortifai.objectives import Objective
 
 REAL = -1
@@ -162,6 +163,13 @@ class Modality(ABC, Generic[M]):
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    def needs(self, data: Any) -> Sequence[Need]:
+        """Say what `load` and `fit` need that not every machine has, such as data or weights of a hub, and what of it is missing.
+
+        The default: nothing. Raises UserError for what is wrong rather than missing.
+        """
+        return ()
+
     @abstractmethod
     def load(self, data: Any) -> Splits:
         """Load the real data that ``data`` (the declaration's data class) names, split the same way every time.
@@ -189,7 +197,7 @@ class Modality(ABC, Generic[M]):
         rng: torch.Generator,
         checkpoints: Path | None,
     ) -> Fit[M]:
-        """Train as `fit` does; an adapter whose fits are long keeps checkpoints in a folder, and goes on from what it finds there.
+        """Train as `fit` does; an adapter whose fits are long keeps checkpoints in a folder, and goes on from what is there.
 
         The folder is the fit's own, absent until the adapter makes it, and removed once the generation is kept. The default
         keeps none.

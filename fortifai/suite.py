@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import math
+import re
 from typing import Any, Literal
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
 from fortifai import metrics as metric_registry
 from fortifai import objectives, strategies
@@ -15,6 +18,9 @@ from fortifai.fidelity.rule import DEFAULT_RULE, parse_rule
 
 BASELINE = "ce"
 """The objective that every other one is compared with; it is part of every regime."""
+
+SHARE = re.compile(r"pool/[1-9][0-9]{0,8}")
+"""An n that is known once the data is: the training pool in so many equal parts."""
 
 
 class Regime(Frozen):
@@ -29,7 +35,12 @@ class Regime(Frozen):
     model: Identity[SerializeAsAny[ModelConfig]]
     data: Identity[SerializeAsAny[Frozen]]
     sampling: Identity[SerializeAsAny[Sampling]]
-    n: Identity[int] = Field(ge=1, description="training samples of generation 0, and samples a generation makes")
+    n: Identity[int | str] = Field(
+        description='training samples of generation 0, and samples a generation makes; "pool/6": a sixth of the training pool'
+    )
+    pool: Runtime[int | None] = Field(
+        None, ge=1, validate_default=True, description="size of the pool that n is a share of, for estimates before it is read"
+    )
     start: Identity[Literal["warm", "scratch"]] = Field("scratch", description="warm: fits start from the last model")
     metrics: Identity[tuple[str, ...]] = Field(
         description="what is measured; where not given, all that the modality has and that needs no extra or argument"
@@ -41,6 +52,29 @@ class Regime(Frozen):
     strategies: Runtime[tuple[str, ...]]
     seconds_per_generation: Runtime[float] = Field(gt=0, description="measured on one core, whatever the training size")
     seconds_per_sample: Runtime[float] = Field(0.0, ge=0, description="measured on one core, on top for each training sample")
+    gpu: Runtime[bool] = Field(False, description="needs a CUDA device; its seconds are those of one, not of a core")
+
+    @field_validator("n", mode="plain")
+    @classmethod
+    def _count_or_share(cls, n: object) -> int | str:
+        if isinstance(n, str) and SHARE.fullmatch(n):
+            return n
+        if isinstance(n, str):
+            raise ValueError(f'input should be a valid integer, or a share of the training pool such as "pool/6", not {n!r}')
+        if isinstance(n, float) and not math.isfinite(n):
+            raise PydanticKnownError("finite_number")
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise PydanticKnownError("int_type")
+        if n < 1:
+            raise PydanticKnownError("greater_than_equal", {"ge": 1})
+        return n
+
+    @field_validator("pool")
+    @classmethod
+    def _pool_of_a_share(cls, pool: int | None, info: ValidationInfo) -> int | None:
+        if pool is None and isinstance(info.data.get("n"), str):
+            raise ValueError(f"is required where n is a share of it: about how many samples it has, for n = {info.data['n']}")
+        return pool
 
     @field_validator("objectives")
     @classmethod
@@ -54,6 +88,14 @@ class Regime(Frozen):
         if "control" not in found:
             raise ValueError("every suite has control chains: add 'control'")
         return found
+
+    def size(self, pool: int | None = None) -> int:
+        """Give n as a number: a share is of the pool that was read, or else of the one that is expected; at least 1."""
+        if isinstance(self.n, int):
+            return self.n
+        whole = self.pool if pool is None else pool
+        assert whole is not None  # a suite that says a share without it is refused
+        return max(1, whole // int(self.n.partition("/")[2]))
 
     def metric(self, name: str) -> Metric:
         """Give the declaration of one of this regime's metrics."""

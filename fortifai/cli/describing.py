@@ -32,7 +32,7 @@ def describe(suite: SuiteArgument, as_json: AsJson = False) -> None:
 def _regime(regime: Regime) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(regime.model_dump_json())
     sizes = [
-        strategy.training_size(regime.n, generation)
+        strategy.training_size(regime.size(), generation)
         for strategy in map(resolve, regime.strategies)
         for generation in range(min(regime.generations, strategy.last_generation or regime.generations) + 1)
     ]
@@ -62,4 +62,4 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "  scored by", facts["fidelity_metric"]
     yield "  also measured", ", ".join(m["name"] for m in facts["metrics"] if m["name"] != facts["fidelity_metric"])
     yield "  horizon", f"{facts['generations']} generations, {facts['seeds']} seeds, {facts['chains']} chains"
-    yield "  cost", f"about {duration(facts['core_seconds'])} on one core"
+    yield "  cost", f"about {duration(facts['core_seconds'])} on one {'GPU, estimated' if facts['gpu'] else 'core'}"

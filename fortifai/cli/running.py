@@ -41,20 +41,30 @@ def plan(
 
     chosen = load_suite(suite, set_ or ())
     selection = Selection(seeds, generations, tuple(objective or ()), tuple(strategy or ()), tuple(regime or ()))
-    found = make_plan(chosen, selection, RunFolder.of(out, chosen), workers=_at_least_one(workers), keep=_keep(keep))
+    folder = RunFolder.of(out, chosen)
+    found = make_plan(chosen, selection, folder, workers=_at_least_one(workers), keep=_keep(keep))
     cost = found.estimate
-    chains = [{**_named(chain), "id": chain.id, "horizon": chain.horizon, "finished": chain.finished} for chain in found.chains]
+    chains = [
+        {**_named(chain), "id": chain.id or None, "horizon": chain.horizon, "finished": chain.finished} for chain in found.chains
+    ]
+    missing = [str(need) for need in found.needs if need.missing is not None]
     if as_json:
         estimate = {"seconds": cost.seconds, "disk_bytes": cost.disk_bytes, "memory_bytes": cost.memory_bytes}
-        print_json({"schema": 1, "suite": chosen.tag, "chains": chains, "estimate": estimate})
+        needs = [need.what for need in found.needs]
+        print_json({"schema": 1, "suite": chosen.tag, "chains": chains, "estimate": estimate, "needs": needs, "missing": missing})
         return
     _print_states(chains)
     done = len(found.chains) - len(found.left())
-    print(
-        f"{len(found.chains)} chains, {done} of them done; the rest takes about {duration(cost.seconds)} "
-        f"with {workers} worker{'s' if workers > 1 else ''}, "
-        f"{size(cost.disk_bytes)} of disk, {size(cost.memory_bytes)} of memory"
-    )
+    bytes_of = ((cost.disk_bytes, "disk"), (cost.memory_bytes, "memory"))
+    takes = [f"about {duration(cost.seconds)} with {workers} worker{'s' if workers > 1 else ''}"]
+    takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
+    print(f"{len(found.chains)} chains, {done} of them done; the rest takes {', '.join(takes)}")
+    if cost.gpu_seconds:
+        known = any(folder.measured(regime.name) for regime in chosen.regimes if regime.gpu)
+        basis = "by what has run" if known else "estimated from arithmetic, not measured"
+        print(f"needs a GPU: about {cost.gpu_seconds / 3600:.3g} GPU hours ({basis})")
+    for need in found.needs:
+        print(f"needs {need.what}: here" if need.missing is None else f"needs {need.what}, MISSING: {need.missing}")
 
 
 def run(

@@ -12,7 +12,7 @@ def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> Chai
     """Give what the chain is, and where and with what this process runs it."""
     regime = suite.regime(planned.regime)
     metric = regime.metric(regime.fidelity_metric)
-    null = folder.null(regime.name, metric.name, regime.n, planned.data_hash)
+    null = folder.null(regime.name, metric.name, planned.n, planned.data_hash)
     if metric.better == "target":  # a suite file that says so is refused
         raise UserError(f"metric {metric.name!r} cannot be a fidelity metric")
     return ChainRecord(

@@ -65,7 +65,7 @@ def run(
         raise UnknownName("executor", executor, executors, see="fortifai run --help")
     start_executor = executors.get(executor)
     folder.check_owner(chosen)
-    make_plan(chosen, selection, folder)  # what cannot be run is said before anything is written
+    make_plan(chosen, selection, folder).require()  # what cannot be run is said before anything is written
     folder.create()
     try:
         plan, failures = _run(chosen, selection, folder, start_executor, workers, keep, quiet)
@@ -105,11 +105,11 @@ def _run(
 
 def _measure_nulls(plan: Plan, folder: RunFolder, executor: LocalExecutor) -> None:
     suite = plan.suite
-    hashes = {chain.regime: chain.data_hash for chain in plan.left()}
+    wanted = {chain.regime: (chain.n, chain.data_hash) for chain in plan.left()}
     missing = [
         name
-        for name, data_hash in hashes.items()
-        if folder.null(name, (regime := suite.regime(name)).fidelity_metric, regime.n, data_hash) is None
+        for name, (n, data_hash) in wanted.items()
+        if folder.null(name, suite.regime(name).fidelity_metric, n, data_hash) is None
     ]
     for event in executor.run([{**_task(suite, folder), "null": name} for name in missing]):
         if event.kind == "failed":

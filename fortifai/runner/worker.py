@@ -70,8 +70,9 @@ def _measure_null(suite: Suite, folder: RunFolder, name: str) -> None:
     regime = suite.regime(name)
     modality, splits = load_regime(regime)
     metric = regime.metric(regime.fidelity_metric)
-    values = measure_nulls(modality, splits, metric, regime.n)
-    folder.keep_null(name, metric.name, regime.n, splits.data_hash(), values, metric.chance)
+    n = regime.size(len(splits.train))
+    values = measure_nulls(modality, splits, metric, n)
+    folder.keep_null(name, metric.name, n, splits.data_hash(), values, metric.chance)
 
 
 def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any, emit: Emit) -> None:

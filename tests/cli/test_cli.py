@@ -81,7 +81,7 @@ def test_describe_says_what_a_suite_runs(call, small):
 
 def test_plan_gives_the_chains_and_what_they_cost(call, small, tmp_path):
     found = call("plan", small, "--out", tmp_path, "--json").json
-    assert list(found) == ["schema", "suite", "chains", "estimate"]
+    assert list(found) == ["schema", "suite", "chains", "estimate", "needs", "missing"]
     assert found["suite"] == "small@3"
     assert set(found["estimate"]) == {"seconds", "disk_bytes", "memory_bytes"}
     assert all(value > 0 for value in found["estimate"].values())
@@ -108,6 +108,25 @@ def test_plan_for_people_says_how_many_and_how_long(call, small, tmp_path):
     text = call("plan", small, "--out", tmp_path, "--workers", 2).out
     assert "12 chains, 0 of them done; the rest takes about 2 s with 2 workers" in text
     assert "2 pending" in text
+
+
+def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call, small, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    small.write_text(small.read_text() + "gpu = true\n")
+    found = call("plan", small, "--json").json
+    assert found["needs"] == ["a CUDA GPU"]
+    (missing,) = found["missing"]
+    assert missing.startswith("a CUDA GPU: ")
+    text = call("plan", small).out
+    assert "needs a GPU: about 0.000889 GPU hours (estimated from arithmetic, not measured)" in text  # 32 times 0.1 s
+    assert "needs a CUDA GPU, MISSING: torch finds none here" in text
+    assert "on one GPU, estimated" in call("describe", small).out
+    refused = call("run", small)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == ["fortifai: suite small cannot run on this machine, which lacks:", f"  {missing}"]
+    assert list(tmp_path.iterdir()) == [small]
+    assert call("run", small, "--set", "gpu=false", "--seeds", 1, "--generations", 1, "--strategy", "replace").code == 0
 
 
 def test_a_run_can_be_looked_at_scored_and_taken_further(call, small, tmp_path):

@@ -11,7 +11,9 @@ import pytest
 from fortifai.config import Frozen, Role, Sampling
 from fortifai.declaration import modalities
 from fortifai.errors import UserError
+from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
+from fortifai.needs import Need
 from fortifai.plan import Plan, Selection, chain_id, chain_identity, chain_of, make_plan
 from fortifai.results.chains import Progress
 from fortifai.suite import Regime, Suite
@@ -23,6 +25,8 @@ OTHER: dict[str, Any] = {
     "data": TableData(source="penguins"),
     "sampling": Sampling(temperature=0.5),
     "n": 61,
+    "pool": 99,
+    "gpu": True,
     "start": "warm",
     "metrics": ("ks_max",),
     "fidelity_metric": "ks_max",
@@ -276,3 +280,78 @@ def test_a_file_with_another_content_makes_other_chains(tmp_path: Path):
     assert chain_of(chosen, one.chains[0]).n == 60
     with pytest.raises(UserError, match="the data of regime 'plain' has changed since the run was started"):
         chain_of(chosen, other.chains[0])
+
+
+# What not every machine has
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+
+@pytest.fixture
+def needy(monkeypatch):
+    """The tabular adapter, needing two things, of which one is missing, as its reader would find out too late."""
+    needs = (Need("the table of a hub", "copy it here"), Need("a licence"))
+    monkeypatch.setattr(GaussianMixtureAdapter, "needs", lambda self, data: needs)
+    monkeypatch.setattr(GaussianMixtureAdapter, "load", lambda self, data: pytest.fail("loaded what is missing"))
+    return needs
+
+
+def test_without_its_data_a_plan_lists_the_chains_all_the_same(needy):
+    found = plan(suite(regime(gpu=True)), strategies=["replace"])
+    assert [(c.objective, c.seed, c.horizon) for c in found.chains] == [
+        (objective, seed, 3) for seed in (0, 1) for objective in ("ce", "tce:gamma=0.9")
+    ]
+    assert {(c.id, c.data_hash, c.state) for c in found.chains} == {("", "", "unavailable")}
+    assert (found.estimate.disk_bytes, found.estimate.memory_bytes) == (None, None)
+    assert found.estimate.seconds == found.estimate.gpu_seconds == pytest.approx(4 * 4 * (0.5 + 0.01 * 60))
+
+
+def test_everything_that_is_missing_is_said_at_once(needy, no_gpu):
+    with pytest.raises(UserError) as caught:
+        plan(suite(regime(gpu=True), regime(name="other", gpu=True))).require()
+    first, *lines = str(caught.value).splitlines()
+    assert first == "suite own cannot run on this machine, which lacks:"
+    assert [line.split(":")[0] for line in lines] == ["  a CUDA GPU", "  the table of a hub"]
+    assert "copy it here" in lines[1]
+
+
+def test_a_gpu_that_is_missing_stops_what_is_left_but_not_the_plan(no_gpu):
+    chosen = suite(regime(gpu=True))
+    found = plan(chosen, workers=2)
+    assert found.estimate.seconds == found.estimate.gpu_seconds > plan().estimate.seconds / 2  # workers share it
+    assert {c.id for c in found.chains} == {c.id for c in plan().chains}
+    with pytest.raises(UserError, match="a CUDA GPU"):
+        found.require()
+    with pytest.raises(UserError, match="regime plain cannot run on this machine"):
+        chain_of(chosen, found.chains[0])
+    plan(chosen, done=Done({c.id: Progress("done", 4) for c in found.chains})).require()
+
+
+def test_a_gpu_that_is_there_is_no_obstacle(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    chosen = suite(regime(gpu=True))
+    found = plan(chosen)
+    assert [(need.what, need.missing) for need in found.needs] == [("a CUDA GPU", None)]
+    found.require()
+    assert chain_of(chosen, found.chains[0]).n == 60
+
+
+# n as a share of the pool
+
+
+def test_n_can_be_a_share_of_the_pool_that_is_read():
+    chosen = suite(regime(n="pool/6", pool=600))
+    (chain, *_) = plan(chosen, strategies=["fresh-mix:k=6"]).chains
+    runnable = chain_of(chosen, chain)
+    pool = len(runnable.splits.train)
+    assert runnable.n == chain.n == pool // 6 != 100
+    assert [runnable.strategy.training_size(chain.n, g) for g in (0, 5)] == [pool // 6, 6 * (pool // 6)]
+
+
+def test_before_the_pool_is_read_its_expected_size_serves_the_estimate(needy):
+    chosen = suite(regime(n="pool/6", pool=600))
+    assert {c.n for c in plan(chosen).chains} == {100}
+    assert plan(chosen).estimate.seconds == pytest.approx(8 * 4 * (0.5 + 0.01 * 100))

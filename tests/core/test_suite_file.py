@@ -93,6 +93,19 @@ def test_the_stored_source_builds_the_same_suite_again(load):
 # What is wrong
 
 
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        ('"pool/6"', "regimes.plain.pool: is required where n is a share of it: about how many samples it has, for n = pool/6"),
+        ('"pool/0"', "defaults.n: input should be a valid integer, or a share of the training pool such as \"pool/6\", not 'pool/0'"),
+        ("2.5", "defaults.n: input should be a valid integer, not 2.5"),
+        ("0", "defaults.n: input should be greater than or equal to 1, not 0"),
+    ],
+)
+def test_an_n_that_is_neither_a_number_nor_a_share_is_refused(errors, n, said):
+    assert errors(HEAD + DEFAULTS.replace("n = 60", f"n = {n}") + "[regimes.plain]\n") == [said]
+
+
 def test_every_error_of_a_file_is_in_one_message(errors):
     text = """
 schema = 2

@@ -1,0 +1,32 @@
+"""What a regime needs that not every machine has: a GPU, data or weights of a hub. Known before anything is loaded."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fortifai.errors import UserError
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that is needed: what it is, and, where it is missing on this machine, why and what to do about it."""
+
+    what: str
+    missing: str | None = None
+
+    def __str__(self) -> str:
+        return self.what if self.missing is None else f"{self.what}: {self.missing}"
+
+
+def gpu() -> Need:
+    """A CUDA device, and whether this machine has one."""
+    import torch
+
+    remedy = "torch finds none here; run it where one is, or take --set gpu=false, which a CPU may need weeks for"
+    return Need("a CUDA GPU", None if torch.cuda.is_available() else remedy)
+
+
+def require(needs: Iterable[Need], who: str) -> None:
+    """Raise UserError that lists everything that is missing, a line each."""
+    missing = [str(need) for need in needs if need.missing is not None]
+    if missing:
+        raise UserError(f"{who} cannot run on this machine, which lacks:\n" + "\n".join(f"  {line}" for line in missing))
