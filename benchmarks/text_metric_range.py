@@ -4,7 +4,7 @@
 James text in blocks of 128 tokens:
 floor: another sample of real text of n blocks; null: one real block repeated, median of 64 (as every suite measures it);
 narrow: a tenth of the floor's blocks, each ten times; shuffled: the floor's tokens in any order, so the right
-frequencies and no grammar; noise: tokens drawn with equal probability.
+frequencies and no grammar; noise: tokens drawn with equal probability. In brackets: fidelity phi, were the floor generation 0.
 """
 
 import argparse
@@ -56,6 +56,15 @@ def row(metric: Metric, splits: Splits, adapter: Any, vocabulary: int, n: int) -
     return {"floor": values.pop("floor"), "null": median(measure_nulls(adapter, splits, metric, n)), **values}
 
 
+def with_phi(values: dict[str, float]) -> list[str]:
+    """Give the values as text; behind those between floor and null stands their fidelity, were the floor generation 0."""
+    floor, null = values["floor"], values["null"]
+    return [
+        f"{value:.3f}" if kind in ("floor", "null") else f"{value:.3f} ({(null - value) / (null - floor):.2f})"
+        for kind, value in values.items()
+    ]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -69,7 +78,7 @@ def main() -> None:
         for name in given.metric or DEFAULT:
             for n in given.n or (500, 1000, 2000):
                 values = row(BY_NAME[name], splits, adapter, vocabulary, n)
-                print(f"| {name} | {vocabulary} | {n} | {' | '.join(f'{value:.3f}' for value in values.values())} |", flush=True)
+                print(f"| {name} | {vocabulary} | {n} | {' | '.join(with_phi(values))} |", flush=True)
 
 
 if __name__ == "__main__":
