@@ -35,6 +35,21 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def new_files(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, whose files move into ``folder`` when the block ends well; no file, and ``folder`` is not made."""
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in sorted(temporary.iterdir()):
+            folder.mkdir(exist_ok=True)
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line and see it on disk; a line that a crash tore is cut off by `drop_torn_line` later."""
     with path.open("ab") as file:

@@ -208,6 +208,14 @@ class Modality(ABC, Generic[M]):
     def sample(self, model: M, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
         """Regenerate ``source``: as many samples as it has. Unconditional models look only at its size."""
 
+    def show(self, samples: Samples, stem: Path) -> None:
+        """Write a few of these samples for people to see, as one small file: ``stem`` and an ending such as ``.txt`` or ``.png``.
+
+        Called with each generation's samples and with the held-out real ones. A text (UTF-8) and a PNG picture appear in the
+        report, any other file is linked there. The default writes nothing.
+        """
+        return None
+
     @abstractmethod
     def nll(self, model: M, samples: Samples) -> Tensor:
         """Negative log-likelihood of every element, in nats, any shape whose first dimension is n."""

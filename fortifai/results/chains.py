@@ -11,6 +11,12 @@ from fortifai.config import explain
 from fortifai.errors import UserError
 from fortifai.results.schema import ChainRecord, GenerationRecord
 
+EXAMPLES = "examples"
+"""The folder of a chain in which its samples are shown to people, a file for each generation."""
+
+REAL_EXAMPLE = "real"
+"""Name, without its ending, of the file that shows real data."""
+
 ChainState = Literal["pending", "partial", "done", "diverged", "failed"]
 
 
@@ -20,6 +26,16 @@ class Progress:
 
     state: ChainState
     finished: int
+
+
+def generation_name(generation: int) -> str:
+    """Name what belongs to a generation: its folder, and its example without the ending."""
+    return f"generation-{generation:02d}"
+
+
+def find_example(folder: Path, name: str) -> Path | None:
+    """Find the file, whatever its ending, in which a chain's folder shows a generation or real data."""
+    return min((folder / EXAMPLES).glob(f"{name}.*"), default=None)
 
 
 def read_chain(folder: Path) -> ChainRecord | None:

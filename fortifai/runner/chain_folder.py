@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
-from fortifai.files import append_line, drop_torn_line, new_folder, write_text
+from fortifai.files import append_line, drop_torn_line, new_files, new_folder, write_text
 from fortifai.modality import Modality, Samples
-from fortifai.results.chains import read_chain, read_records
+from fortifai.results.chains import EXAMPLES, REAL_EXAMPLE, generation_name, read_chain, read_records
 from fortifai.results.schema import ChainRecord, FailureRecord, GenerationRecord
 from fortifai.strategies import Strategy
 
@@ -26,9 +26,13 @@ class ChainFolder:
         self._strategy = strategy
         self._keep = keep
 
-    def open(self, record: ChainRecord) -> None:
-        """Prepare to run: describe the chain, clear what a crash left, and start over where nothing was kept to go on from."""
+    def open(self, record: ChainRecord, real: Samples) -> None:
+        """Prepare to run: describe the chain, clear what a crash left, and start over where nothing was kept to go on from.
+
+        ``real``: real data, of which an example is shown beside those of the generations.
+        """
         announce(self.path, record)
+        self._show(real, REAL_EXAMPLE)
         for stale in ("failure.json", "traceback.txt"):
             (self.path / stale).unlink(missing_ok=True)
         drop_torn_line(self._records)
@@ -55,6 +59,7 @@ class ChainFolder:
                 samples.save(folder / "samples.safetensors")
                 (folder / "model").mkdir()
                 self._modality.save(model, folder / "model")
+            self._show(samples, generation_name(record.generation))
         append_line(self._records, record.model_dump_json())
         self._prune(record.generation)
 
@@ -69,7 +74,11 @@ class ChainFolder:
         return self.path / "generations.jsonl"
 
     def _generation(self, generation: int) -> Path:
-        return self.path / f"generation-{generation:02d}"
+        return self.path / generation_name(generation)
+
+    def _show(self, samples: Samples, name: str) -> None:
+        with new_files(self.path / EXAMPLES) as folder:
+            self._modality.show(samples, folder / name)
 
     def _kept(self) -> dict[int, Path]:
         named = ((GENERATION.fullmatch(folder.name), folder) for folder in self.path.iterdir())

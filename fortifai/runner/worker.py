@@ -78,7 +78,7 @@ def _measure_null(suite: Suite, folder: RunFolder, name: str) -> None:
 def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any, emit: Emit) -> None:
     chain = chain_of(suite, planned)
     history = ChainFolder(folder.chain(planned.id), chain.modality, chain.strategy, keep)
-    history.open(chain_record(suite, folder, planned))
+    history.open(chain_record(suite, folder, planned), chain.splits.test)
     for record in run_chain(chain, history, planned.horizon, checkpoints=history.path):
         emit({"event": "generation", "generation": record.generation, "status": record.status, "reason": record.reason})
     history.close()
@@ -87,6 +87,11 @@ def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any
 def _failure(error: Exception) -> dict[str, Any]:
     """Give the event that tells the parent of a crash."""
     reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if _out_of_memory(error):
         reason = f"out of memory: {error}"
     return {"event": "failed", "reason": reason, "trace": traceback.format_exc(), "disk_full": is_disk_full(error)}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # On a CPU, torch says it with a plain RuntimeError of its allocator.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)

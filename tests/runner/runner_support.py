@@ -60,6 +60,17 @@ class Faulty(GaussianMixtureAdapter):
         super().save(model, folder)
         if self.fault == 6:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def show(self, samples, stem):
+        text = " ".join(str(value) for value in samples["x"][0].tolist())
+        with stem.with_suffix(".txt").open("w") as file:
+            file.write(text[:9])
+            file.flush()
+            if self.fault == 7:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.fault == 8:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            file.write(text[9:])
 '''
 
 DECLARATION = """

@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, environment: di
     assert "Traceback" not in done.stderr
     chain = next(c for c in read_status(tmp_path / "tiny@1") if c["objective"] == "focal:gamma=6")
     kept = {path.name for path in (tmp_path / "tiny@1" / chain["id"]).iterdir()}
-    assert kept == {"chain.json", "generations.jsonl", "generation-01"}
+    assert kept == {"chain.json", "generations.jsonl", "generation-01", "examples"}
     assert (chain["state"], chain["finished"]) == ("partial", 2)
     assert run_faulty(tmp_path, environment, ["focal:gamma=6"]).returncode == 0
     assert len(records(tmp_path / "tiny@1", "focal:gamma=6")) == 5
