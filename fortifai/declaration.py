@@ -29,7 +29,7 @@ class Metric:
     ``requires``: modules that must be importable, with ``extra`` the one that brings them. A metric that requires some is
     measured only where a suite names it, so that what a suite measures does not depend on what is installed. ``takes``: what
     follows a colon in the name, such as the task of ``lm-eval:<task>``; a suite names it with an ``argument``, which ``compute``
-    is then given second.
+    is then given second. ``named_only``: likewise measured only where a suite names it, because it needs what not all data has.
     """
 
     name: str
@@ -46,11 +46,12 @@ class Metric:
     extra: str | None = None
     takes: str | None = None
     argument: str | None = None
+    named_only: bool = False
 
     @property
     def by_default(self) -> bool:
         """Whether it is measured where a suite names no metrics."""
-        return not self.requires and self.takes is None
+        return not (self.named_only or self.requires or self.takes)
 
     def missing(self) -> str | None:
         """Say what must be installed before it can be measured, or None."""

@@ -1,8 +1,15 @@
 """What a language model thinks of real text and of its own."""
 
+from typing import TYPE_CHECKING, cast
+
 import torch
 
 from fortifai.metrics.inputs import MetricInputs
+
+from . import kr_test
+
+if TYPE_CHECKING:
+    from .adapter import LanguageModelAdapter
 
 
 def perplexity(inputs: MetricInputs) -> float:
@@ -20,3 +27,13 @@ def nll_gap(inputs: MetricInputs) -> float:
     the unlikely.
     """
     return float(inputs.nll("synthetic").double().mean() - inputs.nll("real").double().mean())
+
+
+def kr_test_accuracy(inputs: MetricInputs) -> float:
+    """Share of the items of the text's KR-test whose true continuation is more likely than the false one: 0 to 1, 0.5 by chance.
+
+    The items are those of ``data.kr_test``, or those that come with the text. Raises UserError for a text without any.
+    """
+    adapter = cast("LanguageModelAdapter", inputs.adapter)
+    model, longest = inputs.model, inputs.model.network.config.get_text_config().max_position_embeddings
+    return kr_test.accuracy(lambda tokens: -adapter.token_nll(model, tokens), adapter.kr_items, model.tokenizer, longest).value

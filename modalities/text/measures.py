@@ -41,6 +41,18 @@ METRICS: tuple[Metric, ...] = (
         ("real", "synthetic", "model"),
         target=0.0,
     ),
+    Metric(
+        name="kr_test_accuracy",
+        summary="share of KR-test items whose true continuation the model finds more likely than the false one",
+        better="higher",
+        unit="share",
+        valid=(0, 1),
+        least_n=1,
+        needs=("model",),
+        compute="fortifai.modalities.text.likelihood:kr_test_accuracy",
+        chance=0.5,
+        named_only=True,
+    ),
     _metric(
         "ngrams:unigram_kl",
         "KL divergence of token frequencies, synthetic from training pool, as in the paper",

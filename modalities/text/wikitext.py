@@ -19,10 +19,14 @@ COLUMN = "text"
 
 def from_hub() -> tuple[str, str, str]:
     """Give the training, validation and test text of WikiText-2 (raw). Raises UserError without a copy and a network."""
-    remedy = "download it elsewhere and give its folder as data.source, or take a bundled text (king-james, python-topics)"
-    names = [f"{CONFIGURATION}/{split}-00000-of-00001.parquet" for split in SPLITS]
-    train, validation, test = (_rows([dataset_file(REPOSITORY, name, remedy)]) for name in names)
+    train, validation, test = (_rows([file]) for file in hub_files())
     return train, validation, test
+
+
+def hub_files() -> list[Path]:
+    """Give the files of the three splits. Raises UserError without a copy and a network."""
+    remedy = "download it elsewhere and give its folder as data.source, or take a bundled text (king-james, python-topics)"
+    return [dataset_file(REPOSITORY, f"{CONFIGURATION}/{split}-00000-of-00001.parquet", remedy) for split in SPLITS]
 
 
 def from_folder(folder: Path, encoding: str) -> tuple[str, str, str] | None:

@@ -1,0 +1,245 @@
+"""The suites of the paper: planned anywhere, refused where something is missing, and run on tiny models of the same class."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+import fortifai
+from fortifai.errors import UserError
+from fortifai.modalities.text import hub
+from fortifai.modalities.text.config import LanguageModelConfig, TextData, Training
+from fortifai.modalities.text.needs import needs
+from fortifai.plan import Selection, make_plan
+from fortifai.results.chains import Progress
+from fortifai.suite_file import load_suite
+
+PAPER = ("paper-llama", "paper-gemma")
+
+NOUNS = ("ship", "river", "castle", "king", "garden", "mountain", "letter", "teacher", "bridge", "winter")
+VERBS = ("found", "crossed", "left", "described", "built", "remembered", "painted", "followed")
+
+
+def sentence(i: int) -> str:
+    one, other = NOUNS[i % len(NOUNS)], NOUNS[(3 * i + 1) % len(NOUNS)]
+    return f"The {one} {VERBS[i % len(VERBS)]} the {other} in the year {1800 + 7 * i % 200} ."
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory) -> Path:
+    """A folder as WikiText-2 comes, of a text of our own, and a few items of a KR-test on it."""
+    folder = tmp_path_factory.mktemp("wikitext")
+    for name, start, lines in (("train", 0, 300), ("valid", 300, 60), ("test", 360, 60)):
+        (folder / f"wiki.{name}.raw").write_text("\n".join(sentence(i) for i in range(start, start + lines)) + "\n")
+    items = [
+        {"context": sentence(i), "sentence_true": sentence(i + 1), "sentence_false": sentence(i + 2), "location": i}
+        for i in range(4)
+    ]
+    (folder / "kr.json").write_text(json.dumps(items))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, text) -> dict[str, Path]:
+    """Random models of the classes that Llama-3.2-1B and Gemma-3-1b are of, each with a trained tokenizer, by suite."""
+    encoder = Tokenizer(models.BPE())
+    encoder.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    encoder.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<bos>"], initial_alphabet=alphabet, show_progress=False)
+    encoder.train([str(text / "wiki.train.raw")], trainer)
+    shape: dict[str, Any] = {
+        "vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 256, "bos_token_id": 0, "tie_word_embeddings": True,
+    }  # fmt: skip
+    layers = ["sliding_attention", "full_attention"]
+    gemma = Gemma3TextConfig(**shape, sliding_window=16, layer_types=layers, query_pre_attn_scalar=16)
+    folders = {}
+    for name, cls, config in zip(PAPER, (LlamaForCausalLM, Gemma3ForCausalLM), (LlamaConfig(**shape), gemma), strict=True):
+        torch.manual_seed(0)
+        folders[name] = tmp_path_factory.mktemp(name)
+        cls(config).save_pretrained(folders[name])
+        PreTrainedTokenizerFast(tokenizer_object=encoder, bos_token="<bos>").save_pretrained(folders[name])
+    return folders
+
+
+def settings(model: Path, text: Path) -> list[str]:
+    """What makes a suite of the paper small: a tiny model, a short text, and no GPU; training and decoding stay."""
+    small = {
+        "gpu": "false", "model.pretrained": model, "data.source": text, "data.kr_test": text / "kr.json", "data.block": 64,
+        "data.most_held_out": 8, "model.training.block": 32, "model.training.epochs": 2, "n": 6, "sampling.new_tokens": 16,
+        "sampling.context": 32,
+    }  # fmt: skip
+    return [f"{key}={value}" for key, value in small.items()]
+
+
+def command_line(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = "from fortifai.cli import main; main()"
+    command = [sys.executable, "-P", "-c", script, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_a_suite_has_the_settings_of_the_paper(name):
+    (regime,) = load_suite(name).regimes
+    assert load_suite(name).rule == "kr_test_accuracy<0.75"
+    training: Training = regime.model.training
+    assert (training.learning_rate, training.batch, training.block, training.epochs) == (2e-5, 64, 128, 10)
+    assert (training.keep, training.weight_decay) == ("kr_test", 0)
+    decoding = regime.sampling
+    assert (decoding.beams, decoding.repetition_penalty, decoding.new_tokens, decoding.context) == (5, 3.0, 32, 512)
+    assert (regime.start, regime.n, regime.gpu, regime.generations) == ("warm", "pool/6", True, 5)
+    assert {"fresh-mix:k=6", "replace", "control"} == set(regime.strategies)
+    assert {"ce", "tce:gamma=0.9", "tce:gamma=0.99", "focal:gamma=2", "tce-adaptive:alpha=1"} == set(regime.objectives)
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_a_suite_runs_end_to_end_on_a_tiny_model_of_the_class(name, tiny, text, tmp_path):
+    small = {"seeds": 1, "generations": 1, "objectives": ["tce:gamma=0.9"], "strategies": ["fresh-mix:k=6"]}
+    done = fortifai.run(name, tmp_path, settings=settings(tiny[name], text), quiet=True, **small)
+    records = [json.loads(line) for file in done.path.glob("*/generations.jsonl") for line in file.read_text().splitlines()]
+    assert [record["generation"] for record in records] == [0, 1, 0, 1]
+    # 6 and then 12 blocks of 64 tokens, in two epochs
+    assert [record["training"]["size"] for record in records] == [6, 12] * 2
+    assert [record["notes"]["training_tokens"] for record in records] == [2 * 6 * 64, 2 * 12 * 64] * 2
+    assert all(0 <= record["metrics"]["kr_test_accuracy"] <= 1 for record in records)
+    assert {row.objective for row in fortifai.score(done.path).rows} == {"ce", "tce:gamma=0.9"}
+
+
+def test_a_run_without_what_it_needs_stops_at_once_and_names_all_of_it(tmp_path):
+    environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "CUDA_VISIBLE_DEVICES": ""}
+    planned = command_line("plan", "paper-llama", "--out", tmp_path / "runs", "--json", **environment)
+    assert planned.returncode == 0, planned.stderr
+    plan = json.loads(planned.stdout)
+    assert len(plan["chains"]) == 3 * 3 * 5
+    assert {(chain["id"], chain["state"]) for chain in plan["chains"]} == {(None, "unavailable")}
+    assert plan["estimate"]["seconds"] > 50 * 3600
+    assert plan["needs"] == [
+        "a CUDA GPU",
+        "the text WikiText-2 (raw)",
+        "the model meta-llama/Llama-3.2-1B",
+        "KR-test items for the text wikitext-2",
+    ]
+    assert [line.split(": ")[0] for line in plan["missing"]] == plan["needs"]
+    for line, remedy in zip(plan["missing"], ("--set gpu=false", "data.source", "HF_TOKEN", "data.kr_test"), strict=True):
+        assert remedy in line
+    ran = command_line("run", "paper-llama", "--out", tmp_path / "runs", **environment)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    first, *lines = ran.stderr.splitlines()
+    assert first == "fortifai: suite paper-llama cannot run on this machine, which lacks:"
+    assert [line.strip() for line in lines] == plan["missing"]
+    assert not (tmp_path / "runs").exists()
+
+
+def planned(name: str, *settings_: str) -> None:
+    """Plan a suite in this process, as `run` does before it writes anything."""
+    done = SimpleNamespace(progress=lambda chain, horizon: Progress("pending", 0), measured=lambda regime: [])
+    make_plan(load_suite(name, settings_), Selection(), done).require()
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_a_model_whose_vocabulary_is_too_small_for_its_tokenizer_is_refused(name, tiny, text, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny[name], folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 200}))
+    with pytest.raises(UserError, match="model: the model knows 200 tokens and its tokenizer has 300: they do not match"):
+        planned(name, *settings(folder, text))
+
+
+def test_training_sequences_that_do_not_fill_a_block_are_refused(tiny, text):
+    with pytest.raises(UserError, match=r"data\.block = 64 cannot be cut into training sequences of model\.training\.block = 24"):
+        planned("paper-llama", *settings(tiny["paper-llama"], text), "model.training.block=24")
+
+
+def test_items_of_a_kr_test_that_are_wrong_are_refused_before_anything_is_trained(tiny, text, tmp_path):
+    (items := tmp_path / "kr.json").write_text('[{"context": "a", "sentence_true": "b", "location": 0}]')
+    with pytest.raises(UserError, match=r"kr.json: item 1 \(line 1\): sentence_false: is required"):
+        planned("paper-llama", *settings(tiny["paper-llama"], text), f"data.kr_test={items}")
+
+
+def test_a_name_of_the_hub_without_a_network_is_answered_quickly(monkeypatch, tmp_path):
+    monkeypatch.setattr(hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    hub.reachable.cache_clear()
+    started = time.monotonic()
+    try:
+        (found,) = needs(LanguageModelConfig(pretrained="somebody/something"), TextData())
+    finally:
+        hub.reachable.cache_clear()
+    assert time.monotonic() - started < hub.PATIENCE + 1
+    assert found.what == "the model somebody/something"
+    assert found.missing is not None
+    assert "not in the local cache, and the hub does not answer" in found.missing
+
+
+def test_a_model_in_the_cache_of_the_hub_is_here_without_a_network(monkeypatch, tmp_path):
+    monkeypatch.setattr(hub, "reachable", lambda: False)
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--somebody--something" / "snapshots" / "0123456789"
+    (snapshot.parent.parent / "refs").mkdir(parents=True)
+    (snapshot.parent.parent / "refs" / "main").write_text(snapshot.name)
+    snapshot.mkdir(parents=True)
+    states = []
+    for file in ("config.json", "tokenizer.json", "model.safetensors"):
+        (snapshot / file).write_text("{}")
+        (found,) = needs(LanguageModelConfig(pretrained="somebody/something"), TextData())
+        states.append(found.missing is None)
+    assert states == [False, False, True]
+
+
+STARVED = '''
+import torch
+from dataclasses import replace
+from fortifai.modalities.text import declaration as text
+from fortifai.modalities.text.adapter import LanguageModelAdapter
+
+class Starved(LanguageModelAdapter):
+    """Asks for more memory than there is when it trains under the focal loss."""
+
+    def fit_resumably(self, samples, validation, objective, *rest):
+        if objective.name == "focal":
+            torch.empty(2**52, dtype=torch.uint8)
+        return super().fit_resumably(samples, validation, objective, *rest)
+
+declaration = replace(text, name="starved", adapter="starved:Starved")
+'''
+
+
+def test_a_chain_that_runs_out_of_memory_is_marked_and_the_others_go_on(tiny, text, tmp_path):
+    (plugin := tmp_path / "plugin").mkdir()
+    (plugin / "starved.py").write_text(STARVED)
+    (info := plugin / "starved-1.0.dist-info").mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: starved\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fortifai.modalities]\nstarved = starved:declaration\n")
+    words = [
+        *(f"--set={s}" for s in settings(tiny["paper-llama"], text)),
+        "--set=modality=starved",
+        "--seeds",
+        1,
+        "--generations",
+        1,
+    ]
+    words += ["--strategy", "replace", "--objective", "focal:gamma=2", "--objective", "tce:gamma=0.9"]
+    out = tmp_path / "runs"
+    ran = command_line("run", "paper-llama", "--out", out, *words, PYTHONPATH=str(plugin))
+    assert ran.returncode == 1
+    assert "1 of 3 chains did not finish" in ran.stderr
+    assert "paper replace focal:gamma=2 seed 0: out of memory: " in ran.stderr
+    (run,) = out.iterdir()
+    chains = {json.loads(file.read_text())["objective"]: file.parent for file in run.glob("*/chain.json")}
+    assert {name: (folder / "failure.json").exists() for name, folder in chains.items()} == {
+        "ce": False, "focal:gamma=2": True, "tce:gamma=0.9": False,
+    }  # fmt: skip
+    for name in ("ce", "tce:gamma=0.9"):
+        assert len((chains[name] / "generations.jsonl").read_text().splitlines()) == 2
