@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fortifai.results.table import noted
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 
 
@@ -28,12 +30,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: s
 
 def print_noted(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
     """Print a table whose last column may be ``note``: what is to be said stands below, once, however many rows it is about."""
-    if headings[-1] != "note":
-        print_table(headings, rows, title=title)
-        return
-    said = {text: str(number) for number, text in enumerate(dict.fromkeys(row[-1] for row in rows if row[-1]), 1)}
-    print_table(headings, [[*row[:-1], said.get(row[-1], "")] for row in rows], title=title)
-    for text, number in said.items():
+    numbered, texts = noted(headings, rows)
+    print_table(headings, numbered, title=title)
+    for number, text in enumerate(texts, 1):
         print(f"{number}  {text}")
 
 

@@ -8,11 +8,7 @@ import typer
 
 from fortifai.cli.given import BETTER, NULL, directions, numbers
 from fortifai.cli.output import AsJson, print_noted
-from fortifai.fidelity.rule import PHI
 from fortifai.results.schema import ScoreTable
-
-SAID_ONCE = ("modality", "model")
-"""Columns that move into the title where every row says the same."""
 
 
 def score(
@@ -38,7 +34,7 @@ def score(
 ) -> None:
     """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
     from fortifai.fidelity import score as score_trajectories
-    from fortifai.results.table import as_text
+    from fortifai.report.titled import titled
 
     table = score_trajectories(
         path,
@@ -53,16 +49,8 @@ def score(
     if as_json:
         print(table.model_dump_json(indent=2))
         return
-    first = table.rows[0]
-    # In the title, where every row says the same.
-    same = [name for name in ("rule", "metric") if len({getattr(row, name) for row in table.rows}) == 1]
-    headings, rows = as_text(table, without=("suite", *same))
-    title = [first.suite or path.name]
-    if same:  # a rule on the metric names it
-        title.append(" on ".join(getattr(first, name) for name in (same if first.rule.startswith(PHI) else same[:1])))
-    title += [rows[0][headings.index(name)] for name in SAID_ONCE if _is_same(name, headings, rows)]
-    shown = [i for i, name in enumerate(headings) if not _is_same(name, headings, rows)]
-    print_noted([headings[i] for i in shown], [[row[i] for i in shown] for row in rows], title=" · ".join(title))
+    title, headings, rows = titled(table, path.name)
+    print_noted(headings, rows, title=title)
 
 
 def _plot(path: Path, out: Path, table: ScoreTable, baseline: str, better: list[str] | None, null: list[str] | None) -> None:
@@ -75,7 +63,3 @@ def _plot(path: Path, out: Path, table: ScoreTable, baseline: str, better: list[
         ways, nulls = directions(better), numbers(null)
         files.update(draw(path, out, rule=rule, baseline=baseline, better=ways, null=nulls, metrics=metrics))
     print(f"{len(files)} pictures in {out}", file=sys.stderr)
-
-
-def _is_same(name: str, headings: list[str], rows: list[list[str]]) -> bool:
-    return name in SAID_ONCE and name in headings and len({row[headings.index(name)] for row in rows}) == 1

@@ -91,6 +91,14 @@ def as_text(table: ScoreTable, without: Sequence[str] = ()) -> tuple[list[str], 
     return _filled(HEADINGS, [cells(row) for row in table.rows], without)
 
 
+def noted(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[str]]:
+    """Give the rows with the number of each text of a last column ``note`` in its place, and the texts, each once."""
+    if headings[-1] != "note":
+        return [list(row) for row in rows], []
+    numbers = {text: str(number) for number, text in enumerate(dict.fromkeys(row[-1] for row in rows if row[-1]), 1)}
+    return [[*row[:-1], numbers.get(row[-1], "")] for row in rows], list(numbers)
+
+
 def comparison_as_text(table: ComparisonTable) -> tuple[list[str], list[list[str]]]:
     """Give headings and rows of a comparison; columns with nothing in any row are left out."""
     names = ("modality", "model", "regime", "strategy", "objective of A", "objective of B", "pairs", "FI of A", "FI of B")
