@@ -2,7 +2,7 @@
 
 import typer
 
-from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, running, scoring
+from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, reporting, running, scoring
 
 app = typer.Typer(
     name="fortifai",
@@ -18,5 +18,6 @@ app.command("run")(running.run)
 app.command("status")(running.status)
 app.command("score")(scoring.score)
 app.command("compare")(comparing.compare)
+app.command("report")(reporting.report)
 app.command("calibrate")(calibrating.calibrate)
 app.add_typer(leaderboards.app, name="leaderboard")

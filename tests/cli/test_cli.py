@@ -158,7 +158,8 @@ def test_a_run_can_be_looked_at_scored_and_taken_further(call, small, tmp_path):
 def test_help_shows_every_command(call):
     answer = call("--help")
     assert answer.code == 0
-    assert all(f" {name} " in answer.out for name in ("list", "describe", "plan", "run", "status", "score", "leaderboard"))
+    commands = ("list", "describe", "plan", "run", "status", "score", "report", "leaderboard")
+    assert all(f" {name} " in answer.out for name in commands)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""The report of a run: one page with its score, its pictures, and what its generations made. Imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fortifai.errors import UserError
+from fortifai.fidelity.scoring import score
+from fortifai.files import write_text
+from fortifai.report.confidence import draw_confidence
+from fortifai.report.examples import collect
+from fortifai.report.pictures import plot
+from fortifai.report.titled import titled
+from fortifai.results.chains import progress_of, read_chains, read_records
+from fortifai.results.reading import STATES, read_suite
+from fortifai.results.table import noted
+
+BASELINE = "ce"
+"""Of every score here, since every run has it."""
+
+KINDS = {
+    "fidelity": "Fidelity by generation: the median over chains, and from the worst chain to the best.",
+    "survival": "The share of chains that have not collapsed yet.",
+    "threshold": "FI for every threshold of fidelity: what the choice of the threshold decides.",
+    "confidence": "Confidence p_t on held-out real data (grey) and on the model's own samples (line).",
+}
+"""What the pictures of each kind show, in the order of the page."""
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    about: str
+    files: list[str]
+
+
+def report(run: str | Path, out: str | Path) -> list[Path]:
+    """Write ``README.md`` into a folder, with the score, the pictures and the examples of a run, and all files that it shows.
+
+    The score is by the rule of the run's suite. Files of the same names are replaced. Gives the page and its pictures.
+
+    Raises UserError for what is no run folder or has no finished chain, for all that `fortifai.score` raises it for, and when a
+    file cannot be written.
+    """
+    run, out = Path(run), Path(out)
+    if run.is_file():
+        raise UserError(
+            f"{run}: a file, and a report is of a run folder; `fortifai score {run} --plot DIR` scores and draws a CSV file"
+        )
+    suite = read_suite(run).suite
+    chains = read_chains(run)
+    finished = [
+        chain for chain in chains if progress_of(run / chain.id, chain.horizon, read_records(run / chain.id)).state in STATES
+    ]
+    if not finished:
+        raise UserError(f"{run}: no finished chain in it yet; `fortifai run` goes on, `fortifai status {run}` says how far it is")
+    table = score(run, baseline=BASELINE)
+    # Where nothing could be scored there is no fidelity to draw; the table says why.
+    scored = any(row.fidelity_interval for row in table.rows)
+    drawn = plot(run, out / "pictures", baseline=BASELINE) if scored else draw_confidence(run, out / "pictures", BASELINE)
+    sections = collect(run, chains, BASELINE, out)
+    title, headings, rows = titled(table, run.name)
+    numbered, notes = noted(headings, rows)
+    text = (
+        _environment()
+        .get_template("page.md.j2")
+        .render(
+            suite=suite,
+            title=title,
+            headings=headings,
+            rows=numbered,
+            notes=notes,
+            unfinished=len(chains) - len(finished),
+            pictures=_by_kind(drawn),
+            sections=sections,
+        )
+    )
+    return [_write(out / "README.md", text), *drawn]
+
+
+def _by_kind(files: list[Path]) -> list[_Pictures]:
+    names = {kind: [f"pictures/{file.name}" for file in files if _is_of(kind, file)] for kind in KINDS}
+    return [_Pictures(KINDS[kind], found) for kind, found in names.items() if found]
+
+
+def _is_of(kind: str, file: Path) -> bool:
+    return file.suffix == ".png" and file.name.partition("-")[0] == kind
+
+
+def _environment() -> Environment:
+    # Markdown, not HTML: only what would break a table's cell is escaped, in `_cell`.
+    loader = PackageLoader("fortifai.report", "")
+    environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters["cell"] = _cell
+    return environment
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    return path
