@@ -5,6 +5,7 @@ James text in blocks of 128 tokens:
 floor: another sample of real text of n blocks; null: one real block repeated, median of 64 (as every suite measures it);
 narrow: a tenth of the floor's blocks, each ten times; shuffled: the floor's tokens in any order, so the right
 frequencies and no grammar; noise: tokens drawn with equal probability. In brackets: fidelity phi, were the floor generation 0.
+`--pretrained MODEL` takes the tokenizer of a pretrained model instead, `--held-out` so many blocks of real text to compare with.
 """
 
 import argparse
@@ -30,11 +31,11 @@ DEFAULT = ("unigram_js", "bigram_js", "trigram_js")
 BLOCK = 128
 
 
-def load(vocabulary: int) -> tuple[Splits, Any]:
-    """Cut the King James text by a tokenizer of its own; give what stands in for an adapter too."""
+def load(vocabulary: int | None, pretrained: str | None, held_out: int) -> tuple[Splits, Any]:
+    """Cut the King James text by a tokenizer of its own, or a pretrained one; give what stands in for an adapter too."""
     corpus = corpora.read(TextData())
-    encoder = tokenizer.train("".join(corpus.train), vocabulary)
-    return split(corpus, encoder, TextData(block=BLOCK)), SimpleNamespace(tokenizer=encoder)
+    encoder = tokenizer.pretrained(pretrained) if vocabulary is None else tokenizer.train("".join(corpus.train), vocabulary)
+    return split(corpus, encoder, TextData(block=BLOCK, most_held_out=held_out)), SimpleNamespace(tokenizer=encoder)
 
 
 def texts(splits: Splits, vocabulary: int, n: int) -> dict[str, Samples]:
@@ -71,10 +72,13 @@ def main() -> None:
     parser.add_argument("--metric", action="append", choices=[m.name for m in METRICS if "model" not in m.needs])
     parser.add_argument("--vocabulary", action="append", type=int)
     parser.add_argument("--n", action="append", type=int)
+    parser.add_argument("--pretrained")
+    parser.add_argument("--held-out", type=int, default=TextData().most_held_out)
     given = parser.parse_args()
     print("| metric | vocabulary | n | floor | null | narrow | shuffled | noise |\n|---|---|---|---|---|---|---|---|")
-    for vocabulary in given.vocabulary or (256, 512, 1024):
-        splits, adapter = load(vocabulary)
+    for wanted in [None] if given.pretrained else given.vocabulary or (256, 512, 1024):
+        splits, adapter = load(wanted, given.pretrained, given.held_out)
+        vocabulary = wanted or adapter.tokenizer.size
         for name in given.metric or DEFAULT:
             for n in given.n or (500, 1000, 2000):
                 values = row(BY_NAME[name], splits, adapter, vocabulary, n)
