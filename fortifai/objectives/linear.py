@@ -29,6 +29,7 @@ def linear_cross_entropy(
     objective: str | Objective,
     *,
     bias: Tensor | None = None,
+    token_weights: Tensor | None = None,
     ignore_index: int = -100,
     normalizer: float | Tensor | None = None,
     chunk_size: int | None = None,
@@ -44,6 +45,7 @@ def linear_cross_entropy(
     objective: str | Objective,
     *,
     bias: Tensor | None = None,
+    token_weights: Tensor | None = None,
     ignore_index: int = -100,
     normalizer: float | Tensor | None = None,
     chunk_size: int | None = None,
@@ -58,6 +60,7 @@ def linear_cross_entropy(
     objective: str | Objective,
     *,
     bias: Tensor | None = None,
+    token_weights: Tensor | None = None,
     ignore_index: int = -100,
     normalizer: float | Tensor | None = None,
     chunk_size: int | None = None,
@@ -71,6 +74,7 @@ def linear_cross_entropy(
 
     ``hidden``: (..., D). ``weight``: (V, D), tied to the input embedding or not. ``targets``: (...) int64; those equal to
     ``ignore_index`` do not count. ``objective``: a name such as ``"tce:gamma=0.9"``, or an Objective. ``bias``: (V,) or None.
+    ``token_weights``: (...) non-negative numbers by which the tokens' losses are multiplied; None: 1.
     ``normalizer``: what to divide the sum by, such as the number of tokens of all micro-batches of a step; None divides by the
     tokens that are not ignored, the masked ones among them. ``chunk_size``: tokens whose logits are held at once; None
     holds some 32 MiB of them.
@@ -82,7 +86,7 @@ def linear_cross_entropy(
     Raises UserError for shapes, dtypes, devices and targets that do not fit, and a name or parameter that is wrong.
     """
     objective = resolve(objective)
-    tokens = _checked(hidden, weight, targets, bias, ignore_index, chunk_size)
+    tokens = _checked(hidden, weight, targets, bias, token_weights, ignore_index, chunk_size)
     scale = None if normalizer is None else float(normalizer)
     if scale is not None and not scale > 0:
         raise UserError(f"linear_cross_entropy: normalizer should be a number above 0, and is {scale:g}")
@@ -90,7 +94,7 @@ def linear_cross_entropy(
         loss, nll = cast(tuple[Tensor, Tensor], _Fused.apply(*tokens[:3], tokens[3:], objective, scale))  # type: ignore[no-untyped-call]
     else:
         nll = _nll(tokens)
-        loss = _value(objective, nll, scale)
+        loss = _value(tokens, objective, nll, scale)
     if not return_confidence:
         return loss
     return loss, tokens.spread(torch.exp(-nll), float("nan"))
@@ -110,7 +114,7 @@ def linear_nll(
     Arguments as of `linear_cross_entropy`. The answer has the shape of ``targets``, in nats, float32 or wider, 0 where ignored,
     as ``F.cross_entropy(..., reduction="none")`` has it.
     """
-    tokens = _checked(hidden, weight, targets, bias, ignore_index, chunk_size)
+    tokens = _checked(hidden, weight, targets, bias, None, ignore_index, chunk_size)
     return tokens.spread(_nll(tokens), 0.0)
 
 
@@ -121,6 +125,7 @@ class _Tokens(NamedTuple):
     weight: Tensor  # (V, D)
     bias: Tensor | None  # (V,)
     targets: Tensor  # (n,)
+    weights: Tensor | None  # (n,) of the tokens, in the type of sums
     counted: Tensor  # of the targets' shape: which tokens these are
     dtype: torch.dtype  # of the products
     chunk_size: int
@@ -137,11 +142,18 @@ class _Tokens(NamedTuple):
         return everywhere
 
     def only(self, rows: Tensor) -> "_Tokens":
-        return self._replace(hidden=self.hidden[rows], targets=self.targets[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return self._replace(hidden=self.hidden[rows], targets=self.targets[rows], weights=weights)
 
 
 def _checked(
-    hidden: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, ignore_index: int, chunk_size: int | None
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    bias: Tensor | None,
+    token_weights: Tensor | None,
+    ignore_index: int,
+    chunk_size: int | None,
 ) -> _Tokens:
     def wrong(what: str) -> UserError:
         return UserError(f"linear_cross_entropy: {what}")
@@ -157,6 +169,8 @@ def _checked(
         )
     if bias is not None and bias.shape != (vocabulary,):
         raise wrong(f"bias should be ({vocabulary},), one a row of weight, and is {tuple(bias.shape)}")
+    if token_weights is not None and token_weights.shape != targets.shape:
+        raise wrong(f"token_weights should be {tuple(targets.shape)}, as the targets, and are {tuple(token_weights.shape)}")
     if targets.dtype != torch.int64:
         raise wrong(f"targets should be int64, and are {_short(targets.dtype)}")
     floats = {"hidden": hidden, "weight": weight} | ({} if bias is None else {"bias": bias})
@@ -179,16 +193,18 @@ def _checked(
         raise wrong(f"chunk_size should be at least 1 token, and is {chunk_size}")
     counted = targets != ignore_index
     flat, labels = hidden.reshape(-1, width), targets.reshape(-1)
+    wide = torch.promote_types(dtype, torch.float32)
+    weights = None if token_weights is None else token_weights.detach().reshape(-1).to(hidden.device, wide)
     if not bool(counted.all()):
         rows = counted.reshape(-1).nonzero().squeeze(1)
-        flat, labels = flat.index_select(0, rows), labels[rows]
+        flat, labels, weights = flat.index_select(0, rows), labels[rows], None if weights is None else weights[rows]
     if labels.numel():
         lowest, highest = int(labels.min()), int(labels.max())
         if lowest < 0 or highest >= vocabulary:
             raise wrong(
                 f"targets should lie in 0 ... {vocabulary - 1} or be {ignore_index} (ignored), and go from {lowest} to {highest}"
             )
-    return _Tokens(flat, weight, bias, labels, counted, dtype, chunk_size)
+    return _Tokens(flat, weight, bias, labels, weights, counted, dtype, chunk_size)
 
 
 def _short(dtype: torch.dtype) -> str:
@@ -230,18 +246,24 @@ def _nll(tokens: _Tokens) -> Tensor:
     return nll
 
 
-def _value(objective: Objective, nll: Tensor, normalizer: float | None) -> Tensor:
+def _loss(objective: Objective, nll: Tensor, weights: Tensor | None) -> Tensor:
+    # Every objective is linear in the nll once the confidence is given, so that a weight of the one is a weight of the loss.
+    return objective.loss(nll if weights is None else nll * weights, torch.exp(-nll))
+
+
+def _value(tokens: _Tokens, objective: Objective, nll: Tensor, normalizer: float | None) -> Tensor:
+    loss = _loss(objective, nll, tokens.weights)
     if normalizer is None:
-        return objective.loss(nll, torch.exp(-nll))
+        return loss
     # The mean of no tokens is NaN, but a share of none in a batch that has some elsewhere is nothing.
-    return objective.loss(nll, torch.exp(-nll)) * (len(nll) / normalizer) if len(nll) else nll.sum()
+    return loss * (len(nll) / normalizer) if len(nll) else nll.sum()
 
 
-def _slope(objective: Objective, nll: Tensor) -> Tensor:
+def _slope(objective: Objective, nll: Tensor, weights: Tensor | None) -> Tensor:
     """Differentiate the objective's sum over these tokens by the nll of each: exactly 0 where it is masked."""
     with torch.enable_grad():
         free = nll.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(objective.loss(free, torch.exp(-free)), free)
+        (slope,) = torch.autograd.grad(_loss(objective, free, weights), free)
     return slope * len(nll)
 
 
@@ -293,11 +315,16 @@ def _both(
             nll = tokens.hidden.new_empty(n, dtype=tokens.wide)
             for here, exponentials, total, part in _softmax(tokens):
                 nll[here] = part
-                gradients.add(rows[here], exponentials, total, _slope(objective, part))
+                gradients.add(
+                    rows[here],
+                    exponentials,
+                    total,
+                    _slope(objective, part, None if tokens.weights is None else tokens.weights[here]),
+                )
         else:
             # Which tokens count depends on all of them: first the nll alone, then the logits of those that count once more.
             nll = _nll(tokens)
-            slope = _slope(objective, nll)
+            slope = _slope(objective, nll, tokens.weights)
             kept = slope.nonzero().squeeze(1)
             for here, exponentials, total, _ in _softmax(tokens.only(kept)):
                 gradients.add(kept[here], exponentials, total, slope[kept[here]])
@@ -322,7 +349,7 @@ class _Fused(torch.autograd.Function):
         ctx.save_for_backward(hidden, weight, bias)
         ctx.rest = rest, objective, normalizer
         ctx.mark_non_differentiable(nll)
-        return _value(objective, nll, normalizer), nll
+        return _value(tokens, objective, nll, normalizer), nll
 
     @staticmethod
     def backward(ctx: Any, of_loss: Tensor, of_nll: Tensor) -> tuple[Tensor | None, ...]:

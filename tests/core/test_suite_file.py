@@ -97,7 +97,10 @@ def test_the_stored_source_builds_the_same_suite_again(load):
     ("n", "said"),
     [
         ('"pool/6"', "regimes.plain.pool: is required where n is a share of it: about how many samples it has, for n = pool/6"),
-        ('"pool/0"', "defaults.n: input should be a valid integer, or a share of the training pool such as \"pool/6\", not 'pool/0'"),
+        (
+            '"pool/0"',
+            "defaults.n: input should be a valid integer, or a share of the training pool such as \"pool/6\", not 'pool/0'",
+        ),
         ("2.5", "defaults.n: input should be a valid integer, not 2.5"),
         ("0", "defaults.n: input should be greater than or equal to 1, not 0"),
     ],

@@ -1,0 +1,18 @@
+"""Text and causal language models."""
+
+from fortifai.declaration import ModalityDeclaration
+
+from .measures import METRICS
+
+declaration = ModalityDeclaration(
+    name="text",
+    version="1",
+    summary="texts, by causal language models of Hugging Face",
+    adapter="fortifai.modalities.text.adapter:LanguageModelAdapter",
+    config="fortifai.modalities.text.config:LanguageModelConfig",
+    data="fortifai.modalities.text.config:TextData",
+    sampling="fortifai.modalities.text.config:Decoding",
+    metrics=METRICS,
+    requires=("transformers", "tokenizers"),
+    extra="text",
+)

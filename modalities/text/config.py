@@ -1,0 +1,95 @@
+"""What a suite, or a user, can set about texts and language models. Imports no torch, so that listing and validating stay instant."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
+
+BYTES = 256
+"""Tokens of a vocabulary without merges: one for each byte."""
+
+
+class Training(Frozen):
+    """How one generation is trained: AdamW on blocks, in epochs, under a budget of tokens."""
+
+    learning_rate: Identity[float] = Field(1e-3, gt=0)
+    schedule: Identity[Literal["constant", "cosine"]] = Field("constant", description="cosine decays to 0 within every fit")
+    warmup: Identity[float] = Field(0.0, ge=0, lt=1, description="share of the steps in which the learning rate rises from 0")
+    weight_decay: Identity[float] = Field(0.0, ge=0)
+    clip: Identity[float] = Field(1.0, gt=0, description="largest norm of a gradient")
+    batch: Identity[int] = Field(16, ge=1, description="training sequences a step")
+    block: Identity[int | None] = Field(
+        None, ge=2, description="tokens of a training sequence, which must divide data.block; default: a whole block"
+    )
+    accumulate: Identity[int] = Field(1, ge=1, description="parts that a step's batch is computed in, where memory is short")
+    epochs: Identity[int] = Field(1, ge=1, description="passes over the training set")
+    first_epochs: Identity[int | None] = Field(None, ge=1, description="passes of a fit from scratch; default: epochs")
+    token_budget: Identity[int | None] = Field(None, ge=1, description="most tokens that one fit trains on")
+    keep: Identity[Literal["last", "validation_nll", "kr_test"]] = Field("last", description="which epoch's weights a fit gives")
+
+
+class LanguageModelConfig(ModelConfig):
+    """A causal language model of Hugging Face: a small one from scratch, or a pretrained one by name or folder."""
+
+    pretrained: Identity[str | None] = Field(None, description="a folder, a name on the hub, or smollm2-135m; none: from scratch")
+    architecture: Identity[str] = Field("llama", description="from scratch: the model type of transformers")
+    vocabulary: Identity[int] = Field(1024, ge=BYTES, description="from scratch: tokens of the byte-level BPE; 256 is bytes")
+    hidden_size: Identity[int] = Field(128, ge=8)
+    intermediate_size: Identity[int] = Field(384, ge=8)
+    layers: Identity[int] = Field(3, ge=1)
+    heads: Identity[int] = Field(4, ge=1)
+    training: Identity[Training] = Training()
+    device: Runtime[str] = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs; auto takes cuda where there is one"
+    )
+    precision: Runtime[Literal["auto", "float32", "bfloat16"]] = Field(
+        "auto", description="of the products; auto: bfloat16 on a GPU that has it"
+    )
+    gradient_checkpointing: Runtime[bool] = Field(False, description="trade time for memory")
+    evaluation_batch: Runtime[int] = Field(64, ge=1, description="blocks at once where no gradient is needed")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "LanguageModelConfig":
+        if self.pretrained is None and self.hidden_size % (2 * self.heads):
+            raise ValueError(f"hidden_size {self.hidden_size} must be a multiple of twice the {self.heads} heads")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The pretrained name, or the architecture and its size."""
+        if self.pretrained is not None:
+            return self.pretrained.rstrip("/").rsplit("/", 1)[-1].lower()
+        return f"{self.architecture}-{self.layers}x{self.hidden_size}"
+
+
+class Decoding(Sampling):
+    """How a text is continued: by sampling, or by beam search where ``beams`` is above 1."""
+
+    new_tokens: Identity[int] = Field(32, ge=1, description="tokens written at a time, each time after the source's own context")
+    context: Identity[int] = Field(512, ge=0, description="most tokens of the source that are read before writing")
+    top_p: Identity[float] = Field(1.0, gt=0, le=1, description="sample from the most likely tokens that hold this mass")
+    top_k: Identity[int | None] = Field(None, ge=1, description="sample from this many most likely tokens")
+    min_p: Identity[float] = Field(0.0, ge=0, le=1, description="leave out tokens below this share of the likeliest one's mass")
+    beams: Identity[int] = Field(1, ge=1, description="above 1: beam search, which draws nothing at random")
+    repetition_penalty: Identity[float] = Field(1.0, ge=1, description="divides the scores of tokens already there (CTRL)")
+    batch: Runtime[int] = Field(512, ge=1, description="continuations at once, beams counted")
+
+
+class TextData(Frozen):
+    """Which text, and how it is cut and split. A plain string stands for ``source``."""
+
+    source: Identity[str] = Field(
+        "king-james", min_length=1, description="a bundled text, wikitext-2, or a file or folder of .txt"
+    )
+    block: Identity[int] = Field(128, ge=2, description="tokens of one training sample")
+    validation: Identity[float] = Field(0.1, gt=0, lt=0.5, description="share of the text held out for validation")
+    test: Identity[float] = Field(0.1, gt=0, lt=0.5, description="share of the text held out for testing")
+    most_held_out: Identity[int] = Field(512, ge=1, description="most blocks in the validation and in the test split, each")
+    encoding: Identity[str] = Field("utf-8", description="of a user's files")
+    kr_test: Identity[str | None] = Field(None, description="a file of KR-test items; default: made from a bundled text")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_alone(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value
