@@ -13,7 +13,7 @@ class BufferedLayer(DynamicLayer):
     """A growing layer in a buffer of its final length: ``keys`` and ``values`` are views of what is filled."""
 
     def __init__(self, capacity: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._capacity = capacity
         self._buffers: tuple[Tensor, Tensor] | None = None
 
@@ -32,13 +32,15 @@ class BufferedLayer(DynamicLayer):
     def _room(self, key_states: Tensor, value_states: Tensor, filled: int, stop: int) -> tuple[Tensor, Tensor]:
         """Give buffers that hold what is filled: the same ones, unless beams were reordered into new tensors in between."""
         here = self._buffers
-        old = self.keys, self.values
-        if here is not None and stop <= here[0].shape[-2] and old[0] is not None and old[0].data_ptr() == here[0].data_ptr():
+        old_keys, old_values = self.keys, self.values
+        same = here is not None and old_keys is not None and old_keys.data_ptr() == here[0].data_ptr()
+        if here is not None and same and stop <= here[0].shape[-2]:
             return here
         length = max(self._capacity, stop)
         keys, values = (new.new_empty((*new.shape[:-2], length, new.shape[-1])) for new in (key_states, value_states))
-        if filled and old[0] is not None and old[1] is not None:
-            keys[..., :filled, :], values[..., :filled, :] = old
+        if filled and old_keys is not None and old_values is not None:
+            keys[..., :filled, :] = old_keys
+            values[..., :filled, :] = old_values
         self._buffers = keys, values
         return self._buffers
 

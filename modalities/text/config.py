@@ -1,4 +1,4 @@
-"""What a suite, or a user, can set about texts and language models. Imports no torch, so that listing and validating stay instant."""
+"""What a suite, or a user, can set about texts and language models. Imports no torch: listing and validating stay instant."""
 
 from typing import Any, Literal
 

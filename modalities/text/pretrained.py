@@ -47,6 +47,6 @@ def unavailable(name: str, error: Exception) -> UserError:
     """Say that a pretrained model could not be loaded, in one line."""
     reason = str(error).strip().partition("\n")[0]
     return UserError(
-        f"model.pretrained {name!r} cannot be loaded: {reason}; name a folder that save_pretrained wrote, a model of the hub that this "
-        f"machine can reach, or {SMOLLM2}"
+        f"model.pretrained {name!r} cannot be loaded: {reason}; name a folder that save_pretrained wrote, "
+        f"a model of the hub that this machine can reach, or {SMOLLM2}"
     )

@@ -8,6 +8,7 @@ from torch import Tensor
 from fortifai.modality import Samples
 
 from .config import TextData
+from .kr_test import accuracy, items
 from .network import LanguageModel
 
 SELECTING_BLOCKS = 256
@@ -26,7 +27,5 @@ def selector(
     if keep == "validation_nll":
         tokens = validation["tokens"][:SELECTING_BLOCKS]
         return lambda model: -float(nll(model, tokens).double().mean())
-    from . import kr_test
-
-    items = kr_test.items(data)
-    return lambda model: kr_test.accuracy(lambda tokens: -nll(model, tokens), items, model.tokenizer).value
+    asked = items(data)
+    return lambda model: accuracy(lambda tokens: -nll(model, tokens), asked, model.tokenizer, longest=data.block).value

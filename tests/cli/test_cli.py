@@ -29,7 +29,7 @@ def test_every_part_of_the_list_has_its_keys(call):
     assert keys == {
         "suites": {"name", "version", "available", "reason", "summary", "modalities", "regimes"},
         "modalities": {"name", "version", "available", "reason", "summary", "metrics"},
-        "metrics": {"name", "summary", "better", "target", "unit", "range", "least_n", "needs", "chance"},
+        "metrics": {"name", "available", "reason", "summary", "better", "target", "unit", "range", "least_n", "needs", "chance"},
         "objectives": {"name", "summary", "form", "parameters"},
         "strategies": {"name", "summary", "form", "parameters"},
     }
