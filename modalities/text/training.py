@@ -101,7 +101,7 @@ def _step(
                 return_confidence=True,
             )
         if not torch.isfinite(loss):
-            raise Diverged(f"the loss is {float(loss)} at step {done.step}")
+            raise Diverged(f"the loss is {float(loss.detach())} at step {done.step}")
         loss.backward()
         done.tokens += tokens.numel()
         done.masked += int((done.objective.weights(confidence) == 0).sum())
