@@ -7,12 +7,10 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fortifai.errors import UserError
 from fortifai.fidelity.scoring import score
-from fortifai.files import write_text
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
+from fortifai.pages import environment, write_page
 from fortifai.results import table
 from fortifai.results.chains import read_chains
 from fortifai.results.reading import read_nulls, read_suite
@@ -40,8 +38,8 @@ def build(runs: Path, out: Path) -> list[Path]:
         boards[board.identity] = (run, board)
     written = []
     for identity, (_, board) in boards.items():
-        written.append(_write(out / identity / "leaderboard.json", board.model_dump_json(indent=2) + "\n"))
-        written.append(_write(out / identity / "README.md", page(board)))
+        written.append(write_page(out / identity / "leaderboard.json", board.model_dump_json(indent=2) + "\n"))
+        written.append(write_page(out / identity / "README.md", page(board)))
     return written
 
 
@@ -63,13 +61,10 @@ def rank(run: Path) -> Leaderboard:
 
 def page(board: Leaderboard) -> str:
     """Give the Markdown page of a leaderboard."""
-    loader = PackageLoader("fortifai.leaderboard", "")
-    # Markdown, not HTML: only what would break a table's cell is escaped, in `_cell`.
-    environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {name: getattr(table, name) for name in ("number", "share", "p_value", "estimate", "share_estimate")}
-    environment.filters["cell"] = _cell
+    templates = environment("fortifai.leaderboard")
+    templates.filters |= {name: getattr(table, name) for name in ("number", "share", "p_value", "estimate", "share_estimate")}
     groups = [(_heading(rows[0]), rows) for rows in (list(group) for _, group in groupby(board.rows, key=_group))]
-    return environment.get_template("page.md.j2").render(board=board, groups=groups)
+    return templates.get_template("page.md.j2").render(board=board, groups=groups)
 
 
 def _group(row: ScoreRow) -> tuple[str | None, ...]:
@@ -132,17 +127,3 @@ def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Repr
         nulls={null.regime: null.value for null in read_nulls(run)},
         commits=sorted({chain.commit for chain in chains if chain.commit}),
     )
-
-
-def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|").replace("\n", " ")
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write a page; a full disk leaves the old one."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
-    return path

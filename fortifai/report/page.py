@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fortifai.errors import UserError
 from fortifai.fidelity.scoring import score
-from fortifai.files import write_text
+from fortifai.pages import environment, write_page
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.examples import collect
 from fortifai.report.pictures import plot
@@ -62,7 +60,7 @@ def report(run: str | Path, out: str | Path) -> list[Path]:
     title, headings, rows = titled(table, run.name)
     numbered, notes = noted(headings, rows)
     text = (
-        _environment()
+        environment("fortifai.report")
         .get_template("page.md.j2")
         .render(
             suite=suite,
@@ -75,7 +73,7 @@ def report(run: str | Path, out: str | Path) -> list[Path]:
             sections=sections,
         )
     )
-    return [_write(out / "README.md", text), *drawn]
+    return [write_page(out / "README.md", text), *drawn]
 
 
 def _by_kind(files: list[Path]) -> list[_Pictures]:
@@ -85,24 +83,3 @@ def _by_kind(files: list[Path]) -> list[_Pictures]:
 
 def _is_of(kind: str, file: Path) -> bool:
     return file.suffix == ".png" and file.name.partition("-")[0] == kind
-
-
-def _environment() -> Environment:
-    # Markdown, not HTML: only what would break a table's cell is escaped, in `_cell`.
-    loader = PackageLoader("fortifai.report", "")
-    environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters["cell"] = _cell
-    return environment
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
-    return path

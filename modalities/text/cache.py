@@ -1,6 +1,6 @@
 """A key-value cache that is written in place: the one of transformers copies all that is there with every token.
 
-On a small model that copying is half of the time of writing a text (measured by benchmarks/test_text.py).
+What that copying costs a small model is measured by benchmarks/test_regeneration.py.
 """
 
 from typing import Any

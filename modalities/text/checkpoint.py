@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +86,3 @@ class Checkpoints:
             if done.best is not None:
                 save_file({name: value.clone() for name, value in done.best.items()}, new / BEST_FILE)
             (new / "progress.json").write_text(json.dumps(progress))
-
-
-def clear(folder: Path) -> None:
-    """Remove the checkpoints of a fit that is done."""
-    shutil.rmtree(folder, ignore_errors=True)

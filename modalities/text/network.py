@@ -84,7 +84,7 @@ def begin(config: LanguageModelConfig, tokenizer: Tokenizer, block: int, seed: i
         network.hf_quantizer = None  # type: ignore[assignment]
         network.config.__dict__.pop("quantization_config", None)  # which would make it a GGUF again when it is read back
     else:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng():
             torch.manual_seed(seed)
             network = AutoModelForCausalLM.from_config(settings(config, tokenizer, block))
     check_served(network)  # refuses, before anything is trained, a network whose logits are not those of a plain output layer

