@@ -139,10 +139,10 @@ def make_plan(suite: Suite, selection: Selection, done: Done, *, workers: int = 
     order = {regime.name: i for i, regime in enumerate(chosen)}
     chains.sort(key=lambda chain: (chain.seed, order[chain.regime]))
     estimate = Cost(
-        round(seconds / busy + gpu_seconds, 1),
+        round(seconds / busy + gpu_seconds, 3),
         round(disk) if sizes_known else None,
         busy * memory if sizes_known else None,
-        round(gpu_seconds, 1),
+        round(gpu_seconds, 3),
     )
     return Plan(suite, tuple(chains), estimate, tuple(found))
 
