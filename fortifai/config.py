@@ -68,8 +68,8 @@ class Parametrised(Frozen):
 
     @property
     def canonical(self) -> str:
-        """The one spelling of this setting: keys sorted, defaults filled in."""
-        values = self.model_dump(mode="json")
+        """The one spelling of this setting: keys sorted, defaults filled in, what is None left out."""
+        values = self.model_dump(mode="json", exclude_none=True)
         text = ",".join(f"{key}={_plain(values[key])}" for key in sorted(values))
         return f"{self.name}:{text}" if text else self.name
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fortifai.metrics.inputs import MetricInputs
     from fortifai.modality import Modality
 
-Needs = Literal["real", "synthetic", "train", "model"]
+Needs = Literal["real", "synthetic", "train", "model", "first_model"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Metric:
 
     ``better``: the direction, or "target" for a value that is best at ``target``. ``unit`` and ``valid`` (the closed range of
     possible values) are shown beside it. ``least_n``: the fewest synthetic samples it means anything for. ``needs``: the
-    inputs it reads. ``chance``: for an accuracy, what a useless model scores; None for a distance, whose null is measured.
+    inputs it reads (``first_model``: the chain's model of generation 0). ``chance``: for an accuracy, what a useless model
+    scores; None for a distance, whose null is measured.
     ``compute``: ``"module:function"``, called with `MetricInputs`, giving a float.
 
     ``requires``: modules that must be importable, with ``extra`` the one that brings them. A metric that requires some is
@@ -83,6 +84,7 @@ class ModalityDeclaration:
     ``requires``: modules that must be importable, with ``extra`` the one of ``pip install fortifai[extra]`` that brings them.
     ``config``, ``data`` and ``sampling``: ``"module:Class"`` references to Frozen configuration classes that import no torch.
     ``adapter``: the reference to the `Modality` subclass. ``metrics``: the modality's own metrics.
+    ``units``: what an objective may weigh as one, such as pixel and sample, where there is a choice; the first is the default.
     """
 
     name: str
@@ -93,6 +95,7 @@ class ModalityDeclaration:
     data: str
     sampling: str
     metrics: tuple[Metric, ...] = ()
+    units: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     extra: str | None = None
 

@@ -208,11 +208,19 @@ class Modality(ABC, Generic[M]):
     def sample(self, model: M, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
         """Regenerate ``source``: as many samples as it has. Unconditional models look only at its size."""
 
+    def examples(self, model: M, samples: Samples, sampling: Sampling) -> Samples:
+        """Give what to show of a generation that made ``samples``; the default: just those.
+
+        An unconditional model may draw them from noise that is the same in every generation, so that what stands at one place
+        differs by the model alone.
+        """
+        return samples
+
     def show(self, samples: Samples, stem: Path) -> None:
         """Write a few of these samples for people to see, as one small file: ``stem`` and an ending such as ``.txt`` or ``.png``.
 
-        Called with each generation's samples and with the held-out real ones. A text (UTF-8) and a PNG picture appear in the
-        report, any other file is linked there. The default writes nothing.
+        Called with each generation's `examples` and with the held-out real samples. A text (UTF-8) and a PNG picture appear in
+        the report, any other file is linked there. The default writes nothing.
         """
         return None
 

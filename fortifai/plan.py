@@ -262,7 +262,9 @@ def speed(regime: Regime, measured: Sequence[tuple[int, float]]) -> tuple[float,
 
 
 def _chains(regime: Regime, loaded: tuple[Modality[Any], Splits] | None, selection: Selection) -> Iterable[PlannedChain]:
-    named_objectives = canonical_objectives(tuple(selection.objectives)) if selection.objectives else regime.objectives
+    named_objectives = regime.objectives
+    if selection.objectives:
+        named_objectives = canonical_objectives(tuple(selection.objectives), regime.modality)
     named_strategies = canonical_strategies(tuple(selection.strategies)) or regime.strategies
     data_hash = "" if loaded is None else loaded[1].data_hash()
     n = regime.size(None if loaded is None else len(loaded[1].train))

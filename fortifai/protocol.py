@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -50,7 +51,7 @@ class History(Protocol):
         """Give what a finished generation made. Raises KeyError where it was not kept."""
 
     def model(self, generation: int) -> Any:
-        """Give the model of a finished generation. Raises KeyError where it was not kept."""
+        """Give the model of a finished generation: the last one, or the first of a chain that needs it. Raises KeyError."""
 
     def commit(self, record: GenerationRecord, samples: Samples | None, model: Any) -> None:
         """Keep a generation, all of it or, after a crash in the middle, nothing."""
@@ -70,6 +71,11 @@ class Chain:
     strategy: Strategy
     objective: Objective
     seed: int
+
+    @property
+    def needs_first(self) -> bool:
+        """Whether a metric reads the model of generation 0 in every generation, so that it has to be kept."""
+        return any("first_model" in metric.needs for metric in self.metrics)
 
 
 @dataclass
@@ -136,7 +142,8 @@ def _advance(
         with clock.time("measure"):
             # At most n, whatever the strategy makes: distances between samples depend on how many there are.
             keep = torch.randperm(len(made), generator=stream(seed, "measure", generation))[: chain.n]
-            inputs = MetricInputs(chain.splits, made.take(keep), modality, fit.model, cache)
+            first = partial(history.model, 0) if generation > 0 else lambda: fit.model
+            inputs = MetricInputs(chain.splits, made.take(keep), modality, fit.model, cache, first)
             measured = _measure(chain, inputs, fit)
         synthetic, model = made.made_by(generation), fit.model
     except Diverged as reason:

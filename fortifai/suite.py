@@ -78,8 +78,8 @@ class Regime(Frozen):
 
     @field_validator("objectives")
     @classmethod
-    def _baseline_first(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return canonical_objectives(names)
+    def _baseline_first(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return canonical_objectives(names, info.data.get("modality"))
 
     @field_validator("strategies")
     @classmethod
@@ -136,9 +136,13 @@ class Suite(Frozen):
         return found[name]
 
 
-def canonical_objectives(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the canonical names, each once, with the baseline in front whether it was named or not."""
-    return tuple(dict.fromkeys((BASELINE, *(objectives.resolve(name).canonical for name in names))))
+def canonical_objectives(names: tuple[str, ...], modality: str | None) -> tuple[str, ...]:
+    """Give the canonical names, each once, with the baseline in front whether it was named or not.
+
+    Where the modality weighs elements of several units, every name says which. Raises UserError for a unit that it has not.
+    """
+    units = modalities.get(modality).units if modality is not None and modality in modalities else ()
+    return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, units).canonical for name in names))))
 
 
 def canonical_strategies(names: tuple[str, ...]) -> tuple[str, ...]:

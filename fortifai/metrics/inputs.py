@@ -21,7 +21,8 @@ class MetricInputs:
     """One generation as a metric sees it.
 
     ``splits``: the real data. ``synthetic``: what the generation made, at most the regime's n. ``model``: None where only data
-    is measured (a null). ``cache`` lives as long as the chain: what depends on real data alone is computed once.
+    is measured (a null). ``cache`` lives as long as the chain: what depends on real data alone is computed once. ``first`` gives
+    the chain's model of generation 0.
     """
 
     splits: Splits
@@ -29,12 +30,20 @@ class MetricInputs:
     adapter: Modality[Any]
     model: Any = None
     cache: dict[str, Any] = field(default_factory=dict)
+    first: Callable[[], Any] | None = None
     _generation: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def real(self) -> Samples:
         """The held-out real test split."""
         return self.splits.test
+
+    @property
+    def first_model(self) -> Any:
+        """The chain's model of generation 0, for metrics that declare that they need it."""
+        if self.first is None:
+            raise ValueError("a metric that reads the first model declares 'first_model' among its needs")
+        return self.once("first model", self.first)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """Compute something that depends on the real data alone, the first time a chain asks for it."""

@@ -1,10 +1,11 @@
 """Objectives: the losses whose effect on collapse the benchmark measures, as weights on a per-element likelihood loss."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fortifai.config import resolve as _resolve
-from fortifai.objectives.base import Objective
+from fortifai.objectives.base import Objective, Selective
 from fortifai.objectives.calibrated import CalibratedTruncation
 from fortifai.objectives.cross_entropy import CrossEntropy
 from fortifai.objectives.focal import Focal
@@ -24,11 +25,13 @@ __all__ = [
     "Objective",
     "OnlineTruncation",
     "QuantileTruncation",
+    "Selective",
     "TruncatedCrossEntropy",
     "linear_cross_entropy",
     "linear_nll",
     "registry",
     "resolve",
+    "resolve_for",
 ]
 
 registry: Registry[type[Objective]] = Registry("objective")
@@ -50,6 +53,15 @@ def resolve(objective: str | Objective) -> Objective:
     Raises UserError for an unknown name (with the nearest) and for a parameter out of range.
     """
     return _resolve(registry, objective)
+
+
+def resolve_for(objective: str | Objective, units: Sequence[str]) -> Objective:
+    """Turn a name into the objective for a modality that weighs these units: with the first of them where none was named.
+
+    Raises UserError as `resolve` does, and for a unit that the modality does not have.
+    """
+    found = resolve(objective)
+    return found.of_unit(units) if isinstance(found, Selective) else found
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from fortifai.config import Parametrised
+from pydantic import Field
+
+from fortifai.config import Identity, Parametrised
+from fortifai.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,4 +56,24 @@ class Objective(Parametrised):
         ``own_nll``: of each generation so far, the mean negative log-likelihood of its model on its own samples, in nats an
         element. Most objectives are the same in every generation and answer themselves.
         """
+        return self
+
+
+class Selective(Objective):
+    """An objective under which some elements count less than others, so that it matters what is weighed as one."""
+
+    unit: Identity[str | None] = Field(
+        None, description="what is weighed as one, in a modality that has a choice, such as pixel or sample"
+    )
+
+    def of_unit(self, units: Sequence[str]) -> "Selective":
+        """Give this objective for a modality that has these units; the first one is what is meant where none was named.
+
+        Raises UserError for a unit that the modality does not have.
+        """
+        if self.unit is None:
+            return self.model_copy(update={"unit": units[0]}) if units else self
+        if self.unit not in units:
+            known = f"known: {', '.join(units)}" if units else "this modality has one kind of element only"
+            raise UserError(f"objective {self.canonical!r}: unknown unit {self.unit!r} ({known})")
         return self

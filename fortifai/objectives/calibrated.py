@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from fortifai.config import Identity
-from fortifai.objectives.base import Objective
+from fortifai.objectives.base import Selective
 from fortifai.objectives.truncated import leave_out
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ROUNDS = 100
 """Most fixed-point rounds; the share settles to the last bit in fewer than ten from 10 samples on."""
 
 
-class CalibratedTruncation(Objective):
+class CalibratedTruncation(Selective):
     """Calibrated TCE: truncates just as much as undoes the expected loss of log variance of a Gaussian fitted to n samples."""
 
     name: ClassVar[str] = "tce-calibrated"

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from fortifai.config import Identity
-from fortifai.objectives.base import Objective
+from fortifai.objectives.base import Selective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Focal(Objective):
+class Focal(Selective):
     """Focal loss: every element counts by (1 - p_t)^gamma, and the factor is part of the gradient."""
 
     name: ClassVar[str] = "focal"

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from fortifai.config import Identity
-from fortifai.objectives.base import Objective
+from fortifai.objectives.base import Objective, Selective
 from fortifai.objectives.cross_entropy import CrossEntropy
 from fortifai.objectives.truncated import leave_out
 
@@ -38,7 +38,7 @@ MOST = 0.5
 """The largest share that is left out: beyond it, what is fitted to is the tails."""
 
 
-class OnlineTruncation(Objective):
+class OnlineTruncation(Selective):
     """Online TCE: truncates as much as undoes the contraction that the chain has measured so far."""
 
     name: ClassVar[str] = "tce-online"
@@ -57,14 +57,14 @@ class OnlineTruncation(Objective):
     def for_generation(self, own_nll: Sequence[float]) -> Objective:
         """Give the truncation of the coming generation; cross entropy where nothing is to be undone."""
         share = self.share(own_nll)
-        return LeavingOut.model_construct(share=share) if share > 0 else CrossEntropy()
+        return LeavingOut.model_construct(share=share, unit=self.unit) if share > 0 else CrossEntropy()
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
         """Ones: nothing has been measured yet. A chain asks `for_generation` before every fit."""
         return self.for_generation(()).weights(confidence, mass)
 
 
-class LeavingOut(Objective):
+class LeavingOut(Selective):
     """What online TCE is in one generation: it leaves out a given share."""
 
     name: ClassVar[str] = "tce-online-generation"

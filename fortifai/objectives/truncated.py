@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from fortifai.config import Identity
-from fortifai.objectives.base import Objective
+from fortifai.objectives.base import Selective
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ SLACK = 1e-12
 """Relative rounding of a sum of masses that a quantile forgives: 0.98 of 50 elements is 49, and not 50."""
 
 
-class TruncatedCrossEntropy(Objective):
+class TruncatedCrossEntropy(Selective):
     """TCE: an element counts while the model's confidence in it is at most gamma."""
 
     name: ClassVar[str] = "tce"
@@ -38,7 +38,7 @@ class TruncatedCrossEntropy(Objective):
         return (~(wide > self.gamma)).to(p.dtype)
 
 
-class QuantileTruncation(Objective):
+class QuantileTruncation(Selective):
     """Quantile TCE: the least confident share `keep` of the elements counts, whatever the level of confidence."""
 
     name: ClassVar[str] = "tce-quantile"
@@ -59,7 +59,7 @@ class QuantileTruncation(Objective):
         return (~(p > level)).to(p.dtype)
 
 
-class AdaptiveTruncation(Objective):
+class AdaptiveTruncation(Selective):
     """Adaptive TCE: gamma = mean + alpha * sd of the batch means of confidence, estimated anew every epoch."""
 
     name: ClassVar[str] = "tce-adaptive"
@@ -70,7 +70,7 @@ class AdaptiveTruncation(Objective):
         p = confidence.detach().reshape(-1).double()
         level = p.new_tensor([batch.mean() for batch in p.tensor_split(max(1, min(ADAPTIVE_BATCHES, p.numel())))])
         gamma = level.mean() + self.alpha * level.std(correction=0)
-        return TruncatedCrossEntropy.model_construct(gamma=float(gamma.clamp(0, 1)))
+        return TruncatedCrossEntropy.model_construct(gamma=float(gamma.clamp(0, 1)), unit=self.unit)
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
         """Weights at the threshold of this very tensor; call `adapt` once an epoch to hold it fixed between."""

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from fortifai.errors import UserError
-from fortifai.results.chains import REAL_EXAMPLE, find_example, generation_name, read_records
+from fortifai.results.chains import FILMSTRIP, REAL_EXAMPLE, find_example, generation_name, read_records
 from fortifai.results.schema import ChainRecord
 
 WIDTH = 100
@@ -36,11 +36,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Course:
-    """What became of one objective's samples: a chain's examples, in order, and how the chain ended if it diverged."""
+    """What became of one objective's samples: a chain's examples, in order, and how the chain ended if it diverged.
+
+    ``filmstrip``: all of them in one picture, where they are pictures.
+    """
 
     objective: str
     seed: int
     examples: list[Example]
+    filmstrip: Example | None
     diverged: str | None
 
 
@@ -67,7 +71,8 @@ def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> l
             for chain in of_objective:
                 if examples := _examples(run, chain, out):
                     diverged = next((r.reason for r in read_records(run / chain.id) if r.status == "diverged"), None)
-                    section.courses.append(Course(chain.objective, chain.seed, examples, diverged))
+                    strip = _example(run, chain, FILMSTRIP, f"{chain.objective}, generations from top to bottom", out)
+                    section.courses.append(Course(chain.objective, chain.seed, examples, strip, diverged))
                     section.real = section.real or _example(run, chain, REAL_EXAMPLE, "real", out)
                     break
         if section.courses:

@@ -17,6 +17,9 @@ EXAMPLES = "examples"
 REAL_EXAMPLE = "real"
 """Name, without its ending, of the file that shows real data."""
 
+FILMSTRIP = "filmstrip"
+"""Name, without its ending, of the file that shows all generations below one another, where they are pictures."""
+
 ChainState = Literal["pending", "partial", "done", "diverged", "failed"]
 
 

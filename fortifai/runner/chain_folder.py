@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fortifai.files import append_line, drop_torn_line, new_files, new_folder, write_text
-from fortifai.modality import Modality, Samples
+from fortifai.filmstrip import compose
+from fortifai.modality import Samples
+from fortifai.protocol import Chain
 from fortifai.results.chains import EXAMPLES, REAL_EXAMPLE, generation_name, read_chain, read_records
 from fortifai.results.schema import ChainRecord, FailureRecord, GenerationRecord
-from fortifai.strategies import Strategy
 
 Keep = Literal["all", "last", "samples", "none"]
 """What stays of a chain's generations: everything; what the chain needs to go on; every generation's samples; nothing."""
@@ -20,19 +21,15 @@ GENERATION = re.compile(r"generation-(\d+)")
 class ChainFolder:
     """The history of one chain (see `protocol.History`), in a folder named by the chain's id."""
 
-    def __init__(self, path: Path, modality: Modality[Any], strategy: Strategy, keep: Keep) -> None:
+    def __init__(self, path: Path, chain: Chain, keep: Keep) -> None:
         self.path = path
-        self._modality = modality
-        self._strategy = strategy
+        self._chain = chain
         self._keep = keep
 
-    def open(self, record: ChainRecord, real: Samples) -> None:
-        """Prepare to run: describe the chain, clear what a crash left, and start over where nothing was kept to go on from.
-
-        ``real``: real data, of which an example is shown beside those of the generations.
-        """
+    def open(self, record: ChainRecord) -> None:
+        """Prepare to run: describe the chain, clear what a crash left, and start over where nothing was kept to go on from."""
         announce(self.path, record)
-        self._show(real, REAL_EXAMPLE)
+        self._show(self._chain.splits.test, REAL_EXAMPLE)
         for stale in ("failure.json", "traceback.txt"):
             (self.path / stale).unlink(missing_ok=True)
         drop_torn_line(self._records)
@@ -50,7 +47,7 @@ class ChainFolder:
 
     def model(self, generation: int) -> Any:
         """Give the model of a generation."""
-        return self._modality.load_model(self._generation(generation) / "model")
+        return self._chain.modality.load_model(self._generation(generation) / "model")
 
     def commit(self, record: GenerationRecord, samples: Samples | None, model: Any) -> None:
         """Keep a generation: its data is in place before its record says so, and only then is older data let go."""
@@ -58,8 +55,9 @@ class ChainFolder:
             with new_folder(self._generation(record.generation)) as folder:
                 samples.save(folder / "samples.safetensors")
                 (folder / "model").mkdir()
-                self._modality.save(model, folder / "model")
-            self._show(samples, generation_name(record.generation))
+                self._chain.modality.save(model, folder / "model")
+            shown = self._chain.modality.examples(model, samples, self._chain.sampling)
+            self._show(shown, generation_name(record.generation))
         append_line(self._records, record.model_dump_json())
         self._prune(record.generation)
 
@@ -78,16 +76,20 @@ class ChainFolder:
 
     def _show(self, samples: Samples, name: str) -> None:
         with new_files(self.path / EXAMPLES) as folder:
-            self._modality.show(samples, folder / name)
+            self._chain.modality.show(samples, folder / name)
+        compose(self.path / EXAMPLES)
 
     def _kept(self) -> dict[int, Path]:
         named = ((GENERATION.fullmatch(folder.name), folder) for folder in self.path.iterdir())
         return {int(match[1]): folder for match, folder in named if match}
 
     def _can_go_on(self, finished: int) -> bool:
-        needed = range(finished) if self._strategy.remembers_all else range(max(finished - 1, 0), finished)
-        has_samples = all((self._generation(g) / "samples.safetensors").exists() for g in needed)
-        return finished == 0 or (has_samples and (self._generation(finished - 1) / "model").exists())
+        if finished == 0:
+            return True
+        samples = range(finished) if self._chain.strategy.remembers_all else [finished - 1]
+        models = {finished - 1, 0} if self._chain.needs_first else {finished - 1}
+        needed = [f"{generation_name(g)}/samples.safetensors" for g in samples] + [f"{generation_name(g)}/model" for g in models]
+        return all((self.path / name).exists() for name in needed)
 
     def _prune(self, last: int) -> None:
         if self._keep == "all":
@@ -95,10 +97,14 @@ class ChainFolder:
         for generation, folder in self._kept().items():
             if generation >= last:
                 continue
-            if self._keep == "samples" or self._strategy.remembers_all:
+            keeps_model = generation == 0 and self._chain.needs_first
+            keeps_samples = self._keep == "samples" or self._chain.strategy.remembers_all
+            if not keeps_model:
                 shutil.rmtree(folder / "model", ignore_errors=True)
-            else:
-                shutil.rmtree(folder)
+            if not keeps_samples:
+                (folder / "samples.safetensors").unlink(missing_ok=True)
+            if not keeps_model and not keeps_samples:
+                folder.rmdir()
 
 
 def announce(path: Path, record: ChainRecord) -> None:

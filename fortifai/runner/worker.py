@@ -77,8 +77,8 @@ def _measure_null(suite: Suite, folder: RunFolder, name: str) -> None:
 
 def _run_chain(suite: Suite, folder: RunFolder, planned: PlannedChain, keep: Any, emit: Emit) -> None:
     chain = chain_of(suite, planned)
-    history = ChainFolder(folder.chain(planned.id), chain.modality, chain.strategy, keep)
-    history.open(chain_record(suite, folder, planned), chain.splits.test)
+    history = ChainFolder(folder.chain(planned.id), chain, keep)
+    history.open(chain_record(suite, folder, planned))
     for record in run_chain(chain, history, planned.horizon, checkpoints=history.path):
         emit({"event": "generation", "generation": record.generation, "status": record.status, "reason": record.reason})
     history.close()

@@ -101,6 +101,11 @@ def variance(inputs: MetricInputs) -> float:
     return float(inputs.model.variance)
 
 
+def first_variance(inputs: MetricInputs) -> float:
+    """The first model's."""
+    return float(inputs.first_model.variance)
+
+
 def mean(inputs: MetricInputs) -> float:
     """The model's own."""
     return float(inputs.model.mean)

@@ -323,6 +323,35 @@ def test_every_spelling_has_one_canonical_name(spelling, canonical):
     assert resolve(spelling).canonical == canonical
 
 
+@pytest.mark.parametrize(
+    ("spelling", "units", "canonical"),
+    [
+        ("tce:gamma=0.9", (), "tce:gamma=0.9"),
+        ("tce:gamma=0.9", ("pixel", "sample"), "tce:gamma=0.9,unit=pixel"),
+        ("tce:unit=sample,gamma=0.9", ("pixel", "sample"), "tce:gamma=0.9,unit=sample"),
+        ("focal", ("pixel", "sample"), "focal:gamma=2,unit=pixel"),
+        ("ce", ("pixel", "sample"), "ce"),
+    ],
+)
+def test_where_there_is_a_choice_of_units_a_name_says_which(spelling, units, canonical):
+    found = objectives.resolve_for(spelling, units)
+    assert found.canonical == canonical
+    assert objectives.resolve_for(canonical, units) == found
+
+
+@pytest.mark.parametrize(
+    ("units", "known"), [((), "this modality has one kind of element only"), (("pixel", "sample"), "known: pixel, sample")]
+)
+def test_a_unit_that_a_modality_does_not_have_is_refused(units, known):
+    with pytest.raises(UserError, match=rf"objective 'tce:gamma=0.9,unit=row': unknown unit 'row' \({known}\)"):
+        objectives.resolve_for("tce:gamma=0.9,unit=row", units)
+
+
+def test_a_threshold_that_is_estimated_keeps_its_unit():
+    assert resolve("tce-adaptive:unit=sample").adapt(torch.rand(32)).unit == "sample"
+    assert resolve("tce-online:unit=sample").for_generation([1.0, 0.9]).unit == "sample"
+
+
 def test_an_objective_passes_through():
     objective = Focal(gamma=3)
     assert resolve(objective) is objective
@@ -337,7 +366,7 @@ def test_an_objective_passes_through():
         ("tce:gamma=nan", "gamma.*finite"),
         ("tce:gamma=inf", "gamma.*finite"),
         ("tce:gamma=high", "gamma.*number.*'high'"),
-        ("tce:gama=0.5", r"gama: unknown key \(known: gamma\)"),
+        ("tce:gama=0.5", r"gama: unknown key \(known: unit, gamma\)"),
         ("tce:gamma=0.5,gamma=0.6", "'gamma=0.6'.*each key once"),
         ("tce:gamma", "'gamma' should be key=value"),
         ("tce:gamma=", "'gamma=' should be key=value"),

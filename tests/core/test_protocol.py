@@ -112,6 +112,19 @@ def test_every_purpose_generation_and_seed_has_a_stream_of_its_own():
     assert len({*Spied.drawn, *adapter.drawn}) == 3 * 5 * 3
 
 
+def test_a_metric_may_read_the_first_model_whenever_the_chain_was_stopped():
+    metrics = (metric("distance"), metric("variance"), metric("first_variance", needs=("first_model",)))
+    whole = run(metrics=metrics)
+    first = whole.records[0].metrics["variance"]
+    assert {record.metrics["first_variance"] for record in whole.records} == {first}
+    assert whole.records[4].metrics["variance"] != first
+    for finished in range(1, 5):
+        resumed = run(history=whole.until(finished), metrics=metrics)
+        assert numbers(resumed.records) == numbers(whole.records)
+    assert chain(metrics=metrics).needs_first
+    assert not chain().needs_first
+
+
 # What a fit is given, and what is recorded of it
 
 

@@ -93,6 +93,18 @@ def test_pictures_are_embedded_and_other_files_linked(tmp_path):
     assert copied.read_bytes() == (sound / "examples" / "generation-03.wav").read_bytes()
 
 
+def test_a_filmstrip_stands_for_its_pictures_and_links_to_them(tmp_path):
+    run = write_run(tmp_path / "runs")
+    with_texts(chain := write_chain(run, "ce", 0, falling(2, 3)), 4, ".png")
+    (chain / "examples" / "filmstrip.png").write_text("all of them")
+    text = page_of(run, tmp_path / "r")
+    film = f"examples/{chain.name}-filmstrip.png"
+    assert f"![ce, generations from top to bottom]({film})" in text
+    assert (tmp_path / "r" / film).read_text() == "all of them"
+    assert "![generation 3]" not in text
+    assert re.findall(r"\[(\d)\]\(examples/.*?-generation-0(\d)\.png\)", text) == [(str(g), str(g)) for g in range(4)]
+
+
 def test_only_recorded_generations_are_shown_and_how_it_ended_is_said(tmp_path):
     run = write_run(tmp_path / "runs")
     write_chain(run, "ce", 0, falling(2, 2))  # of before there were examples
