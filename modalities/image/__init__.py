@@ -1,0 +1,36 @@
+"""Images, by variational autoencoders and by diffusion models: two modalities that share data, features and metrics."""
+
+from fortifai.declaration import ModalityDeclaration
+
+from .measures import LATENT_SPREAD, METRICS
+
+UNITS = ("pixel", "sample")
+"""What an objective may weigh as one: every pixel by itself, or a whole image."""
+
+VAE = ModalityDeclaration(
+    name="image-vae",
+    version="1",
+    summary="images, by convolutional variational autoencoders",
+    adapter="fortifai.modalities.image.vae.adapter:VAEAdapter",
+    config="fortifai.modalities.image.vae.config:VAEConfig",
+    data="fortifai.modalities.image.config:ImageData",
+    sampling="fortifai.config:Sampling",
+    metrics=(*METRICS, LATENT_SPREAD),
+    units=UNITS,
+    requires=("torchvision", "torchmetrics", "mlxtend"),
+    extra="image",
+)
+
+DIFFUSION = ModalityDeclaration(
+    name="image-diffusion",
+    version="1",
+    summary="images, by denoising diffusion models of diffusers",
+    adapter="fortifai.modalities.image.diffusion.adapter:DiffusionAdapter",
+    config="fortifai.modalities.image.diffusion.config:DiffusionConfig",
+    data="fortifai.modalities.image.config:ImageData",
+    sampling="fortifai.modalities.image.diffusion.config:DiffusionSampling",
+    metrics=METRICS,
+    units=UNITS,
+    requires=("diffusers", "torchvision", "torchmetrics", "mlxtend"),
+    extra="image",
+)

