@@ -1,0 +1,57 @@
+"""What a suite, or a user, can set about diffusion models. Imports no torch: listing and validating stay instant."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fortifai.config import Identity, ModelConfig, Runtime, Sampling
+
+Channels = Annotated[int, Field(ge=4)]
+
+
+class DiffusionConfig(ModelConfig):
+    """A denoising diffusion model: an unconditional UNet that predicts noise, trained by Adam on its squared error."""
+
+    channels: Identity[tuple[Channels, ...]] = Field(
+        (16, 32, 32), min_length=1, description="of each level of the UNet, finest first; every level after it halves the sides"
+    )
+    layers_per_block: Identity[int] = Field(1, ge=1, description="residual blocks of a level, on the way down")
+    attention: Identity[bool] = Field(False, description="self-attention, in the coarsest level and in the middle")
+    noise_levels: Identity[int] = Field(1000, ge=20, description="steps of the noising process")
+    # The linear schedule was made for 256 pixels a side. In small images there is less to average over, and noise drowns them
+    # long before its last levels, which are then trained for nothing (Nichol and Dhariwal, 2021, section 3.2).
+    schedule: Identity[Literal["cosine", "linear"]] = Field("cosine", description="how fast the noise grows from level to level")
+    learning_rate: Identity[float] = Field(2e-3, gt=0)
+    clip: Identity[float] = Field(1.0, gt=0, description="largest norm of a gradient")
+    batch: Identity[int] = Field(64, ge=1, description="images a step")
+    steps: Identity[int] = Field(400, ge=1, description="training steps of a fit")
+    first_steps: Identity[int | None] = Field(None, ge=1, description="training steps of a fit from scratch; default: steps")
+    ema: Identity[float] = Field(
+        0.995,
+        ge=0,
+        le=1,
+        description="decay of the running average of the weights that is read out; early in a fit it is shorter",
+    )
+    device: Runtime[str] = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs; auto takes cuda where there is one"
+    )
+    precision: Runtime[Literal["auto", "float32", "bfloat16", "float16"]] = Field(
+        "auto", description="of the products; auto: bfloat16 on a GPU that has it"
+    )
+    evaluation_batch: Runtime[int] = Field(256, ge=1, description="images at once where no gradient is needed")
+
+    @property
+    def label(self) -> str:
+        """The kind of network and the channels of its levels."""
+        return "unet-" + "-".join(map(str, self.channels))
+
+
+class DiffusionSampling(Sampling):
+    """How images are drawn: by DDIM, which goes through some of the noise levels.
+
+    ``temperature`` multiplies the variance of all noise that is drawn: that of the image it begins with and, where ``eta`` is
+    above 0, of that of every step. With ``eta`` 0 there is no other, so it is the temperature of the initial noise alone.
+    """
+
+    steps: Identity[int] = Field(50, ge=1, description="denoising steps; must divide model.noise_levels")
+    eta: Identity[float] = Field(0.0, ge=0, le=1, description="share of noise added in every step: 0 none (DDIM), 1 all (DDPM)")

@@ -1,0 +1,43 @@
+"""From noise to images, by DDIM."""
+
+from collections.abc import Sequence
+
+import torch
+from diffusers.models.unets.unet_2d import UNet2DModel
+from torch import Tensor
+
+from fortifai.errors import Diverged, UserError
+
+from .config import DiffusionConfig, DiffusionSampling
+from .network import predict
+from .process import process_of
+
+
+@torch.no_grad()
+def draw(
+    network: UNet2DModel,
+    shape: Sequence[int],
+    sampling: DiffusionSampling,
+    config: DiffusionConfig,
+    precision: torch.dtype,
+    rng: torch.Generator,
+) -> Tensor:
+    """Draw images, float32 (n, C, H, W) in [0, 1], with a network where it is.
+
+    Noise is drawn for all images at once, so that how many are denoised at a time changes nothing. Raises UserError for steps
+    that do not divide the noise levels, and Diverged for images that are not finite.
+    """
+    if config.noise_levels % sampling.steps:  # else diffusers goes back by a whole number of levels that is not the one gone
+        raise UserError(f"sampling.steps = {sampling.steps} must divide model.noise_levels = {config.noise_levels}")
+    process, device, scale = process_of(config), network.device, sampling.temperature**0.5
+    process.set_timesteps(sampling.steps)
+    x = scale * torch.randn(*shape, generator=rng).to(device)
+    for level in process.timesteps:
+        parts = x.split(config.evaluation_batch)
+        predicted = torch.cat([predict(network, part, level.to(device), precision) for part in parts])
+        noise = scale * torch.randn(*shape, generator=rng).to(device) if sampling.eta > 0 else None
+        x = process.step(predicted, int(level), x, eta=sampling.eta, variance_noise=noise, return_dict=False)[0]
+    if not torch.isfinite(x).all():
+        raise Diverged("the samples are not finite")
+    images: Tensor = ((x + 1) / 2).clamp(0, 1).cpu()
+    return images

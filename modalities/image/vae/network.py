@@ -1,0 +1,85 @@
+"""The autoencoder: two convolutions down to a latent space, two up to the logits of pixels.
+
+N images, C colours, S pixels a side, Z latent dimensions.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+MODEL_FILE = "vae.safetensors"
+
+
+class VAE(nn.Module):
+    """A variational autoencoder with a standard normal prior and a Bernoulli decoder, as in the paper.
+
+    Images are float32 (N, C, S, S) in [0, 1], S a multiple of 4.
+    """
+
+    def __init__(self, colours: int, side: int, channels: int, latent: int) -> None:
+        super().__init__()
+        self.shape = {"colours": colours, "side": side, "channels": channels, "latent": latent}
+        inner = 2 * channels * (side // 4) ** 2
+        self.encoder = nn.Sequential(
+            nn.Conv2d(colours, channels, 4, 2, 1), nn.ReLU(),
+            nn.Conv2d(channels, 2 * channels, 4, 2, 1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(inner, 2 * latent),
+        )  # fmt: skip
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, inner), nn.ReLU(), nn.Unflatten(1, (2 * channels, side // 4, side // 4)),
+            nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1), nn.ReLU(),
+            nn.ConvTranspose2d(channels, colours, 4, 2, 1),
+        )  # fmt: skip
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the posterior's mean and log variance, each (N, Z)."""
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        return mean, log_variance
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Give the logits of pixels, (N, C, S, S)."""
+        logits: Tensor = self.decoder(z)
+        return logits
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Give the logits of the reconstruction and the KL divergence from the prior in nats, (N,).
+
+        ``noise``: standard normal (N, Z), by which the latent is drawn; None takes its mean.
+        """
+        mean, log_variance = self.encode(x)
+        latent = mean if noise is None else mean + (log_variance / 2).exp() * noise
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        return self.decode(latent), divergence
+
+
+def pixel_nll(logits: Tensor, x: Tensor) -> Tensor:
+    """Negative log-likelihood of every pixel under a Bernoulli decoder, in nats, the shape of ``x``: BCE with soft targets."""
+    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+
+
+def pixel_confidence(nll: Tensor, x: Tensor) -> Tensor:
+    """Confidence in every pixel, in [0, 1]: exp(-(BCE - H(x))), H the entropy of the target itself.
+
+    That is p(target) for a pixel of 0 or 1. For a grey one BCE is never below H(x), so that exp(-BCE) would call a perfect
+    reconstruction uncertain; H(x) is 0 at x = 0 and 1.
+    """
+    entropy = -(torch.special.xlogy(x, x) + torch.special.xlogy(1 - x, 1 - x))
+    return torch.exp(entropy - nll).clamp(0, 1)
+
+
+def save(model: VAE, folder: Path) -> None:
+    """Write the weights, and beside them in the same file the sizes of the layers."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / MODEL_FILE, metadata={name: str(size) for name, size in model.shape.items()})
+
+
+def load(folder: Path) -> VAE:
+    """Read what `save` wrote, to the last bit."""
+    with safe_open(folder / MODEL_FILE, framework="pt") as file:
+        model = VAE(**{name: int(size) for name, size in file.metadata().items()})
+        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
+    return model.eval()

@@ -1,0 +1,85 @@
+"""One fit: Adam on the reconstruction under an objective, and on the divergence from the prior."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fortifai.errors import Diverged
+from fortifai.modality import Samples
+from fortifai.objectives import Objective, Selective
+
+from ..units import weighed
+from .config import VAEConfig
+from .network import VAE, pixel_confidence, pixel_nll
+
+ADAPTING_IMAGES = 2048
+"""Images that a threshold is estimated on before every epoch, as many as the authors take."""
+
+
+@dataclass
+class Masked:
+    """How many elements the objective has seen, and how many of them it masked."""
+
+    elements: int = 0
+    masked: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share that was masked."""
+        return self.masked / max(self.elements, 1)
+
+
+def train(
+    model: VAE, samples: Samples, objective: Objective, config: VAEConfig, epochs: int, device: torch.device, rng: torch.Generator
+) -> Masked:
+    """Train a model in place, on a device, and say what was masked. Raises Diverged when a loss is not finite."""
+    model.to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    seen = Masked()
+    for _ in range(epochs):
+        objective = _adapted(model, samples, objective, device, rng)
+        for index in torch.randperm(len(samples), generator=rng).split(config.batch):
+            batch = samples.take(index)
+            noise = torch.randn(len(batch), config.latent, generator=rng)
+            value = loss(model, batch, noise, objective, config.beta, device, seen)
+            if not torch.isfinite(value):
+                raise Diverged(f"the loss is {float(value.detach())}")
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            optimizer.step()
+    model.cpu().eval()
+    return seen
+
+
+def loss(
+    model: VAE, batch: Samples, noise: Tensor, objective: Objective, beta: float, device: torch.device, seen: Masked
+) -> Tensor:
+    """Give the negative evidence lower bound of a batch under an objective, in nats an image.
+
+    By pixel, the objective weighs the reconstruction, and every image keeps its divergence. By sample it weighs both: an image
+    that it masks is not trained on at all.
+    """
+    x, weight = batch["x"].to(device), batch.weights().to(device, torch.float32)
+    logits, divergence = model(x, noise.to(device))
+    nll = pixel_nll(logits, x)
+    confidence = x.new_ones(())  # cross entropy looks at none, and finding it takes a tenth of a step
+    if isinstance(objective, Selective):
+        nll, confidence = weighed(objective, nll, pixel_confidence(nll, x))
+        seen.masked += int((objective.weights(confidence) == 0).sum())
+    seen.elements += nll.numel()
+    if nll.ndim == 1:
+        return objective.loss(weight * (nll + beta * divergence), confidence)
+    reconstruction = objective.loss(weight[:, None, None, None] * nll, confidence) * x[0].numel()
+    bound: Tensor = reconstruction + beta * (weight * divergence).mean()
+    return bound
+
+
+@torch.no_grad()
+def _adapted(model: VAE, samples: Samples, objective: Objective, device: torch.device, rng: torch.Generator) -> Objective:
+    """Give the objective of the coming epoch, its threshold estimated on images drawn at random."""
+    if type(objective).adapt is Objective.adapt:  # fixed: nothing to estimate
+        return objective
+    x = samples["x"][torch.randperm(len(samples), generator=rng)[:ADAPTING_IMAGES]].to(device)
+    nll = pixel_nll(model(x)[0], x)
+    return objective.adapt(weighed(objective, nll, pixel_confidence(nll, x))[1])

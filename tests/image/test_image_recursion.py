@@ -1,0 +1,133 @@
+"""Images through the runner: stopped and resumed, what is kept and shown, what ends a chain, and what is missing."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import fortifai
+from fortifai.errors import UserError
+from fortifai.filmstrip import GAP, MARGIN
+from fortifai.plan import Selection, make_plan
+from fortifai.results.chains import Progress
+from fortifai.suite_file import load_suite
+
+SUITE = """
+schema = 1
+name = "tiny"
+version = 1
+summary = "digits"
+[regimes.digits]
+modality = "image-vae"
+model.channels = 4
+model.latent = 4
+model.epochs = 3
+model.device = "cpu"
+data.source = "digits"
+n = 100
+start = "warm"
+generations = 3
+seeds = 1
+objectives = ["ce", "tce-quantile:keep=0.9,unit=sample"]
+strategies = ["replace", "control"]
+fidelity_metric = "frechet"
+seconds_per_generation = 0.1
+"""
+
+
+def suite_file(folder: Path) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(SUITE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    return fortifai.run(suite_file(folder), folder, quiet=True).path
+
+
+def numbers(run: Path) -> dict[str, Any]:
+    clocks = ("seconds", "samples_per_second", "peak_memory_bytes")
+    lines = {path.parent.name: path.read_text().splitlines() for path in run.glob("*/generations.jsonl")}
+    return {
+        chain: [{key: value for key, value in json.loads(line).items() if key not in clocks} for line in records]
+        for chain, records in lines.items()
+    }
+
+
+def test_a_run_that_was_stopped_has_the_numbers_of_one_that_was_not(whole: Path, tmp_path: Path) -> None:
+    """The latent spread among them, whose encoder is that of generation 0."""
+    for generations in (1, 3):
+        run = fortifai.run(suite_file(tmp_path), tmp_path, generations=generations, quiet=True).path
+    assert numbers(run) == numbers(whole)
+    for records in numbers(whole).values():
+        spreads = [record["metrics"]["latent_spread"] for record in records]
+        assert len(set(spreads)) == 4
+        assert all(0 < spread < 2 for spread in spreads)
+
+
+def test_what_is_kept_is_the_last_generation_and_the_first_model(whole: Path) -> None:
+    for chain in numbers(whole):
+        found = {str(file.relative_to(whole / chain)) for file in (whole / chain).glob("generation-*/**/*.safetensors")}
+        assert found == {
+            "generation-00/model/vae.safetensors",
+            "generation-03/model/vae.safetensors",
+            "generation-03/samples.safetensors",
+        }
+
+
+def test_a_chain_whose_first_model_is_gone_starts_over_to_the_same_numbers(whole: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(whole, tmp_path / "tiny@1")
+    shutil.rmtree(next(run.glob("*/generation-00")))
+    fortifai.run(suite_file(tmp_path), tmp_path, generations=3, quiet=True)
+    assert numbers(run) == numbers(whole)
+    extended = fortifai.run(suite_file(tmp_path), tmp_path, generations=4, quiet=True).path
+    assert {chain: records[:4] for chain, records in numbers(extended).items()} == numbers(whole)
+
+
+def test_every_generation_is_a_row_of_the_filmstrip(whole: Path) -> None:
+    strips = list(whole.glob("*/examples/filmstrip.png"))
+    assert len(strips) == 4
+    for path in strips:
+        with Image.open(path) as strip, Image.open(path.parent / "generation-00.png") as grid:
+            row = int(grid.info["fortifai:row"])
+            assert strip.size == (MARGIN + grid.width, 5 * (row + GAP) - GAP)
+            assert grid.height >= 4 * row
+
+
+def test_training_that_diverges_ends_the_chain_as_an_onset(tmp_path: Path) -> None:
+    wild = ["model.learning_rate=1e12", "model.epochs=20"]
+    run = fortifai.run(suite_file(tmp_path), tmp_path, strategies=["replace"], settings=wild, quiet=True).path
+    for records in numbers(run).values():
+        assert records[-1]["status"] == "diverged"
+        assert records[-1]["reason"].startswith("the loss is ")
+
+
+def test_every_objective_of_a_suite_of_images_says_its_unit() -> None:
+    for name in ("image-vae", "paper-vae"):
+        for regime in load_suite(name).regimes:
+            assert regime.objectives[0] == "ce"
+            assert all("unit=pixel" in objective or "unit=sample" in objective for objective in regime.objectives[1:])
+
+
+class Nothing:
+    """A run folder without a chain in it."""
+
+    def progress(self, chain_id: str, horizon: int) -> Progress:
+        return Progress("pending", 0)
+
+    def measured(self, regime: str) -> list[tuple[int, float]]:
+        return []
+
+
+@pytest.mark.parametrize("root", [None, "nowhere"])
+def test_the_suite_of_the_paper_is_planned_and_refused_where_mnist_is_not(root: str | None) -> None:
+    suite = load_suite("paper-vae", [] if root is None else [f"data.root={root}"])
+    plan = make_plan(suite, Selection(), Nothing())
+    assert {chain.state for chain in plan.chains} == {"unavailable"}
+    with pytest.raises(UserError, match="the files of mnist, as torchvision keeps them"):
+        plan.require()
