@@ -14,10 +14,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fortifai.fidelity.trajectories import Group
-from fortifai.report.style import OKABE_ITO, STYLE, file_name, save
+from fortifai.report.style import OKABE_ITO, STYLE, file_name, heading, save
 from fortifai.results.chains import read_chains, read_records
 
 REAL, OWN = "real", "synthetic"
+
+LONGEST_NAME = 22
+"""Letters of an objective's name that fit beside its row."""
 
 
 class Seen(NamedTuple):
@@ -42,20 +45,23 @@ def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
         columns = sorted({0, last // 2, last})
         order = sorted(objectives, key=lambda name: (name != baseline, name))
         with mpl.rc_context(STYLE):
-            figure = Figure(figsize=(1 + 2.6 * len(columns), 0.9 + 1.7 * len(order)), layout="constrained")
-            figure.suptitle(" · ".join([*(name for name in group if name), "confidence"]), fontsize=9, x=0.01, ha="left")
+            width = 1 + 2.6 * len(columns)
+            figure = Figure(figsize=(width, 1 + 1.7 * len(order)), layout="constrained")
+            figure.suptitle(heading([*group, "confidence"], width), fontsize=9, x=0.01, ha="left")
             grid = figure.subplots(len(order), len(columns), squeeze=False, sharex=True, sharey="row")
             for name, row in zip(order, grid, strict=True):
                 for generation, axes in zip(columns, row, strict=True):
                     _panel(axes, objectives[name].get(generation, []))
                 row[0].set(xlim=(0, 1), ylim=(0, None))  # once all of a row is drawn: its panels share one scale
-                row[0].set_ylabel(f"{name} ({len(objectives[name][0])})\nshare of elements")
+                # A name too long for its row is broken behind the colon.
+                shown = name.replace(":", ":\n", 1) if len(name) > LONGEST_NAME else name
+                row[0].set_ylabel(f"{shown} ({len(objectives[name][0])})\nshare of elements")
             for generation, axes in zip(columns, grid[0], strict=True):
                 axes.set_title(f"generation {generation}", fontsize=9)
             for axes in grid[-1]:
                 axes.set_xlabel("confidence $p_t$")
             handles, labels = grid[0, 0].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+            figure.legend(handles, labels, loc="outside lower right", ncols=2, frameon=False)
             written += save(figure, out, file_name("confidence", group))
     return written
 

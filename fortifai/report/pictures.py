@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fortifai.errors import UserError
 from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
@@ -17,9 +18,12 @@ from fortifai.fidelity.scoring import ALL_THRESHOLDS
 from fortifai.fidelity.source import Trajectories, load
 from fortifai.fidelity.trajectories import Group, groups, metrics_of
 from fortifai.report.confidence import draw_confidence
-from fortifai.report.style import DASHES, OKABE_ITO, STYLE, file_name, save
+from fortifai.report.style import STYLE, file_name, heading, look, save
 from fortifai.report.survival import steps
 from fortifai.results.schema import Better
+
+SIZE = (7, 3.8)
+"""Inches."""
 
 LEAST_PHI, MOST_PHI = -0.1, 1.15
 """What of fidelity is shown at most: a variance that explodes would flatten all else."""
@@ -67,23 +71,21 @@ def _group(drawn: dict[str, list[Course]], group: Group, metric: str, rule: Rule
     }
     if rule.by_fidelity:
         pictures["threshold"] = lambda axes: _threshold(axes, drawn, horizon, rule, baseline)
-    title = " · ".join([*(name for name in group if name), metric])
     written = []
     for kind, draw in pictures.items():
         with mpl.rc_context(STYLE):
-            figure = Figure(figsize=(7, 3.8), layout="constrained")
+            figure = Figure(figsize=SIZE, layout="constrained")
             axes = figure.add_subplot()
             draw(axes)
-            axes.set_title(title, fontsize=9, loc="left")
+            axes.set_title(heading([*group, metric], SIZE[0]), fontsize=9, loc="left")
             axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.6)
             written += save(figure, out, file_name(kind, (*group, metric)))
     return written
 
 
-def _look(objective: str, index: int, baseline: str) -> dict[str, Any]:
-    """Colour and dashes: the baseline's are its own, and others have theirs by their place."""
-    place = index % len(OKABE_ITO)
-    return {"color": OKABE_ITO[place], "linestyle": DASHES[place], "linewidth": 2.2 if objective == baseline else 1.6}
+def _line(objective: str, index: int, baseline: str) -> dict[str, Any]:
+    """Colour and dashes by its place, and the baseline's line is thicker."""
+    return {**look(index), "linewidth": 2.2 if objective == baseline else 1.6}
 
 
 def _fidelity(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
@@ -92,15 +94,24 @@ def _fidelity(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Ru
     sign = -1 if rule.side == ">" else 1
     for index, (objective, courses) in enumerate(drawn.items()):
         curves = sign * np.stack([_filled(course, generation) for course in courses])
-        look = _look(objective, index, baseline)
-        axes.plot(generation, np.median(curves, axis=0), label=f"{objective} ({len(courses)})", **look)
+        line = _line(objective, index, baseline)
+        axes.plot(generation, np.median(curves, axis=0), label=f"{objective} ({len(courses)})", **line)
         if len(courses) > 1:
             low, high = (np.nan_to_num(ends, posinf=np.nan, neginf=np.nan) for ends in (curves.min(axis=0), curves.max(axis=0)))
-            axes.fill_between(generation, low, high, color=OKABE_ITO[index % len(OKABE_ITO)], alpha=0.08, linewidth=0)
+            axes.fill_between(generation, low, high, color=line["color"], alpha=0.08, linewidth=0)
     axes.axhline(rule.limit, color="0.4", linewidth=0.8)
+    # At generation 0, on the side of collapse: no line starts there.
+    above = rule.side == ">"
     axes.annotate(
-        str(rule), (horizon, rule.limit), xytext=(0, 2), textcoords="offset points", ha="right", fontsize=8, color="0.3"
+        str(rule),
+        (0, rule.limit),
+        xytext=(0, 2 if above else -2),
+        textcoords="offset points",
+        va="bottom" if above else "top",
+        fontsize=8,
+        color="0.3",
     )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if rule.by_fidelity:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, LEAST_PHI), min(high, MOST_PHI))
@@ -118,18 +129,19 @@ def _filled(course: Course, generation: Floats) -> Floats:
 def _survival(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
     for index, (objective, courses) in enumerate(drawn.items()):
         onsets = restrict(courses, rule.least_health, horizon)
-        look = _look(objective, index, baseline)
+        line = _line(objective, index, baseline)
         generation, share = steps(onsets, horizon)
         label = f"{objective} (FI {onsets.times.mean():.3g})"
-        axes.plot(generation, share, drawstyle="steps-post", label=label, **look)
+        axes.plot(generation, share, drawstyle="steps-post", label=label, **line)
         if onsets.censored.any():
-            axes.plot([horizon], [share[-1]], marker="|", markersize=10, color=look["color"], clip_on=False)
+            axes.plot([horizon], [share[-1]], marker="|", markersize=10, color=line["color"], clip_on=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="generation", ylabel=f"share of chains before {rule}", ylim=(-0.03, 1.05), xlim=(0, max(horizon, 1)))
 
 
 def _threshold(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
     for index, (objective, courses) in enumerate(drawn.items()):
         onsets = np.minimum([course.onsets(ALL_THRESHOLDS) for course in courses], horizon)
-        axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=objective, **_look(objective, index, baseline))
+        axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=objective, **_line(objective, index, baseline))
     axes.axvline(rule.limit, color="0.4", linewidth=0.8)
     axes.set(xlabel="threshold τ of fidelity", ylabel="FI, in generations", xlim=(0, 1), ylim=(0, None))

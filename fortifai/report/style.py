@@ -15,6 +15,9 @@ OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
 """One for each colour, so that lines are told apart without it."""
 
+LETTERS_AN_INCH = 12
+"""Of the font below, so few that a line of them fits."""
+
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -24,6 +27,24 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fortifai",  # the same data, the same bytes
 }
+
+
+def look(place: int) -> dict[str, Any]:
+    """Give colour and dashes of a line by its place; the eighth has the first one's colour with other dashes, and so on."""
+    around, at = divmod(place, len(OKABE_ITO))
+    return {"color": OKABE_ITO[at], "linestyle": DASHES[(at + around) % len(DASHES)]}
+
+
+def heading(parts: Iterable[str | None], inches: float) -> str:
+    """Give the title of a picture of this width, broken between its parts where it would be cut off."""
+    lines = [""]
+    for part in filter(None, parts):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if lines[-1] and len(joined) > LETTERS_AN_INCH * inches:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return "\n".join(lines)
 
 
 def file_name(kind: str, about: Iterable[str | None]) -> str:

@@ -15,7 +15,7 @@ from fortifai.errors import UserError
 from fortifai.fidelity.intervals import mean_of
 from fortifai.fidelity.onset import Restricted
 from fortifai.report import plot
-from fortifai.report.pictures import DASHES, OKABE_ITO
+from fortifai.report.style import DASHES, OKABE_ITO, heading, look
 from fortifai.report.survival import restricted_mean, steps
 
 TABLE = frame({(o, s): falling(t + s) for o, t in (("ce", 2), ("tce:gamma=0.9", 5)) for s in range(3)}, strategy="replace")
@@ -71,6 +71,30 @@ def test_what_cannot_be_drawn_is_answered(tmp_path):
 
 def test_lines_differ_without_their_colour():
     assert len(set(map(str, DASHES))) == len(DASHES) == len(set(OKABE_ITO)) == len(OKABE_ITO)
+    seven = [str(look(place)["linestyle"]) for place in range(7)]
+    assert len(set(seven)) == 7
+
+
+def test_more_lines_than_colours_are_still_told_apart():
+    assert len({str(look(place)) for place in range(49)}) == 49
+
+
+def test_a_title_that_would_be_cut_off_is_broken_between_its_parts():
+    parts = (
+        "text-lm@1+0123456789",
+        None,
+        "text",
+        "llama-3.2-1b",
+        "fully-synthetic",
+        "anchored:anchor=fresh,real=0.25",
+        "bigram_js",
+    )
+    lines = heading(parts, 7).splitlines()
+    assert len(lines) == 2
+    assert max(map(len, lines)) <= 84
+    assert " · ".join(lines) == " · ".join(part for part in parts if part)
+    assert heading(("a" * 200, "b"), 7) == "a" * 200 + "\nb"
+    assert heading(("quick@2", "replace"), 7) == "quick@2 · replace"
 
 
 def test_the_command_draws_and_still_prints_one_document(tmp_path, monkeypatch, capsys):
