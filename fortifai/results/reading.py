@@ -12,6 +12,9 @@ from fortifai.results.tidy import CHAIN, MASKED_SHARE, tidy
 STATES = {"done": "complete", "diverged": "diverged"}
 """How a chain that can be scored ended; one in any other state is incomplete."""
 
+QUOTING = '; a name with a comma in it has to be quoted, as in "tce-online:dimensions=7,gain=1"'
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
 
 
@@ -79,9 +82,19 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as CSV: {str(error).strip()}") from None
+        hint = QUOTING if "Expected" in str(error) else ""
+        raise UserError(f"{path}: cannot be read as CSV: {str(error).strip()}{hint}") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is before the last columns for names of the rows
+        raise UserError(f"{path}, line 2: more fields than the first line has columns{QUOTING}")
+    if len(frame.columns) == 1 and (other := _separator(str(frame.columns[0]))):
+        raise UserError(f"{path}: its columns are separated by {other}, and should be by commas")
     frame.index = pd.Index([f"line {number}" for number in range(2, len(frame) + 2)])
     return tidy(frame, str(path))
+
+
+def _separator(line: str) -> str | None:
+    """What a first line without commas is separated by instead."""
+    return next((name for sign, name in SEPARATORS.items() if sign in line), None)
 
 
 def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:
