@@ -1,5 +1,7 @@
 """The language-model adapter: training under an objective, regeneration, likelihood, checkpoints, saving."""
 
+import math
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -8,7 +10,7 @@ from transformers import DynamicCache
 from fortifai import objectives
 from fortifai.errors import Diverged, UserError
 from fortifai.fidelity.rule import parse_rule
-from fortifai.modalities.text import checkpoint, regeneration
+from fortifai.modalities.text import checkpoint, regeneration, training
 from fortifai.modalities.text.adapter import LanguageModelAdapter
 from fortifai.modalities.text.config import Decoding, LanguageModelConfig, TextData, Training
 from fortifai.modalities.text.network import token_nll
@@ -18,9 +20,9 @@ BLOCK = 16
 TRAINING = {"learning_rate": 3e-3, "batch": 4, "epochs": 2}
 
 
-def adapter_of(text, **training):
+def adapter_of(text, **settings):
     config = LanguageModelConfig(
-        vocabulary=256, hidden_size=16, intermediate_size=32, layers=1, heads=2, training=Training(**TRAINING | training)
+        vocabulary=256, hidden_size=16, intermediate_size=32, layers=1, heads=2, training=Training(**TRAINING | settings)
     )
     adapter = LanguageModelAdapter(config)
     return adapter, adapter.load(TextData(source=str(text), block=BLOCK))
@@ -115,6 +117,37 @@ def test_a_block_of_weight_two_is_a_block_twice(text):
 def test_accumulating_gradients_changes_the_memory_and_not_the_model(text):
     whole, parts = (weights(fit(*adapter_of(text, accumulate=k)).model) for k in (1, 3))
     torch.testing.assert_close(whole, parts, rtol=1e-3, atol=1e-5)
+
+
+def test_recomputing_activations_changes_the_memory_and_not_the_model(text):
+    adapter, splits = adapter_of(text)
+    plain = weights(fit(adapter, splits).model)
+    adapter.config = adapter.config.model_copy(update={"gradient_checkpointing": True})
+    assert torch.equal(weights(fit(adapter, splits).model), plain)
+
+
+def test_bfloat16_products_train_float32_weights_to_about_the_same_model(text):
+    adapter, splits = adapter_of(text, epochs=10)
+    exact = fit(adapter, splits).model
+    adapter.config = adapter.config.model_copy(update={"precision": "bfloat16"})
+    rough = fit(adapter, splits).model
+    assert {p.dtype for p in rough.network.parameters()} == {torch.float32}
+    assert not torch.equal(weights(exact), weights(rough))
+    adapter.config = adapter.config.model_copy(update={"precision": "float32"})
+    one, other = (float(adapter.nll(model, splits.test).mean()) for model in (exact, rough))
+    assert other == pytest.approx(one, rel=0.02)
+
+
+def test_the_learning_rate_rises_and_falls_as_the_schedule_says(text):
+    cosine = Training(schedule="cosine", warmup=0.2)
+    rates = [training._rate(step, 100, cosine) for step in range(100)]
+    assert rates[:3] == pytest.approx([1 / 21, 2 / 21, 3 / 21])
+    assert rates[20] == 1
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 79 / 80)))
+    assert [training._rate(step, 100, Training()) for step in (0, 99)] == [1, 1]
+    constant, falling = (fit(*adapter_of(text, schedule=name)).model for name in ("constant", "cosine"))
+    assert not torch.equal(weights(constant), weights(falling))
 
 
 def test_a_budget_of_tokens_ends_a_fit(text):
