@@ -2,11 +2,20 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from fortifai.errors import UserError
 from fortifai.integrations.causal_lm import check_served
@@ -55,11 +64,17 @@ def settings(config: LanguageModelConfig, tokenizer: Tokenizer, block: int) -> P
             pad_token_id=None,
         )
     except ValueError as error:
-        raise UserError(f"model.architecture {config.architecture!r} is not known to transformers: {error}") from error
+        if config.architecture in CONFIG_MAPPING:
+            raise UserError(f"model.architecture {config.architecture!r} with these settings: {error}") from error
+        near = get_close_matches(config.architecture, list(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES), n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "llama, gpt2 and qwen3 are some that it knows"
+        raise UserError(f"model.architecture {config.architecture!r} is not known to transformers; {hint}") from error
 
 
 def check(found: PreTrainedConfig, tokenizer: Tokenizer, block: int, label: str) -> None:
-    """Raise UserError when a network cannot read a block, or does not know all tokens."""
+    """Raise UserError when a network is no causal language model, cannot read a block, or does not know all tokens."""
+    if type(found) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise UserError(f"{label}: {found.model_type} is no causal language model of transformers, which continues a text")
     text = found.get_text_config()
     if text.vocab_size < tokenizer.size:
         raise UserError(

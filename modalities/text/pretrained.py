@@ -38,6 +38,8 @@ def find(name: str) -> Source:
         file = next(Path(package.origin).parent.glob("*.gguf"))
         return Source(str(file.parent), file.name)
     folder = Path(name).expanduser()
+    if not folder.exists() and (name.startswith((".", "~", "/")) or name.count("/") > 1):  # no name of the hub is like that
+        raise UserError(f"model.pretrained {name!r}: no such folder")
     if folder.exists() and not (folder / "config.json").is_file():
         raise UserError(f"model.pretrained {name!r} has no config.json: name a folder that save_pretrained wrote")
     return Source(str(folder) if folder.is_dir() else name)

@@ -287,11 +287,13 @@ def test_an_absent_device_is_refused(text, monkeypatch):
         adapter.check(8, splits)
 
 
-def test_an_unknown_architecture_is_refused(text):
+def test_an_architecture_that_does_not_serve_is_refused_in_a_line(text):
     adapter, splits = adapter_of(text)
-    adapter.config = adapter.config.model_copy(update={"architecture": "lama"})
-    with pytest.raises(UserError, match="lama"):
-        adapter.check(8, splits)
+    for name, said in {"lama": "did you mean 'llama'", "zzz": "llama, gpt2 and", "t5": "t5 is no causal language model"}.items():
+        adapter.config = adapter.config.model_copy(update={"architecture": name})
+        with pytest.raises(UserError, match=said) as refused:
+            adapter.check(8, splits)
+        assert len(str(refused.value)) < 200
 
 
 def test_perplexity_can_be_a_rule():
