@@ -31,6 +31,8 @@ class Metric:
     measured only where a suite names it, so that what a suite measures does not depend on what is installed. ``takes``: what
     follows a colon in the name, such as the task of ``lm-eval:<task>``; a suite names it with an ``argument``, which ``compute``
     is then given second. ``named_only``: likewise measured only where a suite names it, because it needs what not all data has.
+    ``check``: ``"module:function"``, called with the adapter, its data loaded, and with the argument if there is one, before
+    anything is trained; raises UserError for what would fail in every generation.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Metric:
     takes: str | None = None
     argument: str | None = None
     named_only: bool = False
+    check: str | None = None
 
     @property
     def by_default(self) -> bool:
@@ -75,6 +78,13 @@ class Metric:
         if self.argument is None:
             self.of("")
         return partial(load_object(self.compute), argument=self.argument)
+
+    def require(self, adapter: "Modality[object]") -> None:
+        """Raise UserError when it can be seen already, of an adapter with its data, that it cannot be measured."""
+        if missing := self.missing():
+            raise UserError(f"metric {self.name!r} is unavailable: {missing}")
+        if self.check is not None:
+            load_object(self.check)(adapter, *(() if self.argument is None else (self.argument,)))
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def make_plan(suite: Suite, selection: Selection, done: Done, *, workers: int = 
         loaded = None if absent else load_regime(regime)
         planned = [_with_progress(chain, done) for chain in _chains(regime, loaded, selection)]
         if loaded is not None:
-            _check(regime, planned, len(loaded[1].train))
+            _check(regime, planned, *loaded)
         chains += planned
         cost = _cost(regime, planned, loaded, done, keep)
         seconds += 0 if regime.gpu else cost.seconds
@@ -234,10 +234,15 @@ def _load(modality: str, model: ModelConfig, data: Frozen) -> tuple[Modality[Any
     return adapter, adapter.load(data)
 
 
-def _check(regime: Regime, planned: Iterable[PlannedChain], pool: int) -> None:
-    """Raise UserError for what every chain would fail of: a metric that needs more samples, a strategy that draws too many."""
+def _check(regime: Regime, planned: Iterable[PlannedChain], modality: Modality[Any], splits: Splits) -> None:
+    """Raise UserError for what every chain would fail of.
+
+    A metric that needs more samples, or has nothing to go by; a strategy that draws too many.
+    """
+    pool = len(splits.train)
     n = regime.size(pool)
     for metric in map(regime.metric, regime.metrics):
+        metric.require(modality)
         if "synthetic" in metric.needs and n < metric.least_n:
             remedy = "raise n, or name the metrics to measure without it"
             raise UserError(f"n = {n} samples are too few for metric {metric.name!r}, which needs {metric.least_n}: {remedy}")

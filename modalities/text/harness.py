@@ -5,6 +5,7 @@ whose data lies on the hub needs a network, or a copy in the cache.
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,20 @@ def lm_eval(inputs: MetricInputs, argument: str) -> float:
     return float(next(value for key, value in values.items() if key.partition(",")[0] == task.metric))
 
 
+def check(adapter: object, argument: str) -> None:
+    """Raise UserError for a task that is unknown, and for one of one's own that cannot be loaded.
+
+    One of the harness is not loaded yet: that may download its data.
+    """
+    if _is_own(argument):
+        load(argument)
+    else:
+        _manager(argument)
+
+
 def load(argument: str) -> Task:
     """Load a task by name or path. Raises UserError as `lm_eval` does."""
-    where, path = f"metric 'lm-eval:{argument}'", Path(argument)
-    own = path.suffix in (".yaml", ".yml")
-    if own and not path.is_file():
-        raise UserError(f"{where}: {argument}: no such task file")
-    manager = TaskManager(include_defaults=not own)
-    if not own and argument not in manager.all_tasks:
-        raise UserError(
-            f"{where}: the harness has no such task; `lm-eval ls tasks` lists them, and a YAML file may be named by its path"
-        )
+    where, manager = _where(argument), _manager(argument)
     try:
         loaded = manager.load(argument)
     except Exception as error:  # whatever the harness and the data sets library come across
@@ -81,6 +85,30 @@ def load(argument: str) -> Task:
     if not rises:
         raise UserError(f"{where}: its first metric, {metric}, is better when lower; a task with an accuracy first is needed")
     return Task(manager, task, metric)
+
+
+def _where(argument: str) -> str:
+    return f"metric 'lm-eval:{argument}'"
+
+
+def _is_own(argument: str) -> bool:
+    return Path(argument).suffix in (".yaml", ".yml")
+
+
+def _manager(argument: str) -> TaskManager:
+    """Give what knows a task. Raises UserError where nothing does."""
+    own = _is_own(argument)
+    if own and not Path(argument).is_file():
+        raise UserError(f"{_where(argument)}: {argument}: no such task file")
+    manager = TaskManager(include_defaults=not own)
+    if not own and argument not in manager.all_tasks:
+        near = get_close_matches(argument, manager.all_tasks, n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise UserError(
+            f"{_where(argument)}: the harness has no such task; {hint}`lm-eval ls tasks` lists them, and a YAML file may be "
+            "named by its path"
+        )
+    return manager
 
 
 def _wrapped(model: LanguageModel) -> HFLM:

@@ -29,6 +29,11 @@ def nll_gap(inputs: MetricInputs) -> float:
     return float(inputs.nll("synthetic").double().mean() - inputs.nll("real").double().mean())
 
 
+def check_kr_test(adapter: "LanguageModelAdapter") -> None:
+    """Raise UserError for a text without items, and for a file of them that is wrong."""
+    assert adapter.kr_items
+
+
 def kr_test_accuracy(inputs: MetricInputs) -> float:
     """Share of the items of the text's KR-test whose true continuation is more likely than the false one: 0 to 1, 0.5 by chance.
 

@@ -52,6 +52,7 @@ METRICS: tuple[Metric, ...] = (
         compute="fortifai.modalities.text.likelihood:kr_test_accuracy",
         chance=0.5,
         named_only=True,
+        check="fortifai.modalities.text.likelihood:check_kr_test",
     ),
     _metric(
         "ngrams:unigram_kl",
@@ -127,5 +128,6 @@ METRICS: tuple[Metric, ...] = (
         requires=("lm_eval",),
         extra=EXTRA,
         takes="task",
+        check="fortifai.modalities.text.harness:check",
     ),
 )

@@ -97,7 +97,10 @@ def test_a_task_that_cannot_be_used_is_answered(model, task, tmp_path):
         harness.load(str(tmp_path / "none.yaml"))
     with pytest.raises(UserError, match="perplexity, is better when lower"):
         harness.load(task("perplexity", "perplexity", "false"))
+    with pytest.raises(UserError, match="did you mean 'hellaswag'"):
+        harness.check(None, "helaswag")
     path = task()
+    harness.check(None, path)
     (tmp_path / "tiny.jsonl").unlink()
     with pytest.raises(UserError, match="the task cannot be loaded: FileNotFoundError"):
-        harness.load(path)
+        harness.check(None, path)

@@ -169,6 +169,24 @@ def test_items_of_a_kr_test_that_are_wrong_are_refused_before_anything_is_traine
         planned("paper-llama", *settings(tiny["paper-llama"], text), f"data.kr_test={items}")
 
 
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [("kr_test_accuracy", "no KR-test comes with the text"), ("lm-eval:none.yaml", "none.yaml: no such task file")],
+)
+def test_a_metric_that_cannot_be_measured_is_refused_before_anything_is_trained(tiny, text, metric, said):
+    small = [setting for setting in settings(tiny["paper-llama"], text) if not setting.startswith("data.kr_test")]
+    with pytest.raises(UserError, match=said):
+        planned(
+            "paper-llama", *small, "model.training.keep=last", f'metrics=["{metric}", "bigram_js"]', "fidelity_metric=bigram_js"
+        )
+
+
+@pytest.mark.parametrize("name", ["/no/folder", "./folder", "~/folder", "a/b/c"])
+def test_a_path_with_nothing_there_is_called_a_folder(name, text):
+    with pytest.raises(UserError, match=f"model.pretrained '{name}': no such folder"):
+        planned("text-smollm2", *settings(Path(name), text), f"model.pretrained={name}")
+
+
 def test_a_name_of_the_hub_without_a_network_is_answered_quickly(monkeypatch, tmp_path):
     monkeypatch.setattr(hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # where nothing listens
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
