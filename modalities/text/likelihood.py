@@ -39,6 +39,24 @@ def kr_test_accuracy(inputs: MetricInputs) -> float:
 
     The items are those of ``data.kr_test``, or those that come with the text. Raises UserError for a text without any.
     """
+    return _kr_test(inputs).value
+
+
+def kr_test_low(inputs: MetricInputs) -> float:
+    """Lower end of the Wilson 95 % interval of `kr_test_accuracy`, whose unit is the item: of one model, not of its chain."""
+    return _kr_test(inputs).low
+
+
+def kr_test_high(inputs: MetricInputs) -> float:
+    """Upper end of that interval."""
+    return _kr_test(inputs).high
+
+
+def _kr_test(inputs: MetricInputs) -> kr_test.Accuracy:
+    return inputs.shared("kr_test", lambda: _asked(inputs))
+
+
+def _asked(inputs: MetricInputs) -> kr_test.Accuracy:
     adapter = cast("LanguageModelAdapter", inputs.adapter)
     model, longest = inputs.model, inputs.model.network.config.get_text_config().max_position_embeddings
-    return kr_test.accuracy(lambda tokens: -adapter.token_nll(model, tokens), adapter.kr_items, model.tokenizer, longest).value
+    return kr_test.accuracy(lambda tokens: -adapter.token_nll(model, tokens), adapter.kr_items, model.tokenizer, longest)

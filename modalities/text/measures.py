@@ -30,6 +30,11 @@ def _metric(
     return Metric(name, summary, better, unit, valid, least_n, needs, where, target, requires=requires, extra=extra)
 
 
+def _kr_test(name: str, summary: str) -> Metric:
+    where, check = (f"fortifai.modalities.text.likelihood:{function}" for function in (name, "check_kr_test"))
+    return Metric(name, summary, "higher", "share", (0, 1), 1, ("model",), where, chance=0.5, named_only=True, check=check)
+
+
 METRICS: tuple[Metric, ...] = (
     _metric("likelihood:perplexity", "perplexity on held-out real text", "lower", "per token", (1, math.inf), ("real", "model")),
     _metric(
@@ -41,19 +46,9 @@ METRICS: tuple[Metric, ...] = (
         ("real", "synthetic", "model"),
         target=0.0,
     ),
-    Metric(
-        name="kr_test_accuracy",
-        summary="share of KR-test items whose true continuation the model finds more likely than the false one",
-        better="higher",
-        unit="share",
-        valid=(0, 1),
-        least_n=1,
-        needs=("model",),
-        compute="fortifai.modalities.text.likelihood:kr_test_accuracy",
-        chance=0.5,
-        named_only=True,
-        check="fortifai.modalities.text.likelihood:check_kr_test",
-    ),
+    _kr_test("kr_test_accuracy", "share of KR-test items whose true continuation the model finds more likely than the false one"),
+    _kr_test("kr_test_low", "lower end of the 95 % interval of kr_test_accuracy"),
+    _kr_test("kr_test_high", "upper end of the 95 % interval of kr_test_accuracy"),
     _metric(
         "ngrams:unigram_kl",
         "KL divergence of token frequencies, synthetic from training pool, as in the paper",

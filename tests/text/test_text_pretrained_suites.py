@@ -114,6 +114,9 @@ def test_a_suite_runs_end_to_end_on_a_tiny_model_of_the_class(name, tiny, text, 
     assert [record["notes"]["training_tokens"] for record in records] == [2 * 6 * 64, 2 * 12 * 64] * 2
     (regime,) = load_suite(name).regimes
     assert all(0 <= record["metrics"][regime.fidelity_metric] <= 1 for record in records)
+    if name in PAPER:
+        kr_test = [[record["metrics"][f"kr_test_{end}"] for end in ("low", "accuracy", "high")] for record in records]
+        assert all(0 <= low < value <= high or low <= value < high for low, value, high in kr_test)
     assert {row.objective for row in fortifai.score(done.path).rows} == {"ce", "tce:gamma=0.9"}
 
 
