@@ -8,6 +8,7 @@ import typer
 
 from fortifai.cli.output import AsJson, duration, print_facts, print_json
 from fortifai.declaration import modalities
+from fortifai.fidelity.saying import counted
 from fortifai.strategies import resolve
 from fortifai.suite import Regime
 from fortifai.suite_file import load_suite
@@ -61,5 +62,5 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "  strategies", " ".join(facts["strategies"])
     yield "  scored by", facts["fidelity_metric"]
     yield "  also measured", ", ".join(m["name"] for m in facts["metrics"] if m["name"] != facts["fidelity_metric"])
-    yield "  horizon", f"{facts['generations']} generations, {facts['seeds']} seeds, {facts['chains']} chains"
+    yield "  horizon", ", ".join(counted(facts[f"{thing}s"], thing) for thing in ("generation", "seed", "chain"))
     yield "  cost", f"about {duration(facts['core_seconds'])} on one {'GPU, estimated' if facts['gpu'] else 'core'}"

@@ -9,6 +9,7 @@ import typer
 from fortifai.cli.describing import SuiteArgument
 from fortifai.cli.output import AsJson, duration, print_json, print_table, size
 from fortifai.errors import RunFailed, UserError
+from fortifai.fidelity.saying import counted
 
 Out = Annotated[Path, typer.Option(help="The folder that runs are kept in.")]
 Seeds = Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")]
@@ -56,9 +57,9 @@ def plan(
     _print_states(chains)
     done = len(found.chains) - len(found.left())
     bytes_of = ((cost.disk_bytes, "disk"), (cost.memory_bytes, "memory"))
-    takes = [f"about {duration(cost.seconds)} with {workers} worker{'s' if workers > 1 else ''}"]
+    takes = [f"about {duration(cost.seconds)} with {counted(workers, 'worker')}"]
     takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
-    print(f"{len(found.chains)} chains, {done} of them done; the rest takes {', '.join(takes)}")
+    print(f"{counted(len(found.chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
     if cost.gpu_seconds:
         known = any(folder.measured(regime.name) for regime in chosen.regimes if regime.gpu)
         basis = "by what has run" if known else "estimated from arithmetic, not measured"
@@ -100,7 +101,7 @@ def run(
     except KeyboardInterrupt:  # here, because Typer would end without a word
         raise RunFailed("stopped; what is done is kept, and the same command goes on from there") from None
     diverged = f", {result.diverged} of them diverged" if result.diverged else ""
-    print(f"{result.path}: {result.chains} chains done{diverged}; next: fortifai score {result.path}")
+    print(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}; next: fortifai score {result.path}")
 
 
 def status(
@@ -123,7 +124,7 @@ def status(
             print(f"{chain['regime']} {chain['strategy']} {chain['objective']} seed {chain['seed']}: "
                   f"{chain['state']} at generation {chain['finished']}: {chain['reason']}")  # fmt: skip
     done = sum(chain["state"] in ("done", "diverged") for chain in chains)
-    print(f"{suite}: {done} of {len(chains)} chains done; {f'in use by {held}' if held else 'no process is at it'}")
+    print(f"{suite}: {done} of {counted(len(chains), 'chain')} done; {f'in use by {held}' if held else 'no process is at it'}")
 
 
 def _print_states(chains: list[dict[str, Any]]) -> None:
