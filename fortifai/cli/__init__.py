@@ -10,7 +10,7 @@ def main() -> None:
     from fortifai.cli.app import app
 
     try:
-        app()
+        app(prog_name="fortifai")  # not what Python was started with
     except UserError as error:
         _end(str(error), 2)
     except RunFailed as error:
