@@ -37,16 +37,18 @@ def test_what_the_page_says_of_the_table_is_so():
     assert f"60 % censoring** {ends('FI', ('60 %',))}" in text
 
 
-@pytest.mark.parametrize("law", coverage.LAWS)
-def test_a_small_run_agrees(law):
-    replicates = 400
-    row = coverage.cell(law, np.random.default_rng(7), 5, 0.3, replicates, bca=0, resamples=0)
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda row: f"{row['onsets']}, {row['chains']}, {row['censored']}")
+def test_a_small_run_agrees(measured):
+    replicates, chains, censored = 300, int(measured["chains"]), float(measured["censored"].rstrip(" %")) / 100
+    row = coverage.cell(measured["onsets"], np.random.default_rng(7), chains, censored, replicates, bca=0, resamples=0)
     got = dict(zip(coverage.HEADINGS, row, strict=True))
-    (measured,) = (r for r in MEASURED if (r["onsets"], r["chains"], r["censored"]) == (law, "5", "30 %"))
-    for interval in ("FI", "ER"):
-        p = float(measured[interval])
-        error = math.sqrt(p * (1 - p) * (1 / replicates + 1 / 4000))
-        assert abs(float(got[interval]) - p) < 4 * error
+    absent = "no interval of FI"
+    there = 1 - float(measured[absent].rstrip(" %")) / 100
+    shares = [(float(got[name]), float(measured[name]), there) for name in ("FI", "ER")]
+    shares.append((1 - float(got[absent].rstrip(" %")) / 100, there, 1.0))
+    for found, p, of in shares:
+        error = math.sqrt(p * (1 - p) * (1 / (of * replicates) + 1 / 4000))
+        assert abs(found - p) < 4 * error + 1 / replicates
 
 
 @pytest.mark.parametrize("law", coverage.LAWS.values(), ids=coverage.LAWS.keys())
