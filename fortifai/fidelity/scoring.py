@@ -230,7 +230,8 @@ class _Comparison:
             remarks += self._shapes()
         if masked == 0 and not self.is_baseline and self.objective.startswith("tce"):
             remarks.append("inert: masked nothing before the baseline's onset, so it was cross entropy")
-        if any(course.horizon > self.horizon for course in chains.courses if not course.diverged):
+        longer = any(course.horizon > self.horizon for course in chains.courses if not course.diverged)
+        if longer and not chains.unscored:
             remarks.append(f"restricted to generation {self.horizon}, the horizon that all chains of the group have in common")
         return remarks
 

@@ -81,6 +81,7 @@ def test_an_accuracy_falls_to_its_null():
 def test_a_baseline_no_better_than_the_null_is_unscored_with_the_reason(better, values):
     row = rows(frame({("ce", 0): values, (TCE, 0): values}, better=better))[TCE]
     assert "no better than the null" in row.reason
+    assert "restricted to" not in row.reason
     assert row.horizon == 1
     assert row.fidelity_interval is row.extension_ratio is row.other_thresholds is row.mean_over_thresholds is None
 
