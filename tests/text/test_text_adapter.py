@@ -243,6 +243,19 @@ def test_the_greedy_text_is_the_likeliest_token_at_each_place(fitted):
     assert torch.equal(made, logits.argmax(-1))
 
 
+def test_top_p_and_min_p_at_their_ends_leave_the_likeliest_token(fitted):
+    greedy = written(fitted, top_k=1)
+    assert torch.equal(written(fitted, top_p=1e-6), greedy)
+    assert torch.equal(written(fitted, min_p=1.0), greedy)
+    assert not torch.equal(written(fitted), greedy)
+
+
+def test_a_repetition_penalty_makes_a_text_repeat_itself_less(fitted):
+    plain, penalised = (written(fitted, blocks=24, beams=2, new_tokens=BLOCK, repetition_penalty=p) for p in (1.0, 3.0))
+    distinct = [sum(len(set(row)) for row in made.tolist()) for made in (plain, penalised)]
+    assert distinct[1] > distinct[0]
+
+
 def test_frequencies_are_those_of_the_temperature(fitted):
     """First tokens of 4,000 blocks against the softmax at temperature 0.7: chi-squared within its 1e-6 quantile."""
     from scipy.stats import chi2
