@@ -1,5 +1,7 @@
 """What an objective weighs as one: every pixel by itself, or a whole image."""
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from fortifai.objectives import Objective, Selective
@@ -17,3 +19,21 @@ def weighed(objective: Objective, nll: Tensor, confidence: Tensor) -> tuple[Tens
     if isinstance(objective, Selective) and objective.unit == "sample":
         return nll.flatten(1).sum(1), confidence.flatten(1).clamp_min(SMALLEST).log().mean(1).exp()
     return nll, confidence
+
+
+@dataclass
+class Masked:
+    """How many elements an objective has weighed in a fit, and how many of them it masked."""
+
+    elements: int = 0
+    masked: int = 0
+
+    def count(self, objective: Objective, confidence: Tensor) -> None:
+        """Add the elements of a batch, of these confidences."""
+        self.elements += confidence.numel()
+        self.masked += int((objective.weights(confidence) == 0).sum())
+
+    @property
+    def share(self) -> float:
+        """The share that was masked."""
+        return self.masked / max(self.elements, 1)

@@ -14,13 +14,13 @@ from fortifai.config import Sampling
 from fortifai.declaration import modalities
 from fortifai.errors import Diverged, UserError
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.units import weighed
+from fortifai.modalities.image.units import Masked, weighed
 from fortifai.modalities.image.vae.adapter import VAEAdapter
 from fortifai.modalities.image.vae.config import VAEConfig
 from fortifai.modalities.image.vae.network import VAE, pixel_confidence, pixel_nll
-from fortifai.modalities.image.vae.training import Masked, loss
+from fortifai.modalities.image.vae.training import loss
 from fortifai.modality import Samples, Splits
-from fortifai.objectives import CrossEntropy
+from fortifai.objectives import AdaptiveTruncation, CrossEntropy, TruncatedCrossEntropy
 from fortifai.randomness import stream
 
 TINY = VAEConfig(channels=4, latent=3, epochs=2, device="cpu")
@@ -203,6 +203,20 @@ def test_the_masked_share_is_that_of_what_is_weighed(adapter: VAEAdapter, splits
     assert found["ce"] == 0
     assert found["tce-quantile:keep=0.75"] == pytest.approx(0.25, abs=0.01)
     assert found["tce-quantile:keep=0.75,unit=sample"] == 0.25
+
+
+def test_a_threshold_is_estimated_anew_in_every_epoch(adapter: VAEAdapter, splits: Splits) -> None:
+    found: list[float] = []
+
+    class Spied(AdaptiveTruncation):
+        def adapt(self, confidence: torch.Tensor) -> TruncatedCrossEntropy:
+            adapted = super().adapt(confidence)
+            found.append(adapted.gamma)
+            return adapted
+
+    adapter.fit(splits.train.take(slice(200)), splits.validation, Spied(), None, stream("fit"))
+    assert len(found) == TINY.epochs
+    assert found[0] < found[1] < 1  # the model has become surer
 
 
 def test_samples_are_pixels_as_many_as_the_source_and_do_not_depend_on_batches(adapter: VAEAdapter, splits: Splits) -> None:

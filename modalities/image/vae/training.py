@@ -1,7 +1,5 @@
 """One fit: Adam on the reconstruction under an objective, and on the divergence from the prior."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -9,25 +7,12 @@ from fortifai.errors import Diverged
 from fortifai.modality import Samples
 from fortifai.objectives import Objective, Selective
 
-from ..units import weighed
+from ..units import Masked, weighed
 from .config import VAEConfig
 from .network import VAE, pixel_confidence, pixel_nll
 
 ADAPTING_IMAGES = 2048
 """Images that a threshold is estimated on before every epoch, as many as the authors take."""
-
-
-@dataclass
-class Masked:
-    """How many elements the objective has seen, and how many of them it masked."""
-
-    elements: int = 0
-    masked: int = 0
-
-    @property
-    def share(self) -> float:
-        """The share that was masked."""
-        return self.masked / max(self.elements, 1)
 
 
 def train(
@@ -38,11 +23,11 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     seen = Masked()
     for _ in range(epochs):
-        objective = _adapted(model, samples, objective, device, rng)
+        current = _adapted(model, samples, objective, device, rng)
         for index in torch.randperm(len(samples), generator=rng).split(config.batch):
             batch = samples.take(index)
             noise = torch.randn(len(batch), config.latent, generator=rng)
-            value = loss(model, batch, noise, objective, config.beta, device, seen)
+            value = loss(model, batch, noise, current, config.beta, device, seen)
             if not torch.isfinite(value):
                 raise Diverged(f"the loss is {float(value.detach())}")
             optimizer.zero_grad(set_to_none=True)
@@ -66,8 +51,7 @@ def loss(
     confidence = x.new_ones(())  # cross entropy looks at none, and finding it takes a tenth of a step
     if isinstance(objective, Selective):
         nll, confidence = weighed(objective, nll, pixel_confidence(nll, x))
-        seen.masked += int((objective.weights(confidence) == 0).sum())
-    seen.elements += nll.numel()
+        seen.count(objective, confidence)
     if nll.ndim == 1:
         return objective.loss(weight * (nll + beta * divergence), confidence)
     reconstruction = objective.loss(weight[:, None, None, None] * nll, confidence) * x[0].numel()
