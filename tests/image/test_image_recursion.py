@@ -108,7 +108,7 @@ def test_training_that_diverges_ends_the_chain_as_an_onset(tmp_path: Path) -> No
 
 
 def test_every_objective_of_a_suite_of_images_says_its_unit() -> None:
-    for name in ("image-vae", "paper-vae"):
+    for name in ("image-vae", "image-diffusion", "paper-vae"):
         for regime in load_suite(name).regimes:
             assert regime.objectives[0] == "ce"
             assert all("unit=pixel" in objective or "unit=sample" in objective for objective in regime.objectives[1:])

@@ -26,9 +26,9 @@ class DiffusionAdapter(ImageAdapter[DiffusionModel]):
     a part of the model. So it tells what is denoised well from what is not at every noise level alike, though r itself is far
     smaller at some than at others.
 
-    Were r a Gaussian, 35 % of all pixels would have a confidence above 0.9. It has heavier tails: on MNIST at 16 x 16 it is 70 %, but
-    they carry 2.5 % of the squared error, so that masking them changes little. A whole image (``unit=sample``: the exponential of
-    the mean of -r^2 / 2 s^2) is near 0.65; 35 % are above 0.7, and carry 17 %.
+    Were r a Gaussian, 35 % of all pixels would have a confidence above 0.9. It has heavier tails: on MNIST at 16 x 16, 70 % have,
+    but carry 2.5 % of the squared error, so that masking them changes little. That of a whole image (``unit=sample``: the
+    exponential of the mean of -r^2 / 2 s^2) is near 0.65; 35 % are above 0.7, and carry 17 %.
     """
 
     config: DiffusionConfig

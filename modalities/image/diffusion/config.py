@@ -54,6 +54,6 @@ class DiffusionSampling(Sampling):
     """
 
     steps: Identity[int] = Field(50, ge=1, description="denoising steps; must divide model.noise_levels")
-    # With 0, what small networks get wrong adds up: after 1,500 steps on 600 MNIST digits of 16 x 16 their samples were too bright by
-    # a third (20 steps) or a quarter (50), with 1 by a tenth (both).
+    # With 0, what small networks get wrong adds up: after 1,500 steps on 600 MNIST digits of 16 x 16 their samples were too
+    # bright by a third (20 steps) or a quarter (50), with 1 by a tenth (both).
     eta: Identity[float] = Field(1.0, ge=0, le=1, description="share of noise added in every step: 0 none (DDIM), 1 all (DDPM)")

@@ -16,7 +16,7 @@ from fortifai.modality import Samples
 from fortifai.objectives import Objective
 from fortifai.randomness import stream
 
-from ..units import weighed
+from ..units import Masked, weighed
 from .config import DiffusionConfig
 from .network import BANDS, DiffusionModel, predict
 from .process import band_of, confidence, noised, process_of
@@ -29,19 +29,6 @@ PACE = 0.05
 
 SMALLEST = 1e-30
 """Squared error that stands for 0 where it divides."""
-
-
-@dataclass
-class Masked:
-    """How many elements the objective has seen, and how many of them it masked."""
-
-    elements: int = 0
-    masked: int = 0
-
-    @property
-    def share(self) -> float:
-        """The share that was masked."""
-        return self.masked / max(self.elements, 1)
 
 
 @dataclass(frozen=True)
@@ -114,8 +101,7 @@ def loss(error: Tensor, p: Tensor, weight: Tensor, objective: Objective, seen: M
     Gaussian's negative log-likelihood but for its scale, which would count low noise more than high.
     """
     nll, p = weighed(objective, _each(weight) * error, p)
-    seen.elements += p.numel()
-    seen.masked += int((objective.weights(p) == 0).sum())
+    seen.count(objective, p)
     # A sample's error is the sum over its pixels. Over their number, its gradient is as long as by pixel, and clipped alike.
     return objective.loss(nll, p) * (p.numel() / error.numel())
 
