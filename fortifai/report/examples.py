@@ -71,7 +71,7 @@ def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> l
             for chain in of_objective:
                 if examples := _examples(run, chain, out):
                     diverged = next((r.reason for r in read_records(run / chain.id) if r.status == "diverged"), None)
-                    strip = _example(run, chain, FILMSTRIP, f"{chain.objective}, generations from top to bottom", out)
+                    strip = _example(run, chain, FILMSTRIP, "generations from top to bottom", out)
                     section.courses.append(Course(chain.objective, chain.seed, examples, strip, diverged))
                     section.real = section.real or _example(run, chain, REAL_EXAMPLE, "real", out)
                     break

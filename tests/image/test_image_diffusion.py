@@ -400,10 +400,13 @@ def test_auto_takes_the_gpu_where_there_is_one(available, monkeypatch):
     assert adapter_of(device="auto").device().type == ("cuda" if available else "cpu")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_learns_about_the_same_and_models_come_back(splits, fitted):
+DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_wherever_it_is_trained_a_model_learns_about_the_same_and_comes_back(device, splits, fitted):
     _, model = fitted
-    found = fit(adapter_of(steps=60, device="cuda", precision="float32"), splits).model
+    found = fit(adapter_of(steps=60, device=device, precision="float32"), splits).model
     assert weights(found).device.type == found.mean_squares.device.type == "cpu"
     torch.testing.assert_close(found.mean_squares.mean(), model.mean_squares.mean(), rtol=0.1, atol=0)
 

@@ -99,7 +99,7 @@ def test_a_filmstrip_stands_for_its_pictures_and_links_to_them(tmp_path):
     (chain / "examples" / "filmstrip.png").write_text("all of them")
     text = page_of(run, tmp_path / "r")
     film = f"examples/{chain.name}-filmstrip.png"
-    assert f"![ce, generations from top to bottom]({film})" in text
+    assert f"![generations from top to bottom]({film})" in text
     assert (tmp_path / "r" / film).read_text() == "all of them"
     assert "![generation 3]" not in text
     assert re.findall(r"\[(\d)\]\(examples/.*?-generation-0(\d)\.png\)", text) == [(str(g), str(g)) for g in range(4)]
