@@ -45,17 +45,19 @@ def loss(
     By pixel, the objective weighs the reconstruction, and every image keeps its divergence. By sample it weighs both: an image
     that it masks is not trained on at all.
     """
-    x, weight = batch["x"].to(device), batch.weights().to(device, torch.float32)
+    x = batch["x"].to(device)
     logits, divergence = model(x, noise.to(device))
     nll = pixel_nll(logits, x)
     confidence = x.new_ones(())  # cross entropy looks at none, and finding it takes a tenth of a step
     if isinstance(objective, Selective):
         nll, confidence = weighed(objective, nll, pixel_confidence(nll, x))
         seen.count(objective, confidence)
+    if batch.weight is not None:
+        weight = batch.weight.to(device, torch.float32)
+        nll, divergence = weight.view(-1, *[1] * (nll.ndim - 1)) * nll, weight * divergence
     if nll.ndim == 1:
-        return objective.loss(weight * (nll + beta * divergence), confidence)
-    reconstruction = objective.loss(weight[:, None, None, None] * nll, confidence) * x[0].numel()
-    bound: Tensor = reconstruction + beta * (weight * divergence).mean()
+        return objective.loss(nll + beta * divergence, confidence)
+    bound: Tensor = objective.loss(nll, confidence) * x[0].numel() + beta * divergence.mean()
     return bound
 
 
