@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from image_support import write_mnist
 from PIL import Image
 
 import fortifai
@@ -131,3 +132,17 @@ def test_the_suite_of_the_paper_is_planned_and_refused_where_mnist_is_not(root: 
     assert {chain.state for chain in plan.chains} == {"unavailable"}
     with pytest.raises(UserError, match="the files of mnist, as torchvision keeps them"):
         plan.require()
+
+
+def test_the_suite_of_the_paper_runs_where_mnist_is(tmp_path: Path) -> None:
+    """On files of noise in MNIST's format, and small; the protocol, the objectives and the units are the paper's."""
+    write_mnist(tmp_path)
+    small = [f"data.root={tmp_path}", "n=8", "model.channels=4", "model.epochs=1", 'metrics=["frechet", "latent_spread"]']
+    run = fortifai.run(
+        "paper-vae", tmp_path / "runs", seeds=1, generations=2, strategies=["fresh-mix:k=6"], settings=small, quiet=True
+    ).path
+    assert len(numbers(run)) == 5
+    for records in numbers(run).values():
+        assert [record["training"]["size"] for record in records] == [8, 16, 24]
+        assert [record["training"]["real"] for record in records] == [8, 8, 8]
+        assert all(record["metrics"]["frechet"] > 0 for record in records)
