@@ -46,12 +46,6 @@ class Frozen(BaseModel):
         return {name: _reduced(getattr(self, name), plain[name]) for name in fields if Role.IDENTITY in fields[name].metadata}
 
 
-class Sampling(Frozen):
-    """How a model is read out. ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
-
-    temperature: Identity[float] = Field(1.0, gt=0, description="1 = as fitted; each adapter gives it its own meaning")
-
-
 class ModelConfig(Frozen):
     """Base of an adapter's model and training configuration."""
 
@@ -59,6 +53,16 @@ class ModelConfig(Frozen):
     def label(self) -> str:
         """A short name of the model for tables, such as ``gaussian-mixture-5``."""
         return type(self).__name__
+
+
+class Sampling(Frozen):
+    """How a model is read out. ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
+
+    temperature: Identity[float] = Field(1.0, gt=0, description="1 = as fitted; each adapter gives it its own meaning")
+
+    def require(self, model: ModelConfig) -> None:
+        """Raise UserError when models of this configuration cannot be read out so. The default: all can."""
+        return None
 
 
 class Parametrised(Frozen):

@@ -54,6 +54,12 @@ class Regime(Frozen):
     seconds_per_sample: Runtime[float] = Field(0.0, ge=0, description="measured on one core, on top for each training sample")
     gpu: Runtime[bool] = Field(False, description="needs a CUDA device; its seconds are those of one, not of a core")
 
+    @field_validator("sampling")
+    @classmethod
+    def _of_this_model(cls, sampling: Sampling, info: ValidationInfo) -> Sampling:
+        sampling.require(info.data["model"])
+        return sampling
+
     @field_validator("n", mode="plain")
     @classmethod
     def _count_or_share(cls, n: object) -> int | str:

@@ -19,6 +19,7 @@ from fortifai.modalities.image.diffusion.network import BANDS, begin, precision_
 from fortifai.modality import Samples, Splits
 from fortifai.objectives import CrossEntropy
 from fortifai.randomness import stream
+from fortifai.suite_file import load_suite
 
 SMALL = {"channels": (8, 16), "batch": 32, "steps": 6, "device": "cpu"}
 FEW = DiffusionSampling(steps=5)
@@ -312,8 +313,14 @@ def test_schedules_are_those_of_diffusers_to_a_thousandth(schedule, theirs):
 
 def test_steps_that_do_not_divide_the_noise_levels_are_refused(splits, fitted):
     adapter, model = fitted
-    with pytest.raises(UserError, match=r"sampling\.steps = 30 must divide model\.noise_levels = 1000"):
+    with pytest.raises(UserError, match=r"steps = 30 must divide model\.noise_levels = 1000"):
         adapter.sample(model, splits.test, DiffusionSampling(steps=30), stream(0))
+
+
+def test_a_suite_that_says_such_steps_is_refused_before_anything_is_trained():
+    load_suite("image-diffusion", ["sampling.steps=30", "model.noise_levels=990"])
+    with pytest.raises(UserError, match=r"sampling: steps = 30 must divide model\.noise_levels = 1000"):
+        load_suite("image-diffusion", ["sampling.steps=30"])
 
 
 def test_samples_of_a_broken_network_are_a_divergence(splits, fitted):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fortifai.config import Identity, ModelConfig, Runtime, Sampling
+from fortifai.errors import UserError
 
 Channels = Annotated[int, Field(ge=4)]
 
@@ -57,3 +58,9 @@ class DiffusionSampling(Sampling):
     # With 0, what small networks get wrong adds up: after 1,500 steps on 600 MNIST digits of 16 x 16 their samples were too
     # bright by a third (20 steps) or a quarter (50), with 1 by a tenth (both).
     eta: Identity[float] = Field(1.0, ge=0, le=1, description="share of noise added in every step: 0 none (DDIM), 1 all (DDPM)")
+
+    def require(self, model: ModelConfig) -> None:
+        """Refuse steps that do not divide the noise levels: diffusers would go back by another number of levels than is gone."""
+        assert isinstance(model, DiffusionConfig)
+        if model.noise_levels % self.steps:
+            raise UserError(f"steps = {self.steps} must divide model.noise_levels = {model.noise_levels}")

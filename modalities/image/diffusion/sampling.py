@@ -6,7 +6,7 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from torch import Tensor
 
-from fortifai.errors import Diverged, UserError
+from fortifai.errors import Diverged
 
 from .config import DiffusionConfig, DiffusionSampling
 from .network import predict
@@ -27,8 +27,7 @@ def draw(
     Noise is drawn for all images at once, so that how many are denoised at a time changes nothing. Raises UserError for steps
     that do not divide the noise levels, and Diverged for images that are not finite.
     """
-    if config.noise_levels % sampling.steps:  # else diffusers goes back by a whole number of levels that is not the one gone
-        raise UserError(f"sampling.steps = {sampling.steps} must divide model.noise_levels = {config.noise_levels}")
+    sampling.require(config)
     process, device, scale = process_of(config), network.device, sampling.temperature**0.5
     process.set_timesteps(sampling.steps)
     x = scale * torch.randn(*shape, generator=rng).to(device)
