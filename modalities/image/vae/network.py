@@ -65,7 +65,7 @@ def pixel_confidence(nll: Tensor, x: Tensor) -> Tensor:
     """Confidence in every pixel, in [0, 1]: exp(-(BCE - H(x))), H the entropy of the target itself.
 
     That is p(target) for a pixel of 0 or 1. For a grey one BCE is never below H(x), so that exp(-BCE) would call a perfect
-    reconstruction uncertain; H(x) is 0 at x = 0 and 1.
+    reconstruction uncertain; H(x) is 0 at x = 0 and 1. What truncation does hangs on it (benchmarks/vae_confidence.py).
     """
     entropy = -(torch.special.xlogy(x, x) + torch.special.xlogy(1 - x, 1 - x))
     return torch.exp(entropy - nll).clamp(0, 1)
