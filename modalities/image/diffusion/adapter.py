@@ -27,8 +27,8 @@ class DiffusionAdapter(ImageAdapter[DiffusionModel]):
     smaller at some than at others.
 
     Were r a Gaussian, 35 % of all pixels would have a confidence above 0.9. It has heavier tails: of generation 0 of
-    `image-diffusion`, 69 % have, but carry 2.8 % of the squared error, so that masking them changes little. That of a whole image
-    (``unit=sample``: the exponential of the mean of -r^2 / 2 s^2) is near 0.65; 32 % are above 0.7, and carry 16 %
+    `image-diffusion`, 69 % have, but carry 2.8 % of the squared error: masking them leaves the loss nearly as it is. That of a
+    whole image (``unit=sample``: the exponential of the mean of -r^2 / 2 s^2) is near 0.65; 32 % are above 0.7, and carry 16 %
     (benchmarks/diffusion_confidence.py).
     """
 
