@@ -13,11 +13,11 @@ from torch import Tensor
 from fortifai.modalities.image.diffusion import process
 from fortifai.modalities.image.diffusion.adapter import DiffusionAdapter
 from fortifai.modalities.image.diffusion.network import BANDS, DiffusionModel, predict
-from fortifai.modalities.image.units import weighed
+from fortifai.modalities.image.elements import weighed
 from fortifai.objectives import resolve
-from fortifai.plan import load_regime
+from fortifai.planning.loading import load_regime
+from fortifai.planning.suite_file import load_suite
 from fortifai.randomness import stream
-from fortifai.suite_file import load_suite
 
 THRESHOLDS = {"pixel": (0.9, 0.95, 0.99), "sample": (0.6, 0.7, 0.8, 0.9)}
 

@@ -20,15 +20,17 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from fortifai.declaration import Metric
+from fortifai.contract.metric import Metric
+from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.samples import Samples
 from fortifai.metrics import measure
-from fortifai.metrics.inputs import MetricInputs
-from fortifai.modalities.image import classifier, data, features
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.measures import METRICS
-from fortifai.modality import Samples
-from fortifai.null import measure_nulls
+from fortifai.modalities.image.data import splits as data
+from fortifai.modalities.image.features import classifier
+from fortifai.modalities.image.features import extractor as features
+from fortifai.modalities.image.metrics.declared import METRICS
 from fortifai.randomness import stream
+from fortifai.recursion.null import measure_nulls
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 CPU = torch.device("cpu")

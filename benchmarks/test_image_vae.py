@@ -12,15 +12,17 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from fortifai import metrics, objectives, strategies
+from fortifai import metrics, objectives
 from fortifai.config import Sampling
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.modality import Modality
+from fortifai.contract.samples import Splits
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.distances import torchmetrics_frechet
+from fortifai.modalities.image.metrics.distances import torchmetrics_frechet
 from fortifai.modalities.image.vae.config import VAEConfig
 from fortifai.modalities.image.vae.network import VAE
-from fortifai.modality import Modality, Splits
-from fortifai.protocol import Chain, run_chain
+from fortifai.recursion import strategies
+from fortifai.recursion.protocol import Chain, run_chain
 from fortifai.runner.chain_folder import ChainFolder
 
 N, GENERATIONS, ROUNDS = 600, 2, 5

@@ -13,8 +13,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from transformers import DynamicCache
 
-from fortifai.modalities.text import network, regeneration, tokenizer
 from fortifai.modalities.text.config import Decoding, LanguageModelConfig
+from fortifai.modalities.text.model import network, regeneration, tokenizer
 
 BLOCKS, BLOCK, ROUNDS = 512, 128, 3
 

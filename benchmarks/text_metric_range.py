@@ -15,16 +15,17 @@ from typing import Any
 
 import torch
 
-from fortifai.declaration import Metric
+from fortifai.contract.metric import Metric
+from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.samples import Samples, Splits
 from fortifai.metrics import measure
-from fortifai.metrics.inputs import MetricInputs
-from fortifai.modalities.text import corpora, tokenizer
 from fortifai.modalities.text.config import TextData
-from fortifai.modalities.text.data import split
-from fortifai.modalities.text.measures import METRICS
-from fortifai.modality import Samples, Splits
-from fortifai.null import measure_nulls
+from fortifai.modalities.text.data import corpora
+from fortifai.modalities.text.data.blocks import split
+from fortifai.modalities.text.metrics.declared import METRICS
+from fortifai.modalities.text.model import tokenizer
 from fortifai.randomness import stream
+from fortifai.recursion.null import measure_nulls
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 DEFAULT = ("unigram_js", "bigram_js", "trigram_js")

@@ -20,13 +20,14 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from fortifai import objectives, strategies
+from fortifai import objectives
 from fortifai.modalities.image.vae import training
-from fortifai.null import measure_nulls
-from fortifai.plan import load_regime
-from fortifai.protocol import Chain, run_chain
+from fortifai.planning.loading import load_regime
+from fortifai.planning.suite_file import load_suite
+from fortifai.recursion import strategies
+from fortifai.recursion.null import measure_nulls
+from fortifai.recursion.protocol import Chain, run_chain
 from fortifai.runner.chain_folder import ChainFolder
-from fortifai.suite_file import load_suite
 
 SUITE, METRIC, TRUNCATED = "image-vae", "frechet", "tce:gamma=0.95,unit=pixel"
 HEADINGS = ("objective", "seed", "generation", "metric", "value", "null", "better")

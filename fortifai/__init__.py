@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fortifai import metrics, objectives
+    from fortifai.contract.modality import Modality
     from fortifai.fidelity import score
-    from fortifai.modality import Modality
     from fortifai.runner.run import run
 
 __version__ = "0.1.0"
 
 __all__ = ["Modality", "__version__", "metrics", "objectives", "run", "score"]
 
-_WHERE = {"run": "fortifai.runner.run", "score": "fortifai.fidelity", "Modality": "fortifai.modality"}
+_WHERE = {"run": "fortifai.runner.run", "score": "fortifai.fidelity", "Modality": "fortifai.contract.modality"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """What a regime needs that not every machine has: a GPU, data or weights of a hub. Known before anything is loaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from fortifai.errors import UserError
 
@@ -30,3 +31,18 @@ def require(needs: Iterable[Need], who: str) -> None:
     missing = [str(need) for need in needs if need.missing is not None]
     if missing:
         raise UserError(f"{who} cannot run on this machine, which lacks:\n" + "\n".join(f"  {line}" for line in missing))
+
+
+def _missing(requires: Sequence[str], extra: str | None) -> str | None:
+    absent = [module for module in requires if not _installed(module)]
+    if not absent:
+        return None
+    remedy = f"; pip install 'fortifai[{extra}]'" if extra else ""
+    return f"needs {', '.join(absent)}{remedy}"
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent package is absent
+        return False

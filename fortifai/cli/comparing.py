@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fortifai.cli.given import BETTER, NULL, directions, numbers
+from fortifai.cli.metric_options import BETTER, NULL, directions, numbers
 from fortifai.cli.output import AsJson, print_noted
 
 
@@ -23,7 +23,7 @@ def compare(
 ) -> None:
     """Compare two runs or files, paired by seed: by how much, and how many times, B outlasts A."""
     from fortifai.fidelity import compare as compare_trajectories
-    from fortifai.results.table import comparison_as_text
+    from fortifai.report.tables import comparison_as_text
 
     table = compare_trajectories(
         a, b, objective=objective or None, rule=rule, baseline=baseline, better=directions(better), null=numbers(null)

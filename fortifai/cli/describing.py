@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from fortifai.cli.output import AsJson, duration, print_facts, print_json
-from fortifai.declaration import modalities
-from fortifai.fidelity.saying import counted
-from fortifai.strategies import resolve
-from fortifai.suite import Regime
-from fortifai.suite_file import load_suite
+from fortifai.contract.declaration import modalities
+from fortifai.fidelity.remarks import counted
+from fortifai.planning.suite import Regime
+from fortifai.planning.suite_file import load_suite
+from fortifai.recursion.strategies import resolve
 
 SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
 

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from fortifai import metrics, objectives, strategies
+from fortifai import metrics, objectives
 from fortifai.cli.output import AsJson, print_json, print_table
 from fortifai.config import Parametrised
-from fortifai.declaration import Metric, modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.metric import Metric
 from fortifai.errors import UnknownName
+from fortifai.planning.suite_file import read_source, suite_names
+from fortifai.recursion import strategies
 from fortifai.registry import Registry
-from fortifai.suite_file import read_source, suite_names
 
 Entry = dict[str, Any]
 

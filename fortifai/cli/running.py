@@ -9,7 +9,7 @@ import typer
 from fortifai.cli.describing import SuiteArgument
 from fortifai.cli.output import AsJson, duration, print_json, print_table, size
 from fortifai.errors import RunFailed, UserError
-from fortifai.fidelity.saying import counted
+from fortifai.fidelity.remarks import counted
 
 Out = Annotated[Path, typer.Option(help="The folder that runs are kept in.")]
 Seeds = Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")]
@@ -36,9 +36,10 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show the chains that a run would have, how many are done already, and what the rest will cost."""
-    from fortifai.plan import Selection, make_plan
+    from fortifai.planning.chains import Selection
+    from fortifai.planning.plan import make_plan
+    from fortifai.planning.suite_file import load_suite
     from fortifai.runner.run_folder import RunFolder
-    from fortifai.suite_file import load_suite
 
     chosen = load_suite(suite, set_ or ())
     selection = Selection(seeds, generations, tuple(objective or ()), tuple(strategy or ()), tuple(regime or ()))
@@ -108,9 +109,9 @@ def status(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@3.")], as_json: AsJson = False
 ) -> None:
     """Show how far the chains of a run are, what failed, and which process is at it."""
-    from fortifai.results.reading import read_suite
+    from fortifai.records.reading import read_suite
+    from fortifai.records.status import read_status
     from fortifai.runner.lock import holder
-    from fortifai.runner.status import read_status
 
     suite = read_suite(run).suite.identity
     chains = read_status(run)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from fortifai.cli.given import BETTER, NULL, directions, numbers
+from fortifai.cli.metric_options import BETTER, NULL, directions, numbers
 from fortifai.cli.output import AsJson, print_noted
-from fortifai.results.schema import ScoreTable
+from fortifai.fidelity.scores import ScoreTable
 
 
 def score(
@@ -34,7 +34,7 @@ def score(
 ) -> None:
     """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
     from fortifai.fidelity import score as score_trajectories
-    from fortifai.report.titled import titled
+    from fortifai.report.tables import titled
 
     table = score_trajectories(
         path,

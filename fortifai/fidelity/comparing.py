@@ -10,12 +10,13 @@ import pandas as pd
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
 from fortifai.fidelity.onset import Course, common_horizon, restrict
+from fortifai.fidelity.remarks import counted, shared_seeds
 from fortifai.fidelity.rule import Rule
-from fortifai.fidelity.saying import counted, shared_seeds
-from fortifai.fidelity.source import Source, Trajectories, load
-from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
-from fortifai.results.chains import read_chains
-from fortifai.results.schema import Better, ComparisonRow, ComparisonTable
+from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
+from fortifai.fidelity.trajectories.groups import Chains, Group, groups, metrics_of
+from fortifai.fidelity.trajectories.source import Source, Trajectories, load
+from fortifai.records.reading import read_chains
+from fortifai.storage import Better
 
 BESIDE = ("objective", "seed")
 """The parts of a chain's identity in which two that are compared may differ."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from fortifai.fidelity.onset import Floats, Restricted
-from fortifai.results.schema import Estimate, Ratio
+from fortifai.fidelity.scores import Estimate, Ratio
 
 CONFIDENCE = 0.95
 LEAST_CHAINS = 3

@@ -7,13 +7,14 @@ import numpy as np
 
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
-from fortifai.fidelity.calibration import calibrate
 from fortifai.fidelity.onset import Course, Floats, common_horizon, recovers, restrict, touches
+from fortifai.fidelity.remarks import counted, shared_seeds
 from fortifai.fidelity.rule import PHI, Rule
-from fortifai.fidelity.saying import counted, shared_seeds
-from fortifai.fidelity.source import Trajectories, load
-from fortifai.fidelity.trajectories import Chains, Group, groups, metrics_of
-from fortifai.results.schema import Better, Estimate, ScoreRow, ScoreTable, ThresholdScore
+from fortifai.fidelity.scores import Estimate, ScoreRow, ScoreTable, ThresholdScore
+from fortifai.fidelity.threshold import calibrate
+from fortifai.fidelity.trajectories.groups import Chains, Group, groups, metrics_of
+from fortifai.fidelity.trajectories.source import Trajectories, load
+from fortifai.storage import Better
 
 Seed = int | str
 

@@ -7,16 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
-from fortifai import objectives, strategies
+from fortifai import objectives
 from fortifai.config import Sampling
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.samples import Samples
 from fortifai.errors import Diverged
-from fortifai.modality import Samples
-from fortifai.protocol import Chain, run_chain
 from fortifai.randomness import seed_of
+from fortifai.records.schema import GenerationRecord
+from fortifai.recursion import strategies
+from fortifai.recursion.protocol import Chain, run_chain
+from fortifai.recursion.strategies import Strategy
 from fortifai.registry import load_object
-from fortifai.results.schema import GenerationRecord
-from fortifai.strategies import Strategy
 
 BATCH_SAMPLES = 2**18
 """Samples of one generation that a batch of chains holds together: 2 MiB a tensor; more or fewer were slower."""

@@ -8,13 +8,13 @@ from statistics import geometric_mean
 from typing import Any
 
 from fortifai.errors import UserError
+from fortifai.fidelity.scores import ScoreRow
 from fortifai.fidelity.scoring import score
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
-from fortifai.pages import environment, write_page
-from fortifai.results import table
-from fortifai.results.chains import read_chains
-from fortifai.results.reading import read_nulls, read_suite
-from fortifai.results.schema import ChainRecord, ScoreRow, SuiteRecord
+from fortifai.records.reading import read_chains, read_nulls, read_suite
+from fortifai.records.schema import ChainRecord, SuiteRecord
+from fortifai.report import tables as table
+from fortifai.report.markdown import environment, write_page
 
 BASELINE = "ce"
 

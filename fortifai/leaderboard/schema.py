@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from fortifai.results.schema import ScoreRow, Stored, StoredFile
+from fortifai.fidelity.scores import ScoreRow
+from fortifai.storage import Stored, StoredFile
 
 
 class RankedRow(ScoreRow):

@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from fortifai.declaration import Metric, ModalityDeclaration, modalities
+from fortifai.contract.declaration import ModalityDeclaration, modalities
+from fortifai.contract.metric import Metric
 from fortifai.errors import UserError
 from fortifai.registry import Registry
 
 if TYPE_CHECKING:
-    from fortifai.metrics.inputs import MetricInputs
+    from fortifai.contract.metric_inputs import MetricInputs
 
 __all__ = ["SHARED", "Metric", "find", "measure", "of", "registry"]
 

@@ -1,6 +1,6 @@
 """What a likelihood model thinks of real data and of its own: metrics that every modality has."""
 
-from fortifai.metrics.inputs import MetricInputs
+from fortifai.contract.metric_inputs import MetricInputs
 
 
 def held_out_nll(inputs: MetricInputs) -> float:

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fortifai.fidelity.trajectories import Group
+from fortifai.fidelity.trajectories.groups import Group
+from fortifai.records.reading import read_chains, read_records
 from fortifai.report.style import OKABE_ITO, STYLE, file_name, heading, save
-from fortifai.results.chains import read_chains, read_records
 
 REAL, OWN = "real", "synthetic"
 

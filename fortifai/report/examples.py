@@ -7,8 +7,9 @@ from itertools import groupby
 from pathlib import Path
 
 from fortifai.errors import UserError
-from fortifai.results.chains import FILMSTRIP, REAL_EXAMPLE, find_example, generation_name, read_records
-from fortifai.results.schema import ChainRecord
+from fortifai.records.layout import FILMSTRIP, REAL_EXAMPLE, generation_name
+from fortifai.records.reading import find_example, read_records
+from fortifai.records.schema import ChainRecord
 
 WIDTH = 100
 """Characters of a line of a text that is shown."""

@@ -5,14 +5,13 @@ from pathlib import Path
 
 from fortifai.errors import UserError
 from fortifai.fidelity.scoring import score
-from fortifai.pages import environment, write_page
+from fortifai.fidelity.trajectories.reading import STATES
+from fortifai.records.reading import progress_of, read_chains, read_records, read_suite
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.examples import collect
+from fortifai.report.markdown import environment, write_page
 from fortifai.report.pictures import plot
-from fortifai.report.titled import titled
-from fortifai.results.chains import progress_of, read_chains, read_records
-from fortifai.results.reading import STATES, read_suite
-from fortifai.results.table import noted
+from fortifai.report.tables import noted, titled
 
 BASELINE = "ce"
 """Of every score here, since every run has it."""

@@ -15,12 +15,12 @@ from fortifai.errors import UserError
 from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
 from fortifai.fidelity.rule import Rule
 from fortifai.fidelity.scoring import ALL_THRESHOLDS
-from fortifai.fidelity.source import Trajectories, load
-from fortifai.fidelity.trajectories import Group, groups, metrics_of
+from fortifai.fidelity.trajectories.groups import Group, groups, metrics_of
+from fortifai.fidelity.trajectories.source import Trajectories, load
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.style import STYLE, file_name, heading, look, save
 from fortifai.report.survival import steps
-from fortifai.results.schema import Better
+from fortifai.storage import Better
 
 SIZE = (7, 3.8)
 """Inches."""

@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
+from fortifai.contract.samples import Samples
 from fortifai.files import append_line, drop_torn_line, new_files, new_folder, write_text
-from fortifai.filmstrip import compose
-from fortifai.modality import Samples
-from fortifai.protocol import Chain
-from fortifai.results.chains import EXAMPLES, REAL_EXAMPLE, generation_name, read_chain, read_records
-from fortifai.results.schema import ChainRecord, FailureRecord, GenerationRecord
+from fortifai.records.layout import EXAMPLES, REAL_EXAMPLE, generation_name
+from fortifai.records.reading import read_chain, read_records
+from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord
+from fortifai.recursion.protocol import Chain
+from fortifai.report.filmstrip import compose
 
 Keep = Literal["all", "last", "samples", "none"]
 """What stays of a chain's generations: everything; what the chain needs to go on; every generation's samples; nothing."""

@@ -1,11 +1,12 @@
 """What is written into a chain's folder before its first generation."""
 
 from fortifai.errors import UserError
-from fortifai.plan import PlannedChain, chain_identity
-from fortifai.results.schema import ChainRecord
+from fortifai.planning.chains import PlannedChain
+from fortifai.planning.identity import chain_identity
+from fortifai.planning.suite import Suite
+from fortifai.records.schema import ChainRecord
 from fortifai.runner.machine import commit, hardware, versions
 from fortifai.runner.run_folder import RunFolder
-from fortifai.suite import Suite
 
 
 def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> ChainRecord:

@@ -7,7 +7,10 @@ from typing import Any
 
 from fortifai.errors import RunFailed, UnknownName, UserError
 from fortifai.files import is_disk_full
-from fortifai.plan import Plan, PlannedChain, Selection, make_plan
+from fortifai.planning.chains import PlannedChain, Selection
+from fortifai.planning.plan import Plan, make_plan
+from fortifai.planning.suite import Suite
+from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.registry import Registry
 from fortifai.runner import lock
 from fortifai.runner.chain_folder import Keep, announce, note_failure
@@ -15,8 +18,6 @@ from fortifai.runner.chain_record import chain_record
 from fortifai.runner.local import LocalExecutor
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
-from fortifai.suite import Suite
-from fortifai.suite_file import json_copy, load_suite
 
 executors: Registry[type[LocalExecutor]] = Registry("executor")
 """Where chains can run, by the name that ``--executor`` takes."""

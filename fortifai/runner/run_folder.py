@@ -10,9 +10,9 @@ import fortifai
 from fortifai.config import Role
 from fortifai.errors import UserError
 from fortifai.files import write_text
-from fortifai.results.chains import Progress, progress_of, read_chains, read_records
-from fortifai.results.schema import NullRecord, SuiteDescription, SuiteRecord
-from fortifai.suite import Regime, Suite
+from fortifai.planning.suite import Regime, Suite
+from fortifai.records.reading import Progress, progress_of, read_chains, read_records
+from fortifai.records.schema import NullRecord, SuiteDescription, SuiteRecord
 
 
 class RunFolder:

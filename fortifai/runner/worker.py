@@ -17,16 +17,20 @@ from typing import IO, Any
 
 import torch
 
+from fortifai import needs
 from fortifai.errors import UserError
 from fortifai.files import is_disk_full
-from fortifai.null import measure_nulls
-from fortifai.plan import PlannedChain, chain_of, load_regime
-from fortifai.protocol import run_chain
+from fortifai.objectives import resolve as resolve_objective
+from fortifai.planning.chains import PlannedChain
+from fortifai.planning.loading import load_regime, needs_of
+from fortifai.planning.suite import Suite
+from fortifai.planning.suite_file import build_suite
+from fortifai.recursion import strategies
+from fortifai.recursion.null import measure_nulls
+from fortifai.recursion.protocol import Chain, run_chain
 from fortifai.runner.chain_folder import ChainFolder
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.run_folder import RunFolder
-from fortifai.suite import Suite
-from fortifai.suite_file import build_suite
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -95,3 +99,27 @@ def _failure(error: Exception) -> dict[str, Any]:
 def _out_of_memory(error: Exception) -> bool:
     # On a CPU, torch says it with a plain RuntimeError of its allocator.
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def chain_of(suite: Suite, planned: PlannedChain) -> Chain:
+    """Give the runnable chain that a plan lists.
+
+    Raises UserError when its data is not what it was when it was planned, and when this machine lacks what it needs.
+    """
+    regime = suite.regime(planned.regime)
+    needs.require(needs_of(regime), f"regime {regime.name}")
+    modality, splits = load_regime(regime)
+    if splits.data_hash() != planned.data_hash:
+        raise UserError(f"the data of regime {regime.name!r} has changed since the run was started; run it again")
+    return Chain(
+        modality=modality,
+        splits=splits,
+        sampling=regime.sampling,
+        n=planned.n,
+        start=regime.start,
+        metrics=tuple(regime.metric(name) for name in regime.metrics),
+        fidelity_metric=regime.fidelity_metric,
+        strategy=strategies.resolve(planned.strategy),
+        objective=resolve_objective(planned.objective),
+        seed=planned.seed,
+    )

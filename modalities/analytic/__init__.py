@@ -6,7 +6,8 @@ at once; see `batch`.
 
 import math
 
-from fortifai.declaration import Metric, ModalityDeclaration
+from fortifai.contract.declaration import ModalityDeclaration
+from fortifai.contract.metric import Metric
 
 PACKAGE = "fortifai.modalities.analytic"
 

@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fortifai.contract.modality import Modality
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
-from fortifai.modality import Modality, Samples, Splits
 from fortifai.objectives import CrossEntropy, Focal, LeavingOut, Objective, TruncatedCrossEntropy
 from fortifai.randomness import stream
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from fortifai.config import Sampling
-from fortifai.modality import Fit, Samples
+from fortifai.contract.modality import Fit
+from fortifai.contract.samples import Samples
 from fortifai.objectives import CrossEntropy, Objective
 
 from .batch import AnalyticAdapter, columns, noise, weigh

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from fortifai.metrics.inputs import MetricInputs
+from fortifai.contract.metric_inputs import MetricInputs
 
 from .batch import columns
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from fortifai.config import Sampling
+from fortifai.contract.modality import Fit
+from fortifai.contract.samples import Samples
 from fortifai.errors import Diverged
-from fortifai.modality import Fit, Samples
 from fortifai.objectives import Objective
 
 from .batch import AnalyticAdapter, columns, noise, weigh

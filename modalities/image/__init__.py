@@ -1,8 +1,8 @@
 """Images, by variational autoencoders and by diffusion models: two modalities that share data, features and metrics."""
 
-from fortifai.declaration import ModalityDeclaration
+from fortifai.contract.declaration import ModalityDeclaration
 
-from .measures import LATENT_SPREAD, METRICS
+from .metrics.declared import LATENT_SPREAD, METRICS
 
 UNITS = ("pixel", "sample")
 """What an objective may weigh as one: every pixel by itself, or a whole image."""

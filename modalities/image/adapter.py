@@ -7,17 +7,18 @@ from typing import Generic, TypeVar
 import torch
 
 from fortifai.config import Sampling
+from fortifai.contract.modality import Modality
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
-from fortifai.modality import Modality, Samples, Splits
 from fortifai.needs import Need
 from fortifai.randomness import stream
 
-from . import data as images
-from . import sources
-from .classifier import Classifier, trained
 from .config import ImageData
-from .features import Extractor, build
-from .pictures import SHOWN, write_grid
+from .data import sources
+from .data import splits as images
+from .features.classifier import Classifier, trained
+from .features.extractor import Extractor, build
+from .grid import SHOWN, write_grid
 
 M = TypeVar("M")
 

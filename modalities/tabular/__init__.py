@@ -3,7 +3,8 @@
 import math
 from typing import Literal
 
-from fortifai.declaration import Metric, ModalityDeclaration, Needs
+from fortifai.contract.declaration import ModalityDeclaration
+from fortifai.contract.metric import Metric, Needs
 
 
 def _metric(

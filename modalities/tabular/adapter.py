@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fortifai.config import Sampling
+from fortifai.contract.modality import Fit, Modality
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
-from fortifai.modality import Fit, Modality, Samples, Splits
 from fortifai.objectives import Objective
 from fortifai.randomness import integer_seed
 

@@ -5,8 +5,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
-from fortifai.modality import Samples, Splits
 from fortifai.randomness import stream
 
 from .bundled import BUNDLED

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fortifai.metrics.inputs import MetricInputs
+from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.objectives import CrossEntropy
 from fortifai.randomness import integer_seed
 

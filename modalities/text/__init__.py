@@ -1,8 +1,8 @@
 """Text and causal language models."""
 
-from fortifai.declaration import ModalityDeclaration
+from fortifai.contract.declaration import ModalityDeclaration
 
-from .measures import METRICS
+from .metrics.declared import METRICS
 
 declaration = ModalityDeclaration(
     name="text",

@@ -7,21 +7,25 @@ import torch
 from torch import Tensor
 
 from fortifai.config import Sampling
+from fortifai.contract.modality import Fit, Modality
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.files import write_text
-from fortifai.modality import Fit, Modality, Samples, Splits
 from fortifai.needs import Need
 from fortifai.objectives import Objective
 from fortifai.randomness import integer_seed
 
-from . import corpora, kr_test, network, regeneration, training
 from .config import Decoding, LanguageModelConfig, TextData
-from .data import split
-from .examples import paragraph
+from .data import corpora
+from .data.blocks import split
+from .excerpt import paragraph
+from .kr_test.item import Item
+from .kr_test.items import items
+from .model import network, regeneration, training
+from .model.network import LanguageModel
+from .model.tokenizer import Tokenizer, pretrained, train
 from .needs import needs
-from .network import LanguageModel
 from .selection import selector
-from .tokenizer import Tokenizer, pretrained, train
 
 
 class LanguageModelAdapter(Modality[LanguageModel]):
@@ -44,9 +48,9 @@ class LanguageModelAdapter(Modality[LanguageModel]):
         return self._data()[1]
 
     @property
-    def kr_items(self) -> tuple[kr_test.Item, ...]:
+    def kr_items(self) -> tuple[Item, ...]:
         """The KR-test items of the data that was loaded. Raises UserError when it has none."""
-        return kr_test.items(self._data()[0])
+        return items(self._data()[0])
 
     def needs(self, data: TextData) -> list[Need]:
         """List a text, a model and items of a KR-test that come with no package, and which of them are missing here."""

@@ -9,9 +9,11 @@ from huggingface_hub.errors import HFValidationError
 from fortifai.errors import UserError
 from fortifai.needs import Need
 
-from . import hub, kr_test, wikitext
+from . import hub
 from .config import LanguageModelConfig, TextData
-from .pretrained import PACKAGE, SMOLLM2
+from .data import wikitext
+from .kr_test.items import MADE_FROM, items
+from .model.pretrained import PACKAGE, SMOLLM2
 
 
 def needs(config: LanguageModelConfig, data: TextData) -> list[Need]:
@@ -24,11 +26,11 @@ def needs(config: LanguageModelConfig, data: TextData) -> list[Need]:
         found.append(_need("the text WikiText-2 (raw)", wikitext.hub_files))
     if config.pretrained is not None:
         found += _model(config.pretrained)
-    if config.training.keep == "kr_test" and data.kr_test is None and data.source != kr_test.MADE_FROM:
+    if config.training.keep == "kr_test" and data.kr_test is None and data.source != MADE_FROM:
         remedy = "name a file of them as data.kr_test: the authors', or your own in its format (docs/kr-test.md)"
         found.append(Need(f"KR-test items for the text {data.source}", f"none come with it; {remedy}"))
     elif config.training.keep == "kr_test":
-        kr_test.items(data)
+        items(data)
     return found
 
 

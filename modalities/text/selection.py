@@ -5,11 +5,12 @@ from typing import Literal
 
 from torch import Tensor
 
-from fortifai.modality import Samples
+from fortifai.contract.samples import Samples
 
 from .config import TextData
-from .kr_test import accuracy, items
-from .network import LanguageModel
+from .kr_test.accuracy import accuracy
+from .kr_test.items import items
+from .model.network import LanguageModel
 
 SELECTING_BLOCKS = 256
 """Validation blocks that an epoch is judged on, the first ones."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fortifai.modalities.image import cache
+from fortifai.modalities.image.features import disk_cache as cache
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from fortifai.errors import UserError
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.data import Images, load
-from fortifai.modalities.image.pixels import resized
-from fortifai.modalities.image.sources import NAMES, needs
-from fortifai.modalities.image.splitting import first_copies, split
-from fortifai.modalities.image.stored import STORED
+from fortifai.modalities.image.data.pixels import resized
+from fortifai.modalities.image.data.sources import NAMES, needs
+from fortifai.modalities.image.data.splits import Images, load
+from fortifai.modalities.image.data.splitting import first_copies, split
+from fortifai.modalities.image.data.torchvision_sets import STORED
 
 
 def parts(images: Images) -> list[Tensor]:
@@ -249,7 +249,7 @@ def test_white_stays_within_the_range() -> None:
 def test_resizing_in_batches_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.rand(7, 3, 16, 16)
     whole = resized(images, 8)
-    monkeypatch.setattr("fortifai.modalities.image.pixels.BATCH", 3)
+    monkeypatch.setattr("fortifai.modalities.image.data.pixels.BATCH", 3)
     assert torch.equal(whole, resized(images, 8))
 
 

@@ -10,16 +10,16 @@ from pydantic import ValidationError
 from sklearn.datasets import load_digits
 
 from fortifai import objectives
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import Diverged, UserError
 from fortifai.modalities.image.diffusion import process, sampling, training
 from fortifai.modalities.image.diffusion.adapter import DiffusionAdapter
 from fortifai.modalities.image.diffusion.config import DiffusionConfig, DiffusionSampling
 from fortifai.modalities.image.diffusion.network import BANDS, begin, precision_of, predict, settings
-from fortifai.modality import Samples, Splits
 from fortifai.objectives import CrossEntropy
+from fortifai.planning.suite_file import load_suite
 from fortifai.randomness import stream
-from fortifai.suite_file import load_suite
 
 SMALL = {"channels": (8, 16), "batch": 32, "steps": 6, "device": "cpu"}
 FEW = DiffusionSampling(steps=5)

@@ -15,14 +15,16 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
-from fortifai.modalities.image import cache, classifier, features, inception
-from fortifai.modalities.image.classifier import Classifier
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.data import Images, load
-from fortifai.modalities.image.features import Extractor
-from fortifai.modalities.image.imagenet import ImageNet
-from fortifai.modality import Samples, Splits
+from fortifai.modalities.image.data.splits import Images, load
+from fortifai.modalities.image.features import classifier, inception
+from fortifai.modalities.image.features import disk_cache as cache
+from fortifai.modalities.image.features import extractor as features
+from fortifai.modalities.image.features.classifier import Classifier
+from fortifai.modalities.image.features.extractor import Extractor
+from fortifai.modalities.image.features.imagenet import ImageNet
 from fortifai.randomness import stream
 
 CPU = torch.device("cpu")

@@ -20,16 +20,18 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from fortifai import metrics
-from fortifai.declaration import Metric
+from fortifai.contract.metric import Metric
+from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
-from fortifai.metrics.inputs import MetricInputs
-from fortifai.modalities.image import cache, classifier, distances, neighbours
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.data import Images, load
-from fortifai.modalities.image.measures import LATENT_SPREAD, METRICS
-from fortifai.modality import Samples, Splits
-from fortifai.null import measure_nulls
+from fortifai.modalities.image.data.splits import Images, load
+from fortifai.modalities.image.features import classifier
+from fortifai.modalities.image.features import disk_cache as cache
+from fortifai.modalities.image.metrics import distances, neighbours
+from fortifai.modalities.image.metrics.declared import LATENT_SPREAD, METRICS
 from fortifai.randomness import stream
+from fortifai.recursion.null import measure_nulls
 
 BY_NAME = {metric.name: metric for metric in (*METRICS, LATENT_SPREAD)}
 NEIGHBOURS = ("precision", "recall", "density", "coverage")

@@ -11,10 +11,11 @@ from PIL import Image
 
 import fortifai
 from fortifai.errors import UserError
-from fortifai.filmstrip import GAP, MARGIN
-from fortifai.plan import Selection, make_plan
-from fortifai.results.chains import Progress
-from fortifai.suite_file import load_suite
+from fortifai.planning.chains import Selection
+from fortifai.planning.plan import make_plan
+from fortifai.planning.suite_file import load_suite
+from fortifai.records.reading import Progress
+from fortifai.report.filmstrip import GAP, MARGIN
 
 SUITE = """
 schema = 1

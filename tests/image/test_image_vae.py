@@ -11,15 +11,15 @@ from torch.nn import functional
 
 from fortifai import objectives
 from fortifai.config import Sampling
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import Diverged, UserError
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.units import Masked, weighed
+from fortifai.modalities.image.elements import Masked, weighed
 from fortifai.modalities.image.vae.adapter import VAEAdapter
 from fortifai.modalities.image.vae.config import VAEConfig
 from fortifai.modalities.image.vae.network import VAE, pixel_confidence, pixel_nll
 from fortifai.modalities.image.vae.training import loss
-from fortifai.modality import Samples, Splits
 from fortifai.objectives import AdaptiveTruncation, CrossEntropy, TruncatedCrossEntropy
 from fortifai.randomness import stream
 

@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from fortifai.config import Sampling
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.modality import Modality
+from fortifai.contract.samples import Samples, Splits
 from fortifai.laws.monte_carlo import Memory
-from fortifai.modality import Modality, Samples, Splits
 from fortifai.objectives import resolve as objective_of
-from fortifai.protocol import Chain, run_chain
 from fortifai.randomness import seed_of
+from fortifai.recursion.protocol import Chain, run_chain
+from fortifai.recursion.strategies import resolve as strategy_of
 from fortifai.registry import load_object
-from fortifai.strategies import resolve as strategy_of
 
 CHAINS = 4
 

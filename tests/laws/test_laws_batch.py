@@ -5,9 +5,9 @@ import torch
 from laws_support import CHAINS, Injected, adapter, column, models, real
 from scipy.stats import ks_2samp
 
+from fortifai.contract.samples import Splits
 from fortifai.laws.experiments import GAUSSIAN, log_variance
 from fortifai.laws.monte_carlo import Check, Experiment, follow
-from fortifai.modality import Splits
 from fortifai.objectives import resolve
 
 STRATEGIES = [

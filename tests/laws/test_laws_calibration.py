@@ -8,15 +8,15 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from fortifai import strategies
 from fortifai.cli import main
+from fortifai.contract.modality import Fit
 from fortifai.errors import UserError
 from fortifai.laws import calibrate
 from fortifai.laws.calibration import bound
 from fortifai.laws.experiments import EXPERIMENTS
 from fortifai.laws.monte_carlo import Tally
-from fortifai.modality import Fit
 from fortifai.objectives import TruncatedCrossEntropy
+from fortifai.recursion import strategies
 
 
 def laws_violated(*laws):

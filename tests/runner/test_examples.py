@@ -10,8 +10,8 @@ import pytest
 import torch
 from runner_support import numbers, records, write_suite
 
-from fortifai.modality import Samples
-from fortifai.runner.status import read_status
+from fortifai.contract.samples import Samples
+from fortifai.records.status import read_status
 
 RUN = [sys.executable, "-P", "-c", "from fortifai.cli import main; main()", "run"]
 NAMES = ["generation-00.txt", "generation-01.txt", "generation-02.txt", "generation-03.txt", "generation-04.txt", "real.txt"]

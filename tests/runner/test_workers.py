@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 import fortifai
 from fortifai.errors import RunFailed, UserError
 from fortifai.files import is_disk_full
+from fortifai.records.status import read_status
 from fortifai.runner import lock
-from fortifai.runner.status import read_status
 
 RUN = [sys.executable, "-P", "-c", "from fortifai.cli import main; main()", "run"]
 

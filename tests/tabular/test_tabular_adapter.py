@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from fortifai import objectives
 from fortifai.config import Sampling
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
-from fortifai.modality import Samples, Splits
 from fortifai.objectives import CrossEntropy
 from fortifai.randomness import stream
 

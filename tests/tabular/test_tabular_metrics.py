@@ -9,12 +9,12 @@ from scipy.stats import energy_distance as scipy_energy
 from scipy.stats import ks_2samp, norm, wasserstein_distance
 from torch import Tensor
 
-from fortifai.declaration import Metric
-from fortifai.metrics.inputs import MetricInputs
+from fortifai.contract.metric import Metric
+from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.samples import Samples, Splits
 from fortifai.modalities.tabular import declaration, metrics
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
-from fortifai.modality import Samples, Splits
 from fortifai.randomness import stream
 
 ADAPTER = GaussianMixtureAdapter(MixtureConfig())

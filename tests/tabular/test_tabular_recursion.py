@@ -9,9 +9,9 @@ from scipy.stats import norm
 
 from fortifai import objectives
 from fortifai.config import Sampling
+from fortifai.contract.samples import Samples
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig
-from fortifai.modality import Samples
 from fortifai.randomness import stream
 
 SHRINK, GENERATIONS, N = 0.9, 10, 20_000

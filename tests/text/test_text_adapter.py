@@ -10,10 +10,10 @@ from transformers import DynamicCache
 from fortifai import objectives
 from fortifai.errors import Diverged, UserError
 from fortifai.fidelity.rule import parse_rule
-from fortifai.modalities.text import checkpoint, regeneration, training
 from fortifai.modalities.text.adapter import LanguageModelAdapter
 from fortifai.modalities.text.config import Decoding, LanguageModelConfig, TextData, Training
-from fortifai.modalities.text.network import token_nll
+from fortifai.modalities.text.model import checkpoint, regeneration, training
+from fortifai.modalities.text.model.network import token_nll
 from fortifai.randomness import stream
 
 BLOCK = 16

@@ -9,10 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fortifai.errors import UserError
-from fortifai.modalities.text import bundled, hub
+from fortifai.modalities.text import hub
 from fortifai.modalities.text.config import TextData
-from fortifai.modalities.text.corpora import Corpus, read
-from fortifai.modalities.text.splitting import split
+from fortifai.modalities.text.data import bundled
+from fortifai.modalities.text.data.corpora import Corpus, read
+from fortifai.modalities.text.data.splitting import split
 
 PROSE = "".join(f"Line {i} says that {i} times {i} is {i * i}.\n" for i in range(3000))
 

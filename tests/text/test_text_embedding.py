@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from fortifai.metrics.inputs import MetricInputs
-from fortifai.modalities.text import embedding
-from fortifai.modalities.text.measures import METRICS
-from fortifai.modalities.text.tokenizer import train
-from fortifai.modality import Samples, Splits
+from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.samples import Samples, Splits
+from fortifai.modalities.text.metrics import embedding
+from fortifai.modalities.text.metrics.declared import METRICS
+from fortifai.modalities.text.model.tokenizer import train
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 SUBJECTS = ("the king", "a shepherd", "the prophet", "his brother", "an angel", "the people")

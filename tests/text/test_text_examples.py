@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fortifai.modalities.text.examples import LENGTH, paragraph
+from fortifai.modalities.text.excerpt import LENGTH, paragraph
 
 
 def test_blocks_are_joined_until_the_paragraph_is_full():

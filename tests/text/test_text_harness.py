@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from fortifai import metrics
-from fortifai.declaration import modalities
+from fortifai.contract.declaration import modalities
+from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.errors import UserError
-from fortifai.metrics.inputs import MetricInputs
-from fortifai.modalities.text import harness, network
 from fortifai.modalities.text.config import LanguageModelConfig
-from fortifai.modalities.text.network import LanguageModel
-from fortifai.modalities.text.tokenizer import train
+from fortifai.modalities.text.metrics import harness
+from fortifai.modalities.text.model import network
+from fortifai.modalities.text.model.network import LanguageModel
+from fortifai.modalities.text.model.tokenizer import train
 
 TASK = """
 task: tiny

@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fortifai.errors import UserError
-from fortifai.modalities.text import corpora, kr_test
 from fortifai.modalities.text.config import TextData
-from fortifai.modalities.text.kr_items import KINDS, WORD, make
-from fortifai.modalities.text.kr_test import Item, accuracy, read
-from fortifai.modalities.text.tokenizer import train
+from fortifai.modalities.text.data import corpora
+from fortifai.modalities.text.kr_test import accuracy as kr_test
+from fortifai.modalities.text.kr_test.accuracy import accuracy
+from fortifai.modalities.text.kr_test.item import Item
+from fortifai.modalities.text.kr_test.items import read
+from fortifai.modalities.text.kr_test.king_james import KINDS, WORD, make
+from fortifai.modalities.text.model.tokenizer import train
 
 BYTES = train("any text", 256)
 RECORDS = [

@@ -15,11 +15,11 @@ from scipy.stats import entropy
 from torch import Tensor
 from torchmetrics.text import Perplexity
 
-from fortifai.declaration import Metric
-from fortifai.metrics.inputs import MetricInputs
-from fortifai.modalities.text import diversity, likelihood, ngrams
-from fortifai.modalities.text.measures import METRICS
-from fortifai.modality import Samples, Splits
+from fortifai.contract.metric import Metric
+from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.samples import Samples, Splits
+from fortifai.modalities.text.metrics import diversity, likelihood, ngrams
+from fortifai.modalities.text.metrics.declared import METRICS
 from fortifai.randomness import stream
 
 BY_NAME = {metric.name: metric for metric in METRICS}

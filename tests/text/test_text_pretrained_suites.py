@@ -20,9 +20,10 @@ from fortifai.errors import UserError
 from fortifai.modalities.text import hub
 from fortifai.modalities.text.config import LanguageModelConfig, TextData, Training
 from fortifai.modalities.text.needs import needs
-from fortifai.plan import Selection, make_plan
-from fortifai.results.chains import Progress
-from fortifai.suite_file import load_suite
+from fortifai.planning.chains import Selection
+from fortifai.planning.plan import make_plan
+from fortifai.planning.suite_file import load_suite
+from fortifai.records.reading import Progress
 
 PAPER = ("paper-llama", "paper-gemma")
 

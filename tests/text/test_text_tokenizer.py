@@ -13,11 +13,12 @@ from tokenizers import models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from fortifai.errors import UserError
-from fortifai.modalities.text import hub, tokenizer
+from fortifai.modalities.text import hub
 from fortifai.modalities.text.config import BYTES, TextData
-from fortifai.modalities.text.corpora import Corpus
-from fortifai.modalities.text.data import split
-from fortifai.modalities.text.tokenizer import BEGIN, Tokenizer, load, pretrained, train
+from fortifai.modalities.text.data.blocks import split
+from fortifai.modalities.text.data.corpora import Corpus
+from fortifai.modalities.text.model import tokenizer
+from fortifai.modalities.text.model.tokenizer import BEGIN, Tokenizer, load, pretrained, train
 
 WORDS = "In the beginning God created the heaven and the earth. And the earth was without form, and void.\n" * 40
 SMALL = train(WORDS, 300)
@@ -58,7 +59,7 @@ def test_the_vocabulary_has_the_size_asked_for_and_one_token_that_begins_a_block
 
 
 def test_training_repeats_itself_in_another_process_with_other_threads():
-    code = f"from fortifai.modalities.text.tokenizer import train; print(train({WORDS!r}, 300).fingerprint())"
+    code = f"from fortifai.modalities.text.model.tokenizer import train; print(train({WORDS!r}, 300).fingerprint())"
     found = set()
     for threads, seed in (("1", "1"), ("4", "2")):
         environment = os.environ | {"RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": seed, "TOKENIZERS_PARALLELISM": "true"}

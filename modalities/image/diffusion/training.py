@@ -11,12 +11,12 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from fortifai.contract.samples import Samples
 from fortifai.errors import Diverged
-from fortifai.modality import Samples
 from fortifai.objectives import Objective
 from fortifai.randomness import stream
 
-from ..units import Masked, weighed
+from ..elements import Masked, weighed
 from .config import DiffusionConfig
 from .network import BANDS, DiffusionModel, predict
 from .process import band_of, confidence, noised, process_of

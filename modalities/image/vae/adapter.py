@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from fortifai.config import Sampling
-from fortifai.modality import Fit, Samples, Splits
+from fortifai.contract.modality import Fit
+from fortifai.contract.samples import Samples, Splits
 from fortifai.objectives import Objective
 from fortifai.randomness import integer_seed
 

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from fortifai.contract.samples import Samples
 from fortifai.errors import Diverged
-from fortifai.modality import Samples
 from fortifai.objectives import Objective, Selective
 
-from ..units import Masked, weighed
+from ..elements import Masked, weighed
 from .config import VAEConfig
 from .network import VAE, pixel_confidence, pixel_nll
 

@@ -1,0 +1,131 @@
+"""Data of any modality: tensors that share their first dimension, and the three splits of real data."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+REAL = -1
+"""The origin of a real sample; a synthetic one carries the number of the generation that made it."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Data of any modality: tensors that share their first dimension n.
+
+    ``data``: named tensors, each (n, ...). ``origin``: int64 (n,), REAL or the generation that made the sample.
+    ``weight``: float64 (n,), non-negative, or None where every sample counts the same.
+    """
+
+    data: Mapping[str, Tensor]
+    origin: Tensor
+    weight: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {name: len(tensor) for name, tensor in self._tensors().items()}
+        if not self.data or len(set(sizes.values())) != 1:
+            raise ValueError(f"tensors of Samples must share their first dimension, and there must be one: {sizes}")
+
+    @classmethod
+    def real(cls, **data: Tensor) -> Self:
+        """Wrap real data."""
+        n = len(next(iter(data.values())))
+        return cls(data, torch.full((n,), REAL))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Join samples in order; where only some carry weights, the others weigh 1.
+
+        Raises ValueError when the parts do not hold the same tensors.
+        """
+        if len({frozenset(part.data) for part in parts}) != 1:
+            raise ValueError(f"Samples to join must hold the same tensors: {[sorted(part.data) for part in parts]}")
+        weighted = any(part.weight is not None for part in parts)
+        return cls(
+            {name: torch.cat([part.data[name] for part in parts]) for name in parts[0].data},
+            torch.cat([part.origin for part in parts]),
+            torch.cat([part.weights() for part in parts]) if weighted else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.origin)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.data[name]
+
+    def take(self, index: Tensor | slice) -> Self:
+        """Give the samples at these positions."""
+        weight = None if self.weight is None else self.weight[index]
+        return replace(self, data={k: v[index] for k, v in self.data.items()}, origin=self.origin[index], weight=weight)
+
+    def made_by(self, generation: int) -> Self:
+        """Give the same data, unweighted, stamped as the output of a generation."""
+        return replace(self, origin=torch.full((len(self),), generation), weight=None)
+
+    def weighted(self, weight: Tensor) -> Self:
+        """Give the same data with these weights, float64 (n,)."""
+        return replace(self, weight=weight.to(torch.float64))
+
+    def weights(self) -> Tensor:
+        """Give the weight of every sample, float64 (n,), ones where none were set."""
+        return torch.ones(len(self), dtype=torch.float64) if self.weight is None else self.weight
+
+    def is_real(self) -> Tensor:
+        """Tell which samples are real, bool (n,)."""
+        return self.origin == REAL
+
+    def is_finite(self) -> bool:
+        """Tell whether no value is NaN or infinite."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.data.values())
+
+    def nbytes(self) -> int:
+        """Bytes that the tensors take in memory, and within a few hundred bytes on disk."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors().values())
+
+    def fingerprint(self) -> str:
+        """Give a SHA-256 over names, types, shapes and bytes of the data, origin and weights."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._tensors().items()):
+            digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write the samples as one safetensors file."""
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote, to the last bit."""
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        data = {name.removeprefix("data."): t for name, t in tensors.items() if name.startswith("data.")}
+        return cls(data, tensors["origin"], tensors.get("weight"))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        named = {f"data.{name}": tensor for name, tensor in self.data.items()}
+        named["origin"] = self.origin
+        if self.weight is not None:
+            named["weight"] = self.weight
+        return named
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Real data of a suite: the pool that training draws from, and two held-out parts that no model ever trains on."""
+
+    train: Samples
+    validation: Samples
+    test: Samples
+
+    def data_hash(self) -> str:
+        """Give the hash of all three parts, which enters every chain id."""
+        parts = [self.train.fingerprint(), self.validation.fingerprint(), self.test.fingerprint()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,116 @@
+"""Every file that a run leaves and every score that is published, field by field.
+
+The runner writes with these models and the scorer reads with them. A field that is added, dropped or changes its meaning
+gets a new ``schema`` number: a file is read by the version that it names, or refused with that number.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from fortifai.storage import Number, Stored, StoredFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Estimate(Stored):
+    """A number with its 95 % interval."""
+
+    value: float = Field(description="point estimate")
+    low: Number = Field(description="lower end; null when the data cannot say")
+    high: Number = Field(description="upper end; null when the data cannot say")
+
+
+class Ratio(Estimate):
+    """A ratio with its 95 % interval."""
+
+    lower_bound: bool = Field(description="true when a chain of the numerator is censored: the ratio is at least this")
+
+
+class ThresholdScore(Stored):
+    """The same score by another threshold of fidelity."""
+
+    fidelity_interval: Estimate | None = Field(description="FI by this threshold, in generations")
+    extension_ratio: Ratio | None = Field(description="ER by this threshold")
+    censored: int = Field(description="scored chains that never crossed it")
+
+
+class ScoreRow(Stored):
+    """The score of one objective in one group: suite, modality, model, regime and strategy."""
+
+    suite: str | None = Field(description="identity of the suite")
+    modality: str | None = Field(description="name of the modality")
+    model: str | None = Field(description="short label of the model")
+    regime: str | None = Field(description="the suite's regime")
+    strategy: str | None = Field(description="how training data is composed")
+    objective: str = Field(description="the loss")
+    chains: int = Field(description="finished chains, which the score rests on: complete ones and those that diverged")
+    censored: int = Field(description="scored chains that never collapsed within the horizon")
+    incomplete: int = Field(description="chains that were cut short, which are not scored")
+    fidelity_interval: Estimate | None = Field(description="FI: mean generations until the onset of collapse, up to the horizon")
+    extension_ratio: Ratio | None = Field(description="ER: FI over the baseline's, paired by seed")
+    p_value: Number = Field(description="two-sided, of ER = 1, Holm-adjusted over the comparisons of the table")
+    control_false_positive_rate: Estimate | None = Field(description="share of control chains that the rule calls collapsed")
+    metric: str = Field(description="the metric that is scored by")
+    rule: str = Field(description="when a chain counts as collapsed")
+    horizon: int = Field(description="last generation that the row's chains have in common")
+    phi_at_generation_0: Number = Field(description="mean fidelity of the objective's own generation 0")
+    other_thresholds: dict[str, ThresholdScore] | None = Field(description="the score by other thresholds of fidelity")
+    mean_over_thresholds: Number = Field(description="mean of FI over all thresholds in (0, 1)")
+    masked_share: Number = Field(description="mean share of elements masked up to the baseline's onset")
+    reason: str | None = Field(description="why something is null or should be read with care")
+
+
+class ScoreTable(StoredFile):
+    """The score of a run or a file: one row an objective in each group."""
+
+    rows: list[ScoreRow] = Field(description="ordered by group, then the baseline, then by name")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Give one line a row; an estimate's ends are in columns such as ``fidelity_interval_low``, other thresholds left out."""
+        import pandas as pd  # here, because the runner needs these models and not half a second of pandas
+
+        return pd.DataFrame([_flat(row) for row in self.rows])
+
+
+class ComparisonRow(Stored):
+    """B against A in one group (modality, model, regime and strategy), paired by seed."""
+
+    modality: str | None = Field(description="name of the modality")
+    model: str | None = Field(description="short label of the model")
+    regime: str | None = Field(description="the suite's regime")
+    strategy: str | None = Field(description="how training data is composed")
+    objective_a: str = Field(description="the loss of A")
+    objective_b: str = Field(description="the loss of B")
+    chains: int = Field(description="pairs of finished chains of the same seed")
+    censored_a: int = Field(description="chains of A that never collapsed within the horizon")
+    censored_b: int = Field(description="chains of B that never collapsed within the horizon")
+    fidelity_interval_a: Estimate = Field(description="FI of A over those chains")
+    fidelity_interval_b: Estimate = Field(description="FI of B over those chains")
+    difference: Estimate = Field(description="FI of B minus FI of A, in generations")
+    ratio: Ratio | None = Field(description="FI of B over FI of A")
+    p_value: Number = Field(description="two-sided, of a ratio of 1, Holm-adjusted over the comparisons of the table")
+    metric: str = Field(description="the metric that is scored by")
+    rule: str = Field(description="when a chain counts as collapsed")
+    horizon: int = Field(description="last generation that all the chains have in common")
+    reason: str | None = Field(description="why something is null or should be read with care")
+
+
+class ComparisonTable(StoredFile):
+    """Two runs or files compared: one row a pair of objectives in each group that both have."""
+
+    rows: list[ComparisonRow] = Field(description="ordered by metric, then group, then objective")
+
+
+def _flat(row: ScoreRow) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.model_dump(exclude={"other_thresholds"}).items():
+        if name in ("fidelity_interval", "extension_ratio", "control_false_positive_rate"):
+            ends = value or {"value": None, "low": None, "high": None}
+            flat[name] = ends["value"]
+            flat |= {f"{name}_{end}": ends[end] for end in ("low", "high")}
+        else:
+            flat[name] = value
+    flat["lower_bound"] = bool(row.extension_ratio and row.extension_ratio.lower_bound)
+    return flat

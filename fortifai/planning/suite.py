@@ -1,0 +1,158 @@
+"""What a suite is once its file has been read: regimes, each with everything that decides the numbers of its chains."""
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, Literal
+
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
+
+from fortifai import metrics as metric_registry
+from fortifai import objectives
+from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
+from fortifai.contract.declaration import modalities
+from fortifai.contract.metric import Metric
+from fortifai.errors import UnknownName
+from fortifai.fidelity.rule import DEFAULT_RULE, parse_rule
+from fortifai.recursion import strategies
+
+BASELINE = "ce"
+"""The objective that every other one is compared with; it is part of every regime."""
+
+SHARE = re.compile(r"pool/[1-9][0-9]{0,8}")
+"""An n that is known once the data is: the training pool in so many equal parts."""
+
+
+class Regime(Frozen):
+    """A named block of a suite: one modality, model and data set, the sizes and the sampling.
+
+    What an Identity field holds decides the numbers of a chain; a Runtime field decides how many chains there are, how long
+    they go on and how they are read.
+    """
+
+    name: Identity[str]
+    modality: Identity[str]
+    model: Identity[SerializeAsAny[ModelConfig]]
+    data: Identity[SerializeAsAny[Frozen]]
+    sampling: Identity[SerializeAsAny[Sampling]]
+    n: Identity[int | str] = Field(
+        description='training samples of generation 0, and samples a generation makes; "pool/6": a sixth of the training pool'
+    )
+    pool: Runtime[int | None] = Field(
+        None, ge=1, validate_default=True, description="size of the pool that n is a share of, for estimates before it is read"
+    )
+    start: Identity[Literal["warm", "scratch"]] = Field("scratch", description="warm: fits start from the last model")
+    metrics: Identity[tuple[str, ...]] = Field(
+        description="what is measured; where not given, all that the modality has and that needs no extra or argument"
+    )
+    fidelity_metric: Runtime[str] = Field(description="the metric that is scored by")
+    generations: Runtime[int] = Field(ge=1, description="the horizon: the last generation")
+    seeds: Runtime[int] = Field(5, ge=1, description="chains for each strategy and objective")
+    objectives: Runtime[tuple[str, ...]]
+    strategies: Runtime[tuple[str, ...]]
+    seconds_per_generation: Runtime[float] = Field(gt=0, description="measured on one core, whatever the training size")
+    seconds_per_sample: Runtime[float] = Field(0.0, ge=0, description="measured on one core, on top for each training sample")
+    gpu: Runtime[bool] = Field(False, description="needs a CUDA device; its seconds are those of one, not of a core")
+
+    @field_validator("sampling")
+    @classmethod
+    def _of_this_model(cls, sampling: Sampling, info: ValidationInfo) -> Sampling:
+        sampling.require(info.data["model"])
+        return sampling
+
+    @field_validator("n", mode="plain")
+    @classmethod
+    def _count_or_share(cls, n: object) -> int | str:
+        if isinstance(n, str) and SHARE.fullmatch(n):
+            return n
+        if isinstance(n, str):
+            raise ValueError(f'input should be a valid integer, or a share of the training pool such as "pool/6", not {n!r}')
+        if isinstance(n, float) and not math.isfinite(n):
+            raise PydanticKnownError("finite_number")
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise PydanticKnownError("int_type")
+        if n < 1:
+            raise PydanticKnownError("greater_than_equal", {"ge": 1})
+        return n
+
+    @field_validator("pool")
+    @classmethod
+    def _pool_of_a_share(cls, pool: int | None, info: ValidationInfo) -> int | None:
+        if pool is None and isinstance(info.data.get("n"), str):
+            raise ValueError(f"is required where n is a share of it: about how many samples it has, for n = {info.data['n']}")
+        return pool
+
+    @field_validator("objectives")
+    @classmethod
+    def _baseline_first(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return canonical_objectives(names, info.data.get("modality"))
+
+    @field_validator("strategies")
+    @classmethod
+    def _with_control(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        found = canonical_strategies(names)
+        if "control" not in found:
+            raise ValueError("every suite has control chains: add 'control'")
+        return found
+
+    def size(self, pool: int | None = None) -> int:
+        """Give n as a number: a share is of the pool that was read, or else of the one that is expected; at least 1."""
+        if isinstance(self.n, int):
+            return self.n
+        whole = self.pool if pool is None else pool
+        assert whole is not None  # a suite that says a share without it is refused
+        return max(1, whole // int(self.n.partition("/")[2]))
+
+    def metric(self, name: str) -> Metric:
+        """Give the declaration of one of this regime's metrics."""
+        return metric_registry.find(modalities.get(self.modality), name)
+
+
+class Suite(Frozen):
+    """A validated suite. ``source`` is the content of its file, with the user's settings in it."""
+
+    schema_version: Runtime[Literal[1]] = Field(alias="schema")
+    name: Runtime[str] = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits and hyphens")
+    version: Runtime[int] = Field(ge=1)
+    summary: Runtime[str]
+    rule: Runtime[str] = DEFAULT_RULE
+    regimes: Runtime[tuple[Regime, ...]]
+    overrides: Runtime[dict[str, Any]] = Field(default_factory=dict)
+    source: Runtime[dict[str, Any]]
+
+    @field_validator("rule")
+    @classmethod
+    def _rule_parses(cls, rule: str) -> str:
+        return str(parse_rule(rule))
+
+    @property
+    def tag(self) -> str:
+        """``name@version``, with a hash of the user's settings behind it where there are some."""
+        name = f"{self.name}@{self.version}"
+        if not self.overrides:
+            return name
+        text = json.dumps(self.overrides, sort_keys=True, default=str)
+        return f"{name}+{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    def regime(self, name: str) -> Regime:
+        """Give a regime by name. Raises UnknownName."""
+        found = {regime.name: regime for regime in self.regimes}
+        if name not in found:
+            raise UnknownName("regime", name, found, see=f"fortifai describe {self.name}")
+        return found[name]
+
+
+def canonical_objectives(names: tuple[str, ...], modality: str | None) -> tuple[str, ...]:
+    """Give the canonical names, each once, with the baseline in front whether it was named or not.
+
+    Where the modality weighs elements of several units, every name says which. Raises UserError for a unit that it has not.
+    """
+    units = modalities.get(modality).units if modality is not None and modality in modalities else ()
+    return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, units).canonical for name in names))))
+
+
+def canonical_strategies(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the canonical names, each once."""
+    return tuple(dict.fromkeys(strategies.resolve(name).canonical for name in names))

@@ -1,0 +1,99 @@
+"""Every file that a run leaves, field by field. The runner writes with these models, and the scorer reads with them."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from fortifai.storage import Better, Number, Stored, StoredFile
+
+if TYPE_CHECKING:
+    pass
+
+
+class SuiteDescription(Stored):
+    """The suite as it was run: the fields named here, and all the others of the suite file."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(description="the suite's name")
+    version: int | str = Field(description="the suite's version, which changes whenever its numbers may")
+    rule: str = Field(description="when a chain counts as collapsed, such as phi<0.75")
+    identity: str = Field(description="name@version, with +hash behind it when settings were overridden")
+
+
+class SuiteRecord(StoredFile):
+    """`suite.json`: which suite a run folder belongs to."""
+
+    fortifai: str = Field(description="version of fortifai that started the run")
+    suite: SuiteDescription = Field(description="the whole suite")
+
+
+class NullRecord(StoredFile):
+    """`nulls/<regime>.json`: the fidelity metric of a model that has lost everything, measured once a regime."""
+
+    regime: str = Field(description="the suite's regime")
+    metric: str = Field(description="the fidelity metric")
+    n: int = Field(description="samples in each null")
+    data_hash: str = Field(description="hash of the data it was measured on")
+    values: list[float] = Field(description="the metric of each null: one training sample repeated n times")
+    value: float = Field(description="their median, or chance for an accuracy: D_null of the fidelity")
+
+
+class ChainRecord(StoredFile):
+    """`<chain>/chain.json`: what one chain is, and where and with what it was run."""
+
+    id: str = Field(description="hash of all that decides the numbers; also the folder's name")
+    suite: str = Field(description="identity of the suite")
+    modality: str = Field(description="name of the modality")
+    model: str = Field(description="short label of the model")
+    regime: str = Field(description="the suite's regime")
+    strategy: str = Field(description="how training data is composed, canonical form")
+    objective: str = Field(description="the loss, canonical form")
+    seed: int = Field(description="seed of the chain; chains of equal seed are paired")
+    horizon: int = Field(ge=0, description="last generation that was asked for")
+    data_hash: str = Field(description="hash of the real data")
+    fidelity_metric: str = Field(description="the metric that the suite scores by")
+    better: Better = Field(description="direction in which the fidelity metric improves")
+    null: float | None = Field(description="D_null, as in nulls/; null when there is none")
+    identity: dict[str, Any] = Field(description="all that the id is a hash of")
+    versions: dict[str, str] = Field(description="versions of Python and the libraries that ran it")
+    commit: str | None = Field(description="commit of the source, null outside a checkout")
+    hardware: dict[str, Any] = Field(description="machine, processor, cores, threads")
+
+
+class TrainingRecord(Stored):
+    """How the training data of one generation was made up, in samples."""
+
+    size: int = Field(description="all samples")
+    real: int = Field(description="real ones")
+    synthetic: int = Field(description="those that some generation made")
+    reused: int = Field(description="of the real ones that it drew, those that an earlier generation of the chain had drawn")
+
+
+class GenerationRecord(Stored):
+    """One line of `<chain>/generations.jsonl`: what was measured on one generation."""
+
+    generation: int = Field(ge=0, description="0 = fitted to real data only")
+    status: Literal["ok", "diverged"] = Field(description="diverged: training left the finite numbers, and the chain ends here")
+    reason: str | None = Field(None, description="why it diverged")
+    metrics: dict[str, Number] = Field(description="every metric by name; null where it is not defined")
+    masked_share: Number = Field(description="share of elements that the objective masked, in [0, 1]")
+    training: TrainingRecord | None = Field(description="how the training data was made up")
+    notes: dict[str, Number] = Field(
+        default_factory=dict,
+        description="what the adapter says of its fit, such as em_iterations; own_nll where the objective follows it",
+    )
+    confidence: dict[str, Any] = Field(
+        description="confidence on the generation's own samples (synthetic) and on held-out data (real): mean, quantiles such as "
+        "q95, and histogram, the shares of elements in equal bins of [0, 1]; earlier versions wrote no histogram"
+    )
+    seconds: dict[str, float] = Field(description="wall-clock time of each step")
+    samples_per_second: Number = Field(description="speed of sampling")
+    peak_memory_bytes: int | None = Field(description="largest resident memory of the process so far")
+
+
+class FailureRecord(StoredFile):
+    """`<chain>/failure.json`: the chain crashed, so it is incomplete: not a collapse, and never scored."""
+
+    reason: str = Field(description="what went wrong, one line")
+    generation: int | None = Field(description="the generation that it happened in")

@@ -1,0 +1,227 @@
+"""Strategies: what generation g trains on, out of real data and of what earlier generations made.
+
+n is the size of generation 0's training set, real for every strategy, and of the synthetic set that a generation adds.
+Torch is imported where samples are mixed, so that naming, listing and planning strategies stay instant.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from fortifai.config import Identity, Parametrised
+from fortifai.config import resolve as _resolve
+from fortifai.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+    from fortifai.contract.samples import Samples
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a strategy composes from: ``real`` gives generation g's draw of real data, ``synthetic`` what generation g made."""
+
+    n: int
+    real: "Callable[[int], Samples]"
+    synthetic: "Callable[[int], Samples]"
+
+
+class Strategy(Parametrised):
+    """How the training set of every generation is composed.
+
+    Generation 0 is fitted to n real samples and to nothing else, whatever the strategy.
+    """
+
+    remembers_all: ClassVar[bool] = False
+    """Whether composing reads what every earlier generation made, or the last one's output only."""
+
+    @property
+    def last_generation(self) -> int | None:
+        """The last generation that can be composed, or None where there is no end."""
+        return None
+
+    def fresh(self, n: int, generation: int) -> int:
+        """How many real samples generation g draws; generation 0 draws n."""
+        return n if generation == 0 else 0
+
+    def training_size(self, n: int, generation: int) -> int:
+        """How many samples generation g trains on."""
+        return n
+
+    def makes(self, n: int, generation: int) -> int:
+        """How many samples generation g's model makes: as many as it trained on, unless `source` says otherwise."""
+        return self.training_size(n, generation)
+
+    def compose(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """Give the training set of generation g."""
+        return recipe.real(0) if generation == 0 else self.mix(generation, recipe, rng)
+
+    def source(self, training: "Samples", recipe: Recipe) -> "Samples":
+        """Give what generation g's model regenerates: by default its whole training set."""
+        return training
+
+    @abstractmethod
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """Give the training set of generation g >= 1."""
+
+
+class Replace(Strategy):
+    """Only what the last model made: n synthetic samples."""
+
+    name: ClassVar[str] = "replace"
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """The last generation's output."""
+        return recipe.synthetic(generation - 1)
+
+
+class Accumulate(Strategy):
+    """The real n and every generation's n, pooled: the training set grows by n a generation."""
+
+    name: ClassVar[str] = "accumulate"
+    remembers_all: ClassVar[bool] = True
+
+    def training_size(self, n: int, generation: int) -> int:
+        """n (g + 1)."""
+        return n * (generation + 1)
+
+    def makes(self, n: int, generation: int) -> int:
+        """n."""
+        return n
+
+    def source(self, training: "Samples", recipe: Recipe) -> "Samples":
+        """The real n: every generation adds as many, and a conditional model continues the same contexts."""
+        return recipe.real(0)
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """The whole pool."""
+        return _pool([recipe.real(0), *(recipe.synthetic(g) for g in range(generation))])
+
+
+class AccumulateSubsample(Accumulate):
+    """The pool of `accumulate`, cut to n at random every generation: equal cost, diluted real data."""
+
+    name: ClassVar[str] = "accumulate-subsample"
+
+    def training_size(self, n: int, generation: int) -> int:
+        """n."""
+        return n
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """n of the pool, without replacement."""
+        return _subset(super().mix(generation, recipe, rng), recipe.n, rng)
+
+
+class FreshMix(Strategy):
+    """The paper's: stage i regenerates the whole training set of stage i - 1 and adds the i-th of k fractions of real data."""
+
+    name: ClassVar[str] = "fresh-mix"
+    k: Identity[int] = Field(6, ge=2, description="real fractions, of n samples each; the last generation is k - 1")
+
+    @property
+    def last_generation(self) -> int:
+        """k - 1: then the real data is used up."""
+        return self.k - 1
+
+    def fresh(self, n: int, generation: int) -> int:
+        """n: one fraction a generation, k n in all."""
+        return n
+
+    def training_size(self, n: int, generation: int) -> int:
+        """n (g + 1), of which n are real."""
+        return n * (generation + 1)
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """The regenerated training set of the last stage, and a fresh fraction."""
+        return _pool([recipe.synthetic(generation - 1), recipe.real(generation)])
+
+
+class Anchored(Strategy):
+    """Constant n, a share of it real (law 4 is anchor=fresh): new real data every generation, or the same part of the first."""
+
+    name: ClassVar[str] = "anchored"
+    real: Identity[float] = Field(0.25, gt=0, lt=1, description="share of the n samples that is real")
+    anchor: Identity[Literal["fresh", "fixed"]] = "fresh"
+
+    def fresh(self, n: int, generation: int) -> int:
+        """The real share of n, where the anchor is fresh."""
+        return n if generation == 0 else self._anchors(n) if self.anchor == "fresh" else 0
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """The anchor, filled up with a random part of the last generation's output."""
+        anchors = self._anchors(recipe.n)
+        real = recipe.real(generation) if self.anchor == "fresh" else recipe.real(0).take(slice(anchors))
+        return _pool([real, _subset(recipe.synthetic(generation - 1), recipe.n - anchors, rng)])
+
+    def _anchors(self, n: int) -> int:
+        return min(max(round(self.real * n), 1), max(n - 1, 1))  # at least one of each
+
+
+class Weighted(Strategy):
+    """Fresh real data and n synthetic samples, the real part holding a share of the total weight (law 5; arXiv 2502.18049)."""
+
+    name: ClassVar[str] = "weighted"
+    real: Identity[float] = Field(0.618, gt=0, lt=1, description="share of the total weight that real data holds")
+    ratio: Identity[float] = Field(1.0, gt=0, description="real samples for each synthetic one, r of law 5")
+
+    def fresh(self, n: int, generation: int) -> int:
+        """ratio n, from generation 1 on."""
+        return n if generation == 0 else max(round(self.ratio * n), 1)
+
+    def training_size(self, n: int, generation: int) -> int:
+        """n synthetic and ratio n real, from generation 1 on."""
+        return n if generation == 0 else n + self.fresh(n, generation)
+
+    def makes(self, n: int, generation: int) -> int:
+        """n."""
+        return n
+
+    def source(self, training: "Samples", recipe: Recipe) -> "Samples":
+        """The last n of the training set, so that every generation makes n."""
+        return training.take(slice(len(training) - recipe.n, None))
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """Real and synthetic, weighted; the weights sum to the number of samples."""
+        mixed = _pool([recipe.real(generation), recipe.synthetic(generation - 1)])
+        is_real = mixed.is_real().double()
+        total, reals = len(mixed), int(is_real.sum())
+        of_real, of_synthetic = self.real * total / reals, (1 - self.real) * total / (total - reals)
+        return mixed.weighted(is_real * of_real + (1 - is_real) * of_synthetic)
+
+
+class Control(Strategy):
+    """Fresh real data every generation, no recursion: what the rule says here is its false alarm."""
+
+    name: ClassVar[str] = "control"
+
+    def fresh(self, n: int, generation: int) -> int:
+        """n."""
+        return n
+
+    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
+        """This generation's own draw."""
+        return recipe.real(generation)
+
+
+registry: Registry[type[Strategy]] = Registry("strategy")
+for _strategy in (Replace, Accumulate, AccumulateSubsample, FreshMix, Anchored, Weighted, Control):
+    registry.register(_strategy.name, _strategy)
+
+
+def resolve(strategy: str | Strategy) -> Strategy:
+    """Turn a name such as ``"fresh-mix:k=6"`` into the strategy; a strategy passes through. Raises UserError."""
+    return _resolve(registry, strategy)
+
+
+def _pool(parts: "list[Samples]") -> "Samples":
+    return type(parts[0]).concat(parts)
+
+
+def _subset(samples: "Samples", size: int, rng: "torch.Generator") -> "Samples":
+    from torch import randperm
+
+    return samples.take(randperm(len(samples), generator=rng)[:size])

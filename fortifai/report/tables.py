@@ -1,0 +1,143 @@
+"""A score table as text, for a terminal and for a page: one way to write an estimate, wherever it is shown."""
+
+from collections.abc import Sequence
+
+from fortifai.fidelity.rule import PHI
+from fortifai.fidelity.scores import ComparisonTable, Estimate, Ratio, ScoreRow, ScoreTable
+
+NONE = "–"
+
+HEADINGS = (
+    "suite",
+    "modality",
+    "model",
+    "regime",
+    "strategy",
+    "objective",
+    "fidelity interval",
+    "extension ratio",
+    "p",
+    "censored",
+    "incomplete",
+    "control false positives",
+    "phi at 0",
+    "masked",
+    "horizon",
+    "metric",
+    "rule",
+    "note",
+)
+
+
+def number(value: float | None) -> str:
+    """A number as short as its size allows, such as 12.3 or 0.45; a dash for none."""
+    if value is None:
+        return NONE
+    size = abs(value)
+    return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def share(value: float | None) -> str:
+    """A share in percent; anything above zero is told from zero."""
+    if value is None:
+        return NONE
+    return "<0.1 %" if 0 < value < 0.001 else f"{100 * value:.1f} %"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to three digits, the smallest as a bound."""
+    if value is None:
+        return NONE
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def estimate(value: Estimate | None) -> str:
+    """An estimate with its interval, such as ``12.3 [10.1, 15.0]``, and ``≥ 2.31 [1.90, –]`` for a lower bound."""
+    if value is None:
+        return NONE
+    sign = "≥ " if isinstance(value, Ratio) and value.lower_bound else ""
+    interval = "" if value.low is None and value.high is None else f" [{number(value.low)}, {number(value.high)}]"
+    return f"{sign}{number(value.value)}{interval}"
+
+
+def share_estimate(value: Estimate | None) -> str:
+    """A share with its interval, in percent, such as ``0 % [0, 43]``."""
+    if value is None or value.low is None or value.high is None:
+        return NONE
+    return f"{100 * value.value:.0f} % [{100 * value.low:.0f}, {100 * value.high:.0f}]"
+
+
+def cells(row: ScoreRow) -> list[str]:
+    """One row of the table, a text for each of `HEADINGS`."""
+    return [
+        *(name or "" for name in (row.suite, row.modality, row.model, row.regime, row.strategy)),
+        row.objective,
+        estimate(row.fidelity_interval),
+        estimate(row.extension_ratio),
+        p_value(row.p_value),
+        f"{row.censored}/{row.chains}",
+        str(row.incomplete or ""),
+        share_estimate(row.control_false_positive_rate),
+        number(row.phi_at_generation_0),
+        share(row.masked_share),
+        str(row.horizon),
+        row.metric,
+        row.rule,
+        row.reason or "",
+    ]
+
+
+def as_text(table: ScoreTable, without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Give headings and rows; columns named in ``without``, and those with nothing in any row, are left out."""
+    return _filled(HEADINGS, [cells(row) for row in table.rows], without)
+
+
+def noted(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[str]]:
+    """Give the rows with the number of each text of a last column ``note`` in its place, and the texts, each once."""
+    if headings[-1] != "note":
+        return [list(row) for row in rows], []
+    numbers = {text: str(number) for number, text in enumerate(dict.fromkeys(row[-1] for row in rows if row[-1]), 1)}
+    return [[*row[:-1], numbers.get(row[-1], "")] for row in rows], list(numbers)
+
+
+def comparison_as_text(table: ComparisonTable) -> tuple[list[str], list[list[str]]]:
+    """Give headings and rows of a comparison; columns with nothing in any row are left out."""
+    names = ("modality", "model", "regime", "strategy", "objective of A", "objective of B", "pairs", "FI of A", "FI of B")
+    rows = [
+        [
+            *(name or "" for name in (row.modality, row.model, row.regime, row.strategy)),
+            *(row.objective_a, row.objective_b, str(row.chains)),
+            *(estimate(row.fidelity_interval_a), estimate(row.fidelity_interval_b)),
+            *(estimate(row.difference), estimate(row.ratio), p_value(row.p_value)),
+            *(f"{row.censored_a}, {row.censored_b}", str(row.horizon), row.metric, row.reason or ""),
+        ]
+        for row in table.rows
+    ]
+    return _filled((*names, "B - A", "B / A", "p", "censored A, B", "horizon", "metric", "note"), rows)
+
+
+def _filled(headings: Sequence[str], rows: list[list[str]], without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    kept = [
+        index
+        for index, heading in enumerate(headings)
+        if heading not in without and any(row[index] not in ("", NONE) for row in rows)
+    ]
+    return [headings[index] for index in kept], [[row[index] for index in kept] for row in rows]
+
+
+SAID_ONCE = ("modality", "model")
+"""Columns that move into the title where every row says the same."""
+
+
+def titled(table: ScoreTable, name: str) -> tuple[str, list[str], list[list[str]]]:
+    """Give a title, headings and rows: what every row says alike stands in the title, behind the suite's or the given name."""
+    first = table.rows[0]
+    same = [column for column in ("rule", "metric") if len({getattr(row, column) for row in table.rows}) == 1]
+    headings, rows = as_text(table, without=("suite", *same))
+    title = [first.suite or name]
+    if same:  # a rule on the metric names it
+        title.append(" on ".join(getattr(first, column) for column in (same if first.rule.startswith(PHI) else same[:1])))
+    alike = {index for index, heading in enumerate(headings) if heading in SAID_ONCE and len({row[index] for row in rows}) == 1}
+    title += [rows[0][index] for index in sorted(alike)]
+    shown = [index for index in range(len(headings)) if index not in alike]
+    return " · ".join(title), [headings[index] for index in shown], [[row[index] for index in shown] for row in rows]

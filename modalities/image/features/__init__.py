@@ -1,0 +1,1 @@
+"""What images are compared by: networks that turn an image into a vector."""

@@ -1,0 +1,1 @@
+"""Causal language models: tokenizer, network, training, checkpoints and regeneration."""
