@@ -9,7 +9,7 @@ class UserError(ValueError):
 
 
 class RunFailed(Exception):
-    """A run ended without all of its chains: what is done is kept, and the same command goes on. Exit code 1."""
+    """A run ended without all of its chains: what is done is kept, and the same command resumes it. Exit code 1."""
 
 
 class Diverged(Exception):
@@ -19,12 +19,17 @@ class Diverged(Exception):
 class UnknownName(UserError):
     """A name that no registry entry carries.
 
-    The text names the kind, the nearest known names and the command (``see``) that shows them all.
+    The text names the kind, the nearest known names and the command (``see``) that lists them all.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], see: str | None = None) -> None:
         names = sorted(known)
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(names) or 'none'}."
+        hint = did_you_mean(name, names) or f"known: {', '.join(names) or 'none'}."
         plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
         super().__init__(f"unknown {kind} {name!r}; {hint} (`{see or f'fortifai list {plural}'}` shows them all)")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return ``"did you mean 'this' or 'that'?"`` with the known names nearest to a misspelt one, or None if none is near."""
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else None

@@ -8,7 +8,14 @@ from typing import Literal
 from fortifai.errors import UserError
 
 PHI = "phi"
+"""The name by which a rule refers to fidelity."""
+
 DEFAULT_RULE = "phi<0.75"
+"""The rule of a suite or a file that names none."""
+
+BASELINE = "ce"
+"""The objective that every other one is compared with, and whose generation 0 fidelity is measured from."""
+
 GRAMMAR = '"phi<0.75" (a threshold between 0 and 1), "metric<value" or "metric>value"'
 
 _RULE = re.compile(r"\s*([A-Za-z0-9_.:-]+)\s*([<>])\s*(\S+)\s*")

@@ -1,17 +1,27 @@
-"""The names of files and folders that a run leaves on disk."""
+"""The names of what a run leaves on disk."""
+
+CHAIN_FILE = "chain.json"
+"""What a chain is, in the chain's folder."""
+
+RECORDS_FILE = "generations.jsonl"
+"""What was measured of a chain, one line a generation."""
+
+FAILURE_FILE = "failure.json"
+"""Why a chain crashed; absent where it did not."""
 
 EXAMPLES = "examples"
-"""The folder of a chain in which its samples are shown to people, a file for each generation."""
-
+"""The folder of a chain in which its samples are shown to people, one file a generation."""
 
 REAL_EXAMPLE = "real"
 """Name, without its ending, of the file that shows real data."""
 
+FIRST_ROW_KEY = "fortifai:row"
+"""The text entry of a PNG example that holds how many pixels high its first row of samples is.
 
-FILMSTRIP = "filmstrip"
-"""Name, without its ending, of the file that shows all generations below one another, where they are pictures."""
+An adapter that shows images writes it, and the report's filmstrip is cut by it. Without it the whole picture is one row.
+"""
 
 
 def generation_name(generation: int) -> str:
-    """Name what belongs to a generation: its folder, and its example without the ending."""
+    """Return the name of what belongs to a generation: its folder, and its example without the ending."""
     return f"generation-{generation:02d}"

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fortifai.config import explain
 from fortifai.errors import UserError
-from fortifai.records.layout import EXAMPLES
+from fortifai.records.layout import CHAIN_FILE, EXAMPLES, FAILURE_FILE, RECORDS_FILE
 from fortifai.records.schema import ChainRecord, GenerationRecord, NullRecord, SuiteRecord
 
 ChainState = Literal["pending", "partial", "done", "diverged", "failed"]
@@ -30,12 +30,12 @@ def find_example(folder: Path, name: str) -> Path | None:
 
 def read_chain(folder: Path) -> ChainRecord | None:
     """Read what a chain's folder says it is, or None before it was started."""
-    return ChainRecord.load(folder / "chain.json") if (folder / "chain.json").exists() else None
+    return ChainRecord.load(folder / CHAIN_FILE) if (folder / CHAIN_FILE).exists() else None
 
 
 def read_chains(run: Path) -> list[ChainRecord]:
     """Read what every chain of a run is, ordered by id."""
-    return [ChainRecord.load(path) for path in sorted(run.glob("*/chain.json"))]
+    return [ChainRecord.load(path) for path in sorted(run.glob(f"*/{CHAIN_FILE}"))]
 
 
 def read_records(folder: Path) -> list[GenerationRecord]:
@@ -43,7 +43,7 @@ def read_records(folder: Path) -> list[GenerationRecord]:
 
     Raises UserError for any other line that is not a record, and for generations that are not 0, 1, 2 ...
     """
-    path = folder / "generations.jsonl"
+    path = folder / RECORDS_FILE
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")
@@ -66,7 +66,7 @@ def progress_of(folder: Path, horizon: int, records: list[GenerationRecord]) -> 
     """Tell where a chain with these records stands on its way to a horizon."""
     if records and records[-1].status == "diverged":
         return Progress("diverged", len(records))
-    if (folder / "failure.json").exists():
+    if (folder / FAILURE_FILE).exists():
         return Progress("failed", len(records))
     if len(records) > horizon:
         return Progress("done", len(records))
