@@ -1,4 +1,4 @@
-"""What a regime needs that not every machine has: a GPU, data or weights of a hub. Known before anything is loaded."""
+"""What a regime needs that not every machine has: a GPU, data or weights of a hub, an extra. Known before anything is loaded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Need:
 
 
 def gpu() -> Need:
-    """A CUDA device, and whether this machine has one."""
+    """Return the need of a CUDA device, and whether this machine has one."""
     import torch
 
     remedy = "torch finds none here; run it where one is, or take --set gpu=false, which a CPU may need weeks for"
@@ -33,8 +33,9 @@ def require(needs: Iterable[Need], who: str) -> None:
         raise UserError(f"{who} cannot run on this machine, which lacks:\n" + "\n".join(f"  {line}" for line in missing))
 
 
-def _missing(requires: Sequence[str], extra: str | None) -> str | None:
-    absent = [module for module in requires if not _installed(module)]
+def missing_modules(modules: Sequence[str], extra: str | None) -> str | None:
+    """Return which of these modules cannot be imported, and the extra of fortifai to install, or None if all are there."""
+    absent = [module for module in modules if not _installed(module)]
     if not absent:
         return None
     remedy = f"; pip install 'fortifai[{extra}]'" if extra else ""

@@ -1,1 +1,1 @@
-"""What an adapter answers, and the data that passes between it, the protocol and the metrics."""
+"""What an adapter answers, what it and a metric declare of themselves, and the data that passes between them and the protocol."""

@@ -1,38 +1,50 @@
-"""What a metric is given."""
+"""What a metric is handed: one generation, beside the real data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar as TypeVarWithDefault  # typing's own has no defaults before Python 3.13
 
-from fortifai.contract.modality import Modality
+from fortifai.contract.modality import AnyModality, Likelihood, Modality
 from fortifai.contract.samples import Samples, Splits
 from fortifai.randomness import stream
 
 T = TypeVar("T")
+AdapterT = TypeVarWithDefault("AdapterT", bound=Modality[Any, Any, Any, Any], default=AnyModality)
+ModelT = TypeVarWithDefault("ModelT", default=object)
 
 Part = Literal["real", "synthetic"]
 """Which samples a model is asked about: the held-out real test split, or its own."""
 
 
 @dataclass(frozen=True)
-class MetricInputs:
+class MetricInputs(Generic[AdapterT, ModelT]):
     """One generation as a metric sees it.
 
-    ``splits``: the real data. ``synthetic``: what the generation made, at most the regime's n. ``model``: None where only data
-    is measured (a null). ``cache`` lives as long as the chain: what depends on real data alone is computed once. ``first`` gives
-    the chain's model of generation 0.
+    A metric of one modality names the types that it needs: ``MetricInputs[LanguageModelAdapter, LanguageModel]``.
+
+    Attributes:
+        adapter: The adapter, with the real data that it is bound to.
+        synthetic: What the generation made, at most the regime's n samples.
+        fitted: The generation's model; None where only data is measured (a null).
+        cache: Lives as long as the chain; see `once`.
+        first: Returns the chain's model of generation 0; see `first_model`.
     """
 
-    splits: Splits
+    adapter: AdapterT
     synthetic: Samples
-    adapter: Modality[Any]
-    model: Any = None
+    fitted: ModelT | None = None
     cache: dict[str, Any] = field(default_factory=dict)
-    first: Callable[[], Any] | None = None
+    first: Callable[[], ModelT] | None = None
     _generation: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def splits(self) -> Splits:
+        """The real data."""
+        return self.adapter.splits
 
     @property
     def real(self) -> Samples:
@@ -40,43 +52,47 @@ class MetricInputs:
         return self.splits.test
 
     @property
-    def first_model(self) -> Any:
-        """The chain's model of generation 0, for metrics that declare that they need it."""
+    def model(self) -> ModelT:
+        """The generation's model, for metrics that declare that they read it."""
+        if self.fitted is None:
+            raise ValueError("a metric that reads the model declares 'model' in reads")
+        return self.fitted
+
+    @property
+    def first_model(self) -> ModelT:
+        """The chain's model of generation 0, for metrics that declare that they read it."""
         if self.first is None:
-            raise ValueError("a metric that reads the first model declares 'first_model' among its needs")
+            raise ValueError("a metric that reads the first model declares 'first_model' in reads")
         return self.once("first model", self.first)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """Compute something that depends on the real data alone, the first time a chain asks for it."""
+        """Return what depends on the real data alone: computed the first time that a chain asks for ``key``."""
         return _computed(self.cache, key, compute)
 
     def shared(self, key: str, compute: Callable[[], T]) -> T:
-        """Compute something that several metrics of one generation need, the first time that one asks for it."""
+        """Return what several metrics of one generation read: computed the first time that one asks for ``key``."""
         return _computed(self._generation, key, compute)
 
     def nll(self, part: Part) -> Tensor:
-        """Negative log-likelihood of every element of the real test split or of the model's own samples, in nats."""
-        return self._ask("nll", part)
+        """Return the negative log-likelihood of every element of the test split or of the model's own samples, in nats."""
+        return self._likelihood(part).nll
 
     def confidence(self, part: Part) -> Tensor:
-        """Confidence of the model in every element of the real test split or of its own samples, in [0, 1]."""
-        return torch.exp(-self.nll(part)) if self.adapter.categorical else self._ask("confidence", part)
-
-    def _ask(self, question: Literal["nll", "confidence"], part: Part) -> Tensor:
-        # Once a generation, however many metrics need it: for a language model this is most of the cost of measuring.
-        def ask() -> Tensor:
-            answer: Tensor = getattr(self.adapter, question)(self.model, getattr(self, part))
-            return answer
-
-        return self.shared(f"{question} {part}", ask)
+        """Return the model's confidence in every element of the test split or of its own samples, in [0, 1]."""
+        return self._likelihood(part).confidence
 
     def stream(self, metric: str) -> torch.Generator:
-        """Random numbers of a metric: the same in every generation, seed and null, so that they cancel in comparisons."""
+        """Return a metric's random numbers: the same in every generation, seed and null, so that they cancel in comparisons."""
         return stream("metric", metric)
 
+    def _likelihood(self, part: Part) -> Likelihood:
+        # Once a generation, however many metrics read it: for a language model this is most of the cost of measuring.
+        samples = self.real if part == "real" else self.synthetic
+        return self.shared(f"likelihood {part}", lambda: self.adapter.likelihood(self.model, samples))
 
-def _computed(kept: dict[str, Any], key: str, compute: Callable[[], T]) -> T:
-    if key not in kept:
-        kept[key] = compute()
-    value: T = kept[key]
+
+def _computed(memory: dict[str, Any], key: str, compute: Callable[[], T]) -> T:
+    if key not in memory:
+        memory[key] = compute()
+    value: T = memory[key]
     return value

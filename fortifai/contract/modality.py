@@ -1,124 +1,157 @@
-"""The adapter contract: the few questions that the protocol asks of a modality, and the data that passes between them.
+"""The adapter contract: the few questions that the protocol asks of a modality.
 
-An adapter is found by an entry point of group ``fortifai.modalities`` that names a `ModalityDeclaration`. The declaration
-imports no torch, so that listing and validating are instant; the adapter class is imported when a chain runs.
+An entry point of group ``fortifai.modalities`` names a `ModalityDeclaration`, which imports no torch, so that listing and
+validating are instant. The adapter class that it refers to is imported when data is loaded.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Generic, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar  # typing's own has no defaults before Python 3.13
 
-from fortifai.config import Sampling
+from fortifai.config import Frozen, ModelConfig, Sampling
 from fortifai.contract.samples import Samples, Splits
 from fortifai.needs import Need
 from fortifai.objectives import Objective
 
-M = TypeVar("M")
+ConfigT = TypeVar("ConfigT", bound=ModelConfig, default=ModelConfig)
+DataT = TypeVar("DataT", bound=Frozen, default=Frozen)
+SamplingT = TypeVar("SamplingT", bound=Sampling, default=Sampling)
+ModelT = TypeVar("ModelT", default=object)
 
 
 @dataclass(frozen=True)
-class Fit(Generic[M]):
-    """What training gives: the model, the share of elements the objective masked, and the adapter's own notes."""
+class Fit(Generic[ModelT]):
+    """What training returns.
 
-    model: M
+    Attributes:
+        model: The fitted model.
+        masked_share: The share of elements that the objective masked, in [0, 1].
+        notes: The adapter's own remarks on the fit, such as ``em_iterations``, which every generation records.
+    """
+
+    model: ModelT
     masked_share: float
     notes: Mapping[str, float] = field(default_factory=dict)
 
 
-class Modality(ABC, Generic[M]):
-    """What an adapter answers. Stateless between calls: everything a chain remembers is in Samples and models.
+class Likelihood(NamedTuple):
+    """What a model makes of every element of some samples: two tensors of one shape, whose first dimension is n.
 
-    ``config`` is an instance of the declaration's configuration class. Every random draw comes from the ``rng`` given.
+    Attributes:
+        nll: Negative log-likelihood, in nats.
+        confidence: The confidence p_t that objectives weigh by, in [0, 1].
     """
 
-    categorical: ClassVar[bool] = False
-    """Whether an element is one of a number of categories: then the confidence in it is exp(-nll), and is not asked for."""
+    nll: Tensor
+    confidence: Tensor
 
-    def __init__(self, config: Any) -> None:
+
+class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
+    """An adapter: a kind of model, bound to real data when it is made.
+
+    It is made as ``Adapter(config, data)``: a subclass defines ``__init__`` with these two arguments, loads the data and hands
+    its splits on. What belongs to the data, such as a tokenizer or a classifier, is a part of the adapter; it keeps no other
+    state between calls, so that a chain that was killed and resumed has the numbers of one that was not. Every random
+    draw comes from the ``rng`` of the call.
+
+    The type parameters are the classes that the declaration names for configuration, data and sampling, and the class of the
+    models.
+    """
+
+    def __init__(self, config: ConfigT, splits: Splits) -> None:
+        """Keep what every adapter has.
+
+        Args:
+            config: The model and how it is trained.
+            splits: The real data, split the same way every time.
+        """
         self.config = config
+        self.splits = splits
 
-    def needs(self, data: Any) -> Sequence[Need]:
-        """Say what `load` and `fit` need that not every machine has, such as data or weights of a hub, and what of it is missing.
+    @classmethod
+    def needs(cls, config: ConfigT, data: DataT) -> Sequence[Need]:
+        """Return what making and fitting such an adapter needs that not every machine has, such as weights of a hub.
 
-        The default: nothing. Raises UserError for what is wrong rather than missing.
+        Loads nothing. The default: nothing is needed.
+
+        Raises:
+            UserError: Something is wrong rather than missing.
         """
         return ()
 
     @abstractmethod
-    def load(self, data: Any) -> Splits:
-        """Load the real data that ``data`` (the declaration's data class) names, split the same way every time.
-
-        Raises UserError for a file that is missing or unusable.
-        """
+    def check(self, n: int) -> None:
+        """Raise UserError if models of this configuration cannot be trained on n samples of this data."""
 
     @abstractmethod
-    def check(self, n: int, splits: Splits) -> None:
-        """Raise UserError when this configuration cannot be trained on n samples of this data."""
-
-    @abstractmethod
-    def fit(self, samples: Samples, validation: Samples, objective: Objective, init: M | None, rng: torch.Generator) -> Fit[M]:
-        """Train on weighted samples under an objective, from scratch or from the weights of ``init``.
-
-        Raises Diverged when training leaves the finite numbers.
-        """
-
-    def fit_resumably(
+    def fit(
         self,
         samples: Samples,
-        validation: Samples,
         objective: Objective,
-        init: M | None,
+        init: ModelT | None,
         rng: torch.Generator,
-        checkpoints: Path | None,
-    ) -> Fit[M]:
-        """Train as `fit` does; an adapter whose fits are long keeps checkpoints in a folder, and goes on from what is there.
+        checkpoints: Path | None = None,
+    ) -> Fit[ModelT]:
+        """Train on weighted samples under an objective.
 
-        The folder is the fit's own, absent until the adapter makes it, and removed once the generation is kept. The default
-        keeps none.
+        Args:
+            samples: The training set of a generation.
+            objective: The loss; see `Objective` for its two forms.
+            init: The model to start from, which must not be changed; None: from scratch.
+            rng: The source of every random number.
+            checkpoints: A folder for an adapter whose fits are long: absent until the adapter makes it; a fit that was stopped
+                resumes from what is there; removed once the generation is recorded. None: no checkpoints.
+
+        Raises:
+            Diverged: Training left the finite numbers.
         """
-        return self.fit(samples, validation, objective, init, rng)
 
     @abstractmethod
-    def sample(self, model: M, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
-        """Regenerate ``source``: as many samples as it has. Unconditional models look only at its size."""
+    def sample(self, model: ModelT, source: Samples, sampling: SamplingT, rng: torch.Generator) -> Mapping[str, Tensor]:
+        """Regenerate ``source``: return as many samples as it has, by name, with the shapes and types of the real data.
 
-    def examples(self, model: M, samples: Samples, sampling: Sampling) -> Samples:
-        """Give what to show of a generation that made ``samples``; the default: just those.
+        Unconditional models look only at its size; a conditional one continues its contexts.
+        """
+
+    @abstractmethod
+    def likelihood(self, model: ModelT, samples: Samples) -> Likelihood:
+        """Return the model's negative log-likelihood of every element of the samples, and its confidence in each."""
+
+    @abstractmethod
+    def save(self, model: ModelT, folder: Path) -> None:
+        """Write the model into an existing folder, as safetensors and JSON."""
+
+    @abstractmethod
+    def load_model(self, folder: Path) -> ModelT:
+        """Return the model that `save` wrote, equal to the last bit."""
+
+    def model_bytes(self) -> int | None:
+        """Return the bytes of one saved model, for the plan's estimate of disk and memory; None: unknown."""
+        return None
+
+    def examples(self, model: ModelT, samples: Samples, sampling: SamplingT) -> Mapping[str, Tensor]:
+        """Return what to show of a generation that made ``samples``; the default: just those.
 
         An unconditional model may draw them from noise that is the same in every generation, so that what stands at one place
         differs by the model alone.
         """
-        return samples
+        return samples.data
 
-    def show(self, samples: Samples, stem: Path) -> None:
-        """Write a few of these samples for people to see, as one small file: ``stem`` and an ending such as ``.txt`` or ``.png``.
+    def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
+        """Write a few samples for people to see, as one small file: ``stem`` and an ending such as ``.txt`` or ``.png``.
 
-        Called with each generation's `examples` and with the held-out real samples. A text (UTF-8) and a PNG picture appear in
-        the report, any other file is linked there. The default writes nothing.
+        Called with each generation's `examples` and with the held-out real data. A text (UTF-8) and a PNG picture appear in the
+        report (`records.layout.FIRST_ROW_KEY` tells how a picture enters the filmstrip), any other file is linked there. The
+        default writes nothing. An error here is told and costs the picture, never the generation.
         """
         return None
 
-    @abstractmethod
-    def nll(self, model: M, samples: Samples) -> Tensor:
-        """Negative log-likelihood of every element, in nats, any shape whose first dimension is n."""
 
-    @abstractmethod
-    def confidence(self, model: M, samples: Samples) -> Tensor:
-        """Confidence p_t of the model in every element, in [0, 1]."""
-
-    @abstractmethod
-    def save(self, model: M, folder: Path) -> None:
-        """Write the model into an existing folder, as safetensors and JSON."""
-
-    @abstractmethod
-    def load_model(self, folder: Path) -> M:
-        """Read what `save` wrote, to the last bit."""
-
-    @abstractmethod
-    def model_bytes(self, splits: Splits) -> int:
-        """Bytes of one saved model, for the plan's estimate of disk and memory."""
+AnyModality: TypeAlias = Modality[ModelConfig, Frozen, Sampling, object]
+"""An adapter as the core sees it: configuration, data, sampling and models are opaque."""

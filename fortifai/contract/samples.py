@@ -18,10 +18,12 @@ REAL = -1
 
 @dataclass(frozen=True)
 class Samples:
-    """Data of any modality: tensors that share their first dimension n.
+    """Data of any modality: tensors that share their first dimension n, the number of samples.
 
-    ``data``: named tensors, each (n, ...). ``origin``: int64 (n,), REAL or the generation that made the sample.
-    ``weight``: float64 (n,), non-negative, or None where every sample counts the same.
+    Attributes:
+        data: Named tensors, each (n, ...).
+        origin: int64 (n,), `REAL` or the generation that made the sample.
+        weight: float64 (n,), non-negative, or None where every sample counts the same.
     """
 
     data: Mapping[str, Tensor]
@@ -35,15 +37,20 @@ class Samples:
 
     @classmethod
     def real(cls, **data: Tensor) -> Self:
-        """Wrap real data."""
-        n = len(next(iter(data.values())))
-        return cls(data, torch.full((n,), REAL))
+        """Return real data, tensors (n, ...), as samples of origin `REAL`."""
+        return cls._of_origin(data, REAL)
+
+    @classmethod
+    def synthetic(cls, data: Mapping[str, Tensor], generation: int) -> Self:
+        """Return what a generation made, tensors (n, ...), as unweighted samples stamped with its number."""
+        return cls._of_origin(data, generation)
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Join samples in order; where only some carry weights, the others weigh 1.
 
-        Raises ValueError when the parts do not hold the same tensors.
+        Raises:
+            ValueError: The parts do not hold the same tensors.
         """
         if len({frozenset(part.data) for part in parts}) != 1:
             raise ValueError(f"Samples to join must hold the same tensors: {[sorted(part.data) for part in parts]}")
@@ -61,36 +68,32 @@ class Samples:
         return self.data[name]
 
     def take(self, index: Tensor | slice) -> Self:
-        """Give the samples at these positions."""
+        """Return the samples at these positions, int64 (m,) or a slice, in that order."""
         weight = None if self.weight is None else self.weight[index]
         return replace(self, data={k: v[index] for k, v in self.data.items()}, origin=self.origin[index], weight=weight)
 
-    def made_by(self, generation: int) -> Self:
-        """Give the same data, unweighted, stamped as the output of a generation."""
-        return replace(self, origin=torch.full((len(self),), generation), weight=None)
-
     def weighted(self, weight: Tensor) -> Self:
-        """Give the same data with these weights, float64 (n,)."""
+        """Return the same data with these weights, (n,), in place of its own."""
         return replace(self, weight=weight.to(torch.float64))
 
     def weights(self) -> Tensor:
-        """Give the weight of every sample, float64 (n,), ones where none were set."""
+        """Return the weight of every sample, float64 (n,): ones where none were set."""
         return torch.ones(len(self), dtype=torch.float64) if self.weight is None else self.weight
 
     def is_real(self) -> Tensor:
-        """Tell which samples are real, bool (n,)."""
+        """Return which samples are real, bool (n,)."""
         return self.origin == REAL
 
     def is_finite(self) -> bool:
-        """Tell whether no value is NaN or infinite."""
+        """Return whether no value of the data is NaN or infinite."""
         return all(bool(torch.isfinite(tensor).all()) for tensor in self.data.values())
 
     def nbytes(self) -> int:
-        """Bytes that the tensors take in memory, and within a few hundred bytes on disk."""
+        """Return the bytes that the tensors take in memory, and within a few hundred bytes on disk."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors().values())
 
     def fingerprint(self) -> str:
-        """Give a SHA-256 over names, types, shapes and bytes of the data, origin and weights."""
+        """Return a SHA-256 over names, types, shapes and bytes of the data, origin and weights."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self._tensors().items()):
             digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
@@ -103,11 +106,16 @@ class Samples:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote, to the last bit."""
+        """Return what `save` wrote, equal to the last bit."""
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         data = {name.removeprefix("data."): t for name, t in tensors.items() if name.startswith("data.")}
         return cls(data, tensors["origin"], tensors.get("weight"))
+
+    @classmethod
+    def _of_origin(cls, data: Mapping[str, Tensor], origin: int) -> Self:
+        n = len(next(iter(data.values())))
+        return cls(data, torch.full((n,), origin))
 
     def _tensors(self) -> dict[str, Tensor]:
         named = {f"data.{name}": tensor for name, tensor in self.data.items()}
@@ -119,13 +127,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class Splits:
-    """Real data of a suite: the pool that training draws from, and two held-out parts that no model ever trains on."""
+    """Real data: the pool that training draws from, and two held-out parts that no model ever trains on."""
 
     train: Samples
     validation: Samples
     test: Samples
 
     def data_hash(self) -> str:
-        """Give the hash of all three parts, which enters every chain id."""
+        """Return the hash of all three parts, 16 hexadecimal digits, which enters every chain id."""
         parts = [self.train.fingerprint(), self.validation.fingerprint(), self.test.fingerprint()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """What an objective answers: which elements count, and what the loss is."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -25,6 +25,9 @@ class Objective(Parametrised):
     False, as where a threshold is estimated from all of the batch, is always right, and costs the fused loss a second pass.
     """
 
+    adaptive: ClassVar[bool] = False
+    """Whether `adapt` estimates something, so that confidence has to be measured before every epoch."""
+
     follows_own_nll: ClassVar[bool] = False
     """Whether `for_generation` looks at what it is given, so that the protocol has to measure it."""
 
@@ -44,17 +47,39 @@ class Objective(Parametrised):
         return (self.weights(confidence) * nll).mean()
 
     def adapt(self, confidence: "Tensor") -> "Objective":
-        """Give the objective to use for the coming epoch, from the confidence on a sample of training data (n, ...).
+        """Return the objective of the coming epoch.
 
-        Most objectives are fixed and answer themselves.
+        Most objectives are fixed and return themselves.
+
+        Args:
+            confidence: The model's confidence on a sample of the training data, (n, ...), in [0, 1].
         """
         return self
 
-    def for_generation(self, own_nll: Sequence[float]) -> "Objective":
-        """Give the objective to use for the coming generation.
+    def adapt_to(self, measure: "Callable[[], Tensor]") -> "Objective":
+        """Return the objective of the coming epoch, measuring confidence only where a threshold is estimated from it.
 
-        ``own_nll``: of each generation so far, the mean negative log-likelihood of its model on its own samples, in nats an
-        element. Most objectives are the same in every generation and answer themselves.
+        Args:
+            measure: Returns the model's confidence on a sample of the training data, (n, ...), in [0, 1].
+        """
+        return self.adapt(measure()) if self.adaptive else self
+
+    def for_generation(self, own_nll: Sequence[float]) -> "Objective":
+        """Return the objective of the coming generation.
+
+        Most objectives are the same in every generation and return themselves.
+
+        Args:
+            own_nll: For each generation so far, the mean negative log-likelihood of its model on its own samples, in nats an
+                element.
+        """
+        return self
+
+    def outside_chain(self) -> "Objective":
+        """Return the objective for a training loop that is no chain's, which has no generations to go by.
+
+        Raises:
+            UserError: It goes by what a chain's earlier generations recorded.
         """
         return self
 

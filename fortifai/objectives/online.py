@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from fortifai.config import Identity
+from fortifai.errors import UserError
 from fortifai.objectives.base import Objective, Selective
 from fortifai.objectives.cross_entropy import CrossEntropy
 from fortifai.objectives.truncated import leave_out
@@ -59,9 +60,17 @@ class OnlineTruncation(Selective):
         share = self.share(own_nll)
         return LeavingOut.model_construct(share=share, unit=self.unit) if share > 0 else CrossEntropy()
 
+    def outside_chain(self) -> Objective:
+        """Raise UserError: without the record of a chain nothing tells how much to leave out."""
+        raise UserError(
+            f"objective {self.canonical!r} goes by what the earlier generations of a chain recorded, and there is no chain here: "
+            "take a fixed share, such as tce-quantile:keep=0.95, or, in a recursion of your own, "
+            "resolve(name).for_generation([mean own NLL of every generation so far])"
+        )
+
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """Ones: nothing has been measured yet. A chain asks `for_generation` before every fit."""
-        return self.for_generation(()).weights(confidence, mass)
+        """Raise UserError: only `for_generation`, which a chain asks before every fit, knows how much to leave out."""
+        return self.outside_chain().weights(confidence, mass)
 
 
 class LeavingOut(Selective):

@@ -63,6 +63,7 @@ class AdaptiveTruncation(Selective):
     """Adaptive TCE: gamma = mean + alpha * sd of the batch means of confidence, estimated anew every epoch."""
 
     name: ClassVar[str] = "tce-adaptive"
+    adaptive: ClassVar[bool] = True
     alpha: Identity[float] = Field(1.0, description="standard deviations of the batch means above their mean")
 
     def adapt(self, confidence: "Tensor") -> TruncatedCrossEntropy:
