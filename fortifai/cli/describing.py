@@ -2,43 +2,46 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from fortifai.cli.output import AsJson, duration, print_facts, print_json
+from fortifai.cli.selecting import SuiteArgument
 from fortifai.contract.declaration import modalities
 from fortifai.fidelity.remarks import counted
 from fortifai.planning.suite import Regime
 from fortifai.planning.suite_file import load_suite
 from fortifai.recursion.strategies import resolve
 
-SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
-
 
 def describe(suite: SuiteArgument, as_json: AsJson = False) -> None:
     """Show what a suite runs, on what data, by which metrics and rule, and what it costs."""
-    found = load_suite(suite)
-    regimes = [_regime(regime) for regime in found.regimes]
+    content = load_suite(suite)
+    regimes = [_regime(regime) for regime in content.regimes]
     if as_json:
-        print_json({"schema": 1, "name": found.name, "version": found.version, "summary": found.summary, "rule": found.rule,
-                    "chains": sum(r["chains"] for r in regimes), "regimes": regimes})  # fmt: skip
+        facts = {name: getattr(content, name) for name in ("name", "version", "summary", "rule")}
+        print_json({"schema": 1, **facts, "chains": sum(r["chains"] for r in regimes), "regimes": regimes})
         return
-    print_facts([("suite", found.tag), ("summary", found.summary), ("rule", f"a chain has collapsed once {found.rule}")])
+    print_facts([("suite", content.tag), ("summary", content.summary), ("rule", f"a chain has collapsed once {content.rule}")])
     for facts in regimes:
         print()
         print_facts(_lines(facts))
 
 
 def _regime(regime: Regime) -> dict[str, Any]:
+    from fortifai.planning.cost import chain_seconds
+
     plain: dict[str, Any] = json.loads(regime.model_dump_json())
-    sizes = [
-        strategy.training_size(regime.size(), generation)
-        for strategy in map(resolve, regime.strategies)
-        for generation in range(min(regime.generations, strategy.last_generation or regime.generations) + 1)
-    ]
     each = regime.seeds * len(regime.objectives)
-    seconds = each * (len(sizes) * regime.seconds_per_generation + sum(sizes) * regime.seconds_per_sample)
+    seconds = each * sum(
+        chain_seconds(
+            strategy,
+            regime.size(),
+            range(strategy.horizon(regime.generations) + 1),
+            regime.seconds_per_generation,
+            regime.seconds_per_sample,
+        )
+        for strategy in map(resolve, regime.strategies)
+    )
     return {
         **plain,
         "modality_summary": modalities.get(regime.modality).summary,

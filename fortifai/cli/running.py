@@ -1,106 +1,82 @@
 """`fortifai plan`, `run` and `status`."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast
 
 import typer
 
-from fortifai.cli.describing import SuiteArgument
 from fortifai.cli.output import AsJson, duration, print_json, print_table, size
-from fortifai.errors import RunFailed, UserError
+from fortifai.cli.selecting import Request, selecting
+from fortifai.errors import RunFailed
 from fortifai.fidelity.remarks import counted
 
-Out = Annotated[Path, typer.Option(help="The folder that runs are kept in.")]
-Seeds = Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")]
-Generations = Annotated[int | None, typer.Option(help="The last generation; a longer horizon extends a finished run.")]
-Objectives = Annotated[list[str] | None, typer.Option("--objective", help="Only these, and the baseline; repeat it.")]
-Strategies = Annotated[list[str] | None, typer.Option("--strategy", help="Only these; repeat it.")]
-Regimes = Annotated[list[str] | None, typer.Option("--regime", help="Only these; repeat it.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value; makes it another suite; repeat it.")]
-Workers = Annotated[int, typer.Option(help="Processes, of one thread each; the numbers do not depend on it.")]
-KeepOption = Annotated[str, typer.Option(help="What stays of the generations on disk: all, last, samples or none.")]
 
-
-def plan(
-    suite: SuiteArgument,
-    out: Out = Path("runs"),
-    seeds: Seeds = None,
-    generations: Generations = None,
-    objective: Objectives = None,
-    strategy: Strategies = None,
-    regime: Regimes = None,
-    set_: Settings = None,
-    workers: Workers = 1,
-    keep: KeepOption = "last",
-    as_json: AsJson = False,
-) -> None:
+@selecting
+def plan(request: Request, as_json: AsJson = False) -> None:
     """Show the chains that a run would have, how many are done already, and what the rest will cost."""
     from fortifai.planning.chains import Selection
+    from fortifai.planning.cost import estimate
     from fortifai.planning.plan import make_plan
     from fortifai.planning.suite_file import load_suite
     from fortifai.runner.run_folder import RunFolder
 
-    chosen = load_suite(suite, set_ or ())
-    selection = Selection(seeds, generations, tuple(objective or ()), tuple(strategy or ()), tuple(regime or ()))
-    folder = RunFolder.of(out, chosen)
-    found = make_plan(chosen, selection, folder, workers=_at_least_one(workers), keep=_keep(keep))
-    cost = found.estimate
+    suite = load_suite(request.suite, request.settings)
+    selection = Selection(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
+    planned = make_plan(suite, selection)
+    folder = RunFolder.of(request.out, suite)
+    statuses = planned.statuses(folder)
+    cost = estimate(planned, folder, workers=request.workers, keep=request.keep)
     chains = [
-        {**_named(chain), "id": chain.id or None, "horizon": chain.horizon, "finished": chain.finished} for chain in found.chains
+        {**status.chain.model_dump(exclude={"n", "data_hash"}), "state": status.state, "finished": status.finished}
+        for status in statuses
     ]
-    missing = [str(need) for need in found.needs if need.missing is not None]
     if as_json:
-        estimate = {"seconds": cost.seconds, "disk_bytes": cost.disk_bytes, "memory_bytes": cost.memory_bytes}
-        needs = [need.what for need in found.needs]
-        print_json({"schema": 1, "suite": chosen.tag, "chains": chains, "estimate": estimate, "needs": needs, "missing": missing})
+        seconds = {"seconds": cost.seconds, "disk_bytes": cost.disk_bytes, "memory_bytes": cost.memory_bytes}
+        needs = [need.what for need in planned.needs]
+        missing = [str(need) for need in planned.needs if need.missing is not None]
+        print_json({"schema": 1, "suite": suite.tag, "chains": chains, "estimate": seconds, "needs": needs, "missing": missing})
         return
     _print_states(chains)
-    done = len(found.chains) - len(found.left())
+    done = sum(status.is_over for status in statuses)
     bytes_of = ((cost.disk_bytes, "disk"), (cost.memory_bytes, "memory"))
-    takes = [f"about {duration(cost.seconds)} with {counted(workers, 'worker')}"]
+    takes = [f"about {duration(cost.seconds)} with {counted(request.workers, 'worker')}"]
     takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
-    print(f"{counted(len(found.chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
+    print(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
     if cost.gpu_seconds:
-        known = any(folder.measured(regime.name) for regime in chosen.regimes if regime.gpu)
+        known = any(folder.measured(regime.name) for regime in suite.regimes if regime.gpu)
         basis = "by what has run" if known else "estimated from arithmetic, not measured"
         print(f"needs a GPU: about {cost.gpu_seconds / 3600:.3g} GPU hours ({basis})")
-    for need in found.needs:
+    for need in planned.needs:
         print(f"needs {need.what}: here" if need.missing is None else f"needs {need.what}, MISSING: {need.missing}")
 
 
+@selecting
 def run(
-    suite: SuiteArgument,
-    out: Out = Path("runs"),
-    seeds: Seeds = None,
-    generations: Generations = None,
-    objective: Objectives = None,
-    strategy: Strategies = None,
-    regime: Regimes = None,
-    set_: Settings = None,
-    workers: Workers = 1,
-    executor: Annotated[str, typer.Option(help="Where chains run: local.")] = "local",
-    keep: KeepOption = "last",
+    request: Request,
+    executor: Annotated[str, typer.Option(help="Where chains run: local, or one that is plugged in.")] = "local",
 ) -> None:
-    """Run a suite, or what is missing of it. Stop it at any moment: the same command goes on from there."""
+    """Run a suite, or what is missing of it. Stop it at any moment: the same command resumes it."""
+    from fortifai.runner.messages import Keep
     from fortifai.runner.run import run as run_suite
 
     try:
         result = run_suite(
-            suite,
-            out,
-            seeds=seeds,
-            generations=generations,
-            objectives=objective or (),
-            strategies=strategy or (),
-            regimes=regime or (),
-            settings=set_ or (),
-            workers=workers,
+            request.suite,
+            request.out,
+            seeds=request.seeds,
+            generations=request.generations,
+            objectives=request.objectives,
+            strategies=request.strategies,
+            regimes=request.regimes,
+            settings=request.settings,
+            workers=request.workers,
             executor=executor,
-            keep=_keep(keep),
+            keep=cast(Keep, request.keep),  # checked with the other options
         )
     except KeyboardInterrupt:  # here, because Typer would end without a word
-        raise RunFailed("stopped; what is done is kept, and the same command goes on from there") from None
+        raise RunFailed("stopped; what is done is kept, and the same command resumes it") from None
     diverged = f", {result.diverged} of them diverged" if result.diverged else ""
     print(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}; next: fortifai score {result.path}")
 
@@ -128,7 +104,7 @@ def status(
     print(f"{suite}: {done} of {counted(len(chains), 'chain')} done; {f'in use by {held}' if held else 'no process is at it'}")
 
 
-def _print_states(chains: list[dict[str, Any]]) -> None:
+def _print_states(chains: Sequence[dict[str, Any]]) -> None:
     """Print one line for each regime, strategy and objective: how many chains are in which state."""
     groups: dict[tuple[str, str, str], Counter[str]] = {}
     for chain in chains:
@@ -138,24 +114,6 @@ def _print_states(chains: list[dict[str, Any]]) -> None:
         states["of"] += chain["horizon"] + 1
     rows = []
     for group, states in groups.items():
-        said = ", ".join(f"{count} {state}" for state, count in states.items() if state not in ("generations", "of"))
-        rows.append((*group, said, f"{states['generations']}/{states['of']}"))
+        counts = ", ".join(f"{count} {state}" for state, count in states.items() if state not in ("generations", "of"))
+        rows.append((*group, counts, f"{states['generations']}/{states['of']}"))
     print_table(("regime", "strategy", "objective", "chains", "generations"), rows)
-
-
-def _named(chain: Any) -> dict[str, Any]:
-    return {key: getattr(chain, key) for key in ("regime", "strategy", "objective", "seed", "state")}
-
-
-def _keep(name: str) -> Any:
-    from fortifai.runner.chain_folder import Keep
-
-    if name not in get_args(Keep):
-        raise UserError(f"--keep {name}: should be one of {', '.join(get_args(Keep))}")
-    return name
-
-
-def _at_least_one(workers: int) -> int:
-    if workers < 1:
-        raise UserError(f"--workers {workers}: must be at least 1")
-    return workers

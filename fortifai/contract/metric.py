@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fortifai.errors import UserError
 from fortifai.needs import missing_modules
@@ -81,11 +81,11 @@ class Metric:
             raise UserError(f"metric {self.name!r} takes {takes}")
         return replace(self, name=f"{self.name}:{argument}", argument=argument)
 
-    def function(self) -> "Callable[[MetricInputs], float]":
+    def function(self) -> "Callable[[MetricInputs[Any, Any]], float]":
         """Import the function that measures it. Raises UserError if an extra is not installed or an argument is missing."""
         self._require_installed()
         if self.takes is None:
-            function: Callable[[MetricInputs], float] = load_object(self.compute)
+            function: Callable[[MetricInputs[Any, Any]], float] = load_object(self.compute)
             return function
         if self.argument is None:
             self.with_argument("")

@@ -5,7 +5,7 @@ The metrics declared here serve every modality; an adapter's declaration brings 
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fortifai.contract.declaration import ModalityDeclaration, modalities
 from fortifai.contract.metric import Metric
@@ -25,7 +25,7 @@ SHARED = (
         unit="nats per element",
         valid=(-math.inf, math.inf),
         least_n=1,
-        needs=("real", "model"),
+        reads=("real", "model"),
         compute="fortifai.metrics.confidence:held_out_nll",
     ),
     Metric(
@@ -36,7 +36,7 @@ SHARED = (
         unit="probability",
         valid=(-1.0, 1.0),
         least_n=1,
-        needs=("real", "synthetic", "model"),
+        reads=("real", "synthetic", "model"),
         compute="fortifai.metrics.confidence:confidence_gap",
     ),
 )
@@ -62,7 +62,7 @@ def find(declaration: ModalityDeclaration, name: str) -> Metric:
     """
     known, (plain, colon, argument) = of(declaration), name.partition(":")
     metric = known.get(plain if plain in known else name)
-    return metric.of(argument) if colon or metric.takes else metric
+    return metric.with_argument(argument) if colon or metric.takes else metric
 
 
 def _collect(declarations: Iterable[ModalityDeclaration]) -> Registry[Metric]:
@@ -72,11 +72,11 @@ def _collect(declarations: Iterable[ModalityDeclaration]) -> Registry[Metric]:
     return found
 
 
-def measure(metric: Metric, inputs: "MetricInputs") -> float:
+def measure(metric: Metric, inputs: "MetricInputs[Any, Any]") -> float:
     """Measure one generation. NaN and infinities pass: whether they end a chain is the protocol's business.
 
     Raises UserError when there are fewer samples than the metric means anything for.
     """
-    if "synthetic" in metric.needs and len(inputs.synthetic) < metric.least_n:
+    if "synthetic" in metric.reads and len(inputs.synthetic) < metric.least_n:
         raise UserError(f"metric {metric.name!r} needs at least {metric.least_n} samples, got {len(inputs.synthetic)}")
     return float(metric.function()(inputs))

@@ -1,1 +1,1 @@
-"""From a suite file to chains: validated regimes, identities, what is missing here, and what it costs."""
+"""From a suite file to chains: validated regimes, what each chain is, what this machine lacks, and what the rest will cost."""

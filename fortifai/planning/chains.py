@@ -1,11 +1,19 @@
-"""Which chains of a suite to run."""
+"""Which chains of a suite there are, and where each stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from fortifai.errors import UserError
-from fortifai.records.reading import ChainState, Progress
+from fortifai.planning.identity import chain_id, chain_identity
+from fortifai.planning.suite import Regime, canonical_objectives, canonical_strategies
+from fortifai.records.reading import ChainState
+from fortifai.recursion import strategies
+
+if TYPE_CHECKING:
+    from fortifai.contract.modality import AnyModality
 
 
 @dataclass(frozen=True)
@@ -24,31 +32,74 @@ class Selection:
                 raise UserError(f"--{name} {value}: must be at least 1")
 
 
-@dataclass(frozen=True)
-class PlannedChain:
-    """One chain to run, and where it stands. ``finished``: generations that are recorded already.
+class PlannedChain(BaseModel):
+    """One chain to run. Workers are sent it as JSON.
 
-    Where the regime's data or model is missing on this machine, the chain cannot be identified: its state is "unavailable", and
-    ``id`` and ``data_hash`` are empty.
+    Attributes:
+        id: The hash of all that decides its numbers, which names its folder; None where the regime's data or model is missing
+            on this machine, so that the chain cannot be identified.
+        data_hash: The hash of the real data; None likewise.
+        horizon: The last generation to run.
+        n: Samples of generation 0's training set.
     """
 
-    id: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str | None
     regime: str
     strategy: str
     objective: str
     seed: int
     horizon: int
     n: int
-    data_hash: str
-    state: ChainState | Literal["unavailable"] = "pending"
+    data_hash: str | None
+
+    def identity(self) -> tuple[str, str]:
+        """Return id and data hash. Raises UserError where they are missing."""
+        if self.id is None or self.data_hash is None:
+            raise UserError(f"{self}: its data or model is missing on this machine, so that it cannot be identified")
+        return self.id, self.data_hash
+
+    def __str__(self) -> str:
+        return f"{self.regime} {self.strategy} {self.objective} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class ChainStatus:
+    """Where a planned chain stands: its state, and how many generations are recorded."""
+
+    chain: PlannedChain
+    state: ChainState | Literal["unavailable"]
     finished: int = 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state in ("done", "diverged")
 
-class Done(Protocol):
-    """What is done already: a run folder answers it."""
 
-    def progress(self, chain_id: str, horizon: int) -> Progress:
-        """Tell where a chain stands."""
+def chains_of(regime: Regime, adapter: "AnyModality | None", selection: Selection) -> Iterator[PlannedChain]:
+    """Yield a regime's chains, seed by seed; without ids where its adapter is missing on this machine.
 
-    def measured(self, regime: str) -> list[tuple[int, float]]:
-        """Give the training size and the seconds of every generation that a regime has run."""
+    Raises:
+        UserError: An objective or strategy is unknown.
+    """
+    objectives = regime.objectives
+    if selection.objectives:
+        objectives = canonical_objectives(tuple(selection.objectives), regime.modality)
+    data_hash = None if adapter is None else adapter.splits.data_hash()
+    n = regime.size(None if adapter is None else len(adapter.splits.train))
+    for seed in range(selection.seeds or regime.seeds):
+        for strategy in canonical_strategies(tuple(selection.strategies)) or regime.strategies:
+            for objective in objectives:
+                identified = data_hash and chain_id(chain_identity(regime, strategy, objective, seed, data_hash))
+                yield PlannedChain(
+                    id=identified,
+                    regime=regime.name,
+                    strategy=strategy,
+                    objective=objective,
+                    seed=seed,
+                    horizon=strategies.resolve(strategy).horizon(selection.generations or regime.generations),
+                    n=n,
+                    data_hash=data_hash,
+                )

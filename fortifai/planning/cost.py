@@ -1,31 +1,39 @@
-"""What the rest of a plan costs: seconds, bytes on disk and bytes of memory."""
+"""What is left of a plan, and what it costs: seconds, bytes on disk, and bytes of memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fortifai.contract.modality import Modality
-from fortifai.contract.samples import Splits
-from fortifai.planning.chains import Done, PlannedChain
+from fortifai.planning.chains import ChainStatus
+from fortifai.planning.plan import Done, Plan
 from fortifai.planning.suite import Regime
 from fortifai.recursion import strategies
+from fortifai.recursion.strategies import Strategy
+
+if TYPE_CHECKING:
+    from fortifai.contract.modality import AnyModality
 
 PROCESS_BYTES = 720 * 2**20
 """Resident memory of a worker with torch, scikit-learn, pandas and a table loaded, before its first fit (measured: 710 MiB)."""
 
-
 WORKING_COPIES = 30
 """Copies of the training set and of the model that a fit holds at its peak (measured: 28, a mixture of 5 on 91,500 rows)."""
+
+RECORD_BYTES = 2048
+"""Bytes of one generation's record (about)."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What is left to do: wall-clock seconds with the given workers, bytes on disk, bytes of memory at the peak.
+    """What is left to do.
 
-    Bytes are None where they depend on data or a model that is missing here. ``gpu_seconds``: how much of the seconds is that of
-    regimes that need a GPU, which workers share rather than multiply.
+    Attributes:
+        seconds: Wall-clock seconds with the workers that were asked for.
+        disk_bytes: Bytes that finished chains leave on disk; None where they depend on data or a model that is missing here.
+        memory_bytes: Bytes of memory at the peak; None likewise.
+        gpu_seconds: How much of the seconds is that of regimes that need a GPU, which workers share rather than multiply.
     """
 
     seconds: float
@@ -34,32 +42,70 @@ class Cost:
     gpu_seconds: float = 0.0
 
 
-def _cost(
-    regime: Regime, planned: Sequence[PlannedChain], loaded: tuple[Modality[Any], Splits] | None, done: Done, keep: str
-) -> Cost:
-    """Give what is left of one regime, of one worker."""
-    fixed, per_sample = speed(regime, done.measured(regime.name))
-    seconds, disk, memory = 0.0, 0.0, 0
-    sample_bytes = model_bytes = pool_bytes = 0.0
-    if loaded is not None:
-        modality, splits = loaded
-        pool_bytes = splits.train.nbytes()
-        sample_bytes, model_bytes = pool_bytes / len(splits.train), modality.model_bytes(splits)
-    for chain in planned:
-        strategy = strategies.resolve(chain.strategy)
-        sizes = [strategy.training_size(chain.n, g) for g in range(chain.horizon + 1)]
-        if chain.state not in ("done", "diverged"):
-            seconds += sum(fixed + per_sample * size for size in sizes[chain.finished :])
-            disk += _disk(keep, strategy, chain.n, len(sizes), sample_bytes, model_bytes)
-        peak = PROCESS_BYTES + pool_bytes + WORKING_COPIES * (max(sizes) * sample_bytes + model_bytes)
-        memory = max(memory, round(peak))
-    return Cost(seconds, None if loaded is None else round(disk), None if loaded is None else memory)
+@dataclass(frozen=True)
+class _Bytes:
+    """Sizes in memory of a regime's training pool, one of its samples, and a model."""
+
+    pool: float
+    sample: float
+    model: float
+
+
+def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") -> Cost:
+    """Estimate what is left of a plan.
+
+    Args:
+        plan: The chains.
+        done: What of them is done, and how long it took.
+        workers: Processes.
+        keep: What stays of the generations on disk, as `fortifai run --keep` has it.
+    """
+    by_regime: dict[str, list[ChainStatus]] = {}
+    for status in plan.statuses(done):
+        by_regime.setdefault(status.chain.regime, []).append(status)
+    seconds, gpu_seconds, disk, memory = 0.0, 0.0, 0.0, 0.0
+    sizes_known = True
+    for name, statuses in by_regime.items():
+        regime = plan.suite.regime(name)
+        cost = _seconds_left(statuses, *speed(regime, done.measured(name)))
+        seconds += 0 if regime.gpu else cost
+        gpu_seconds += cost if regime.gpu else 0
+        size = _bytes_of(plan.adapters[name])
+        if size is None:
+            sizes_known = False
+            continue
+        disk += sum(_disk(keep, status, size) for status in statuses if not status.is_over)
+        memory = max(memory, *(_memory(status, size) for status in statuses))
+    busy = max(1, min(workers, len(plan.chains)))
+    return Cost(
+        round(seconds / busy + gpu_seconds, 3),
+        round(disk) if sizes_known else None,
+        busy * round(memory) if sizes_known else None,
+        round(gpu_seconds, 3),
+    )
+
+
+def chain_seconds(strategy: Strategy, n: int, generations: range, fixed: float, per_sample: float) -> float:
+    """Return the seconds of one core, or GPU, that these generations of a chain take.
+
+    Args:
+        strategy: How training sets are composed, which decides their sizes.
+        n: Samples of generation 0's training set.
+        generations: Which generations.
+        fixed: Seconds of a generation, whatever its size.
+        per_sample: Seconds on top for each training sample.
+    """
+    return sum(fixed + per_sample * strategy.training_size(n, generation) for generation in generations)
 
 
 def speed(regime: Regime, measured: Sequence[tuple[int, float]]) -> tuple[float, float]:
-    """Give the seconds of a generation as a fixed part and a part for each training sample.
+    """Return the seconds of a generation as a fixed part and a part for each training sample.
 
-    From what was measured, as a line through it where sizes differ; before anything was, from what the suite file declares.
+    By what was measured, as a line through it where sizes differ; before anything was, by what the suite file declares.
+
+    Args:
+        regime: Whose generations.
+        measured: Training size and seconds of every generation that was run.
     """
     if not measured:
         return regime.seconds_per_generation, regime.seconds_per_sample
@@ -70,9 +116,38 @@ def speed(regime: Regime, measured: Sequence[tuple[int, float]]) -> tuple[float,
     return max(float(seconds.mean() - slope * sizes.mean()), 0.0), slope
 
 
-def _disk(keep: str, strategy: strategies.Strategy, n: int, generations: int, sample_bytes: float, model_bytes: float) -> float:
-    """Bytes that a finished chain leaves, records included (about 2 kB a generation)."""
-    made = [strategy.makes(n, generation) for generation in range(generations)]
+def _seconds_left(statuses: Sequence[ChainStatus], fixed: float, per_sample: float) -> float:
+    return sum(
+        chain_seconds(
+            strategies.resolve(status.chain.strategy),
+            status.chain.n,
+            range(status.finished, status.chain.horizon + 1),
+            fixed,
+            per_sample,
+        )
+        for status in statuses
+        if not status.is_over
+    )
+
+
+def _bytes_of(adapter: "AnyModality | None") -> _Bytes | None:
+    model = None if adapter is None else adapter.model_bytes()
+    if adapter is None or model is None:
+        return None
+    pool = adapter.splits.train
+    return _Bytes(pool.nbytes(), pool.nbytes() / len(pool), model)
+
+
+def _memory(status: ChainStatus, size: _Bytes) -> float:
+    chain, strategy = status.chain, strategies.resolve(status.chain.strategy)
+    largest = max(strategy.training_size(chain.n, generation) for generation in range(chain.horizon + 1))
+    return PROCESS_BYTES + size.pool + WORKING_COPIES * (largest * size.sample + size.model)
+
+
+def _disk(keep: str, status: ChainStatus, size: _Bytes) -> float:
+    """Bytes that a finished chain leaves, its records included."""
+    chain, strategy, generations = status.chain, strategies.resolve(status.chain.strategy), status.chain.horizon + 1
+    made = [strategy.makes(chain.n, generation) for generation in range(generations)]
     samples = sum(made) if keep in ("all", "samples") or strategy.remembers_all else made[-1]
-    models = model_bytes * (generations if keep == "all" else 1)
-    return (0 if keep == "none" else samples * sample_bytes + models) + 2048 * generations
+    models = size.model * (generations if keep == "all" else 1)
+    return (0 if keep == "none" else samples * size.sample + models) + RECORD_BYTES * generations

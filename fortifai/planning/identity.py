@@ -7,11 +7,25 @@ from typing import Any
 
 from fortifai.contract.declaration import modalities
 from fortifai.planning.suite import Regime
-from fortifai.recursion.protocol import PROTOCOL_VERSION
+
+PROTOCOL_VERSION = 2
+"""Part of every chain id: raised when a change of the protocol, a strategy or an objective changes the numbers of a chain,
+or what identifies one.
+
+2: a chain is identified by its fidelity metric too, since that decides when it has diverged. The numbers are those of 1.
+"""
 
 
 def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, data_hash: str) -> dict[str, Any]:
-    """Give all that decides the numbers of a chain, as JSON values; the chain id is its hash."""
+    """Return all that decides the numbers of a chain, as JSON values; the chain id is its hash.
+
+    Args:
+        regime: The regime that it belongs to, of which the Identity fields count.
+        strategy: Canonical name of how training sets are composed.
+        objective: Canonical name of the loss.
+        seed: Names its random streams.
+        data_hash: `Splits.data_hash` of the real data.
+    """
     return {
         "protocol": PROTOCOL_VERSION,
         "adapter": modalities.get(regime.modality).version,
@@ -24,5 +38,5 @@ def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, dat
 
 
 def chain_id(identity: Mapping[str, Any]) -> str:
-    """Hash an identity: 16 hexadecimal digits, which name the chain's folder."""
+    """Return the hash of an identity: 16 hexadecimal digits, which name the chain's folder."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,36 +1,72 @@
-"""A regime's adapter with its data, loaded once, and what a machine must have for it."""
+"""A regime's adapter, made with its data once, and what a machine must have for it."""
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from fortifai import needs
 from fortifai.config import Frozen, ModelConfig
 from fortifai.contract.declaration import modalities
-from fortifai.contract.modality import Modality
-from fortifai.contract.samples import Splits
+from fortifai.errors import UserError
 from fortifai.needs import Need
 from fortifai.planning.suite import Regime
+from fortifai.recursion import strategies
+
+if TYPE_CHECKING:
+    from fortifai.contract.modality import AnyModality
+
+
+class Adapters:
+    """Adapters by what they are made of: regimes of the same modality, model and data share one, loaded and tokenised once.
+
+    A plan has its own, and a worker process has one for as long as it lives.
+    """
+
+    def __init__(self) -> None:
+        self._adapters: dict[tuple[str, ModelConfig, Frozen], AnyModality] = {}
+
+    def bind(self, regime: Regime) -> "AnyModality":
+        """Return a regime's adapter, bound to its data.
+
+        Raises:
+            UserError: The data is missing or unusable, or its size, the model and the data do not fit together.
+        """
+        key = (regime.modality, regime.model, regime.data)
+        if key not in self._adapters:
+            self._adapters[key] = modalities.get(regime.modality).bind(regime.model, regime.data)
+        adapter = self._adapters[key]
+        adapter.check(regime.size(len(adapter.splits.train)))
+        return adapter
 
 
 def needs_of(regime: Regime) -> tuple[Need, ...]:
-    """Give what a regime needs that not every machine has, what is missing on this one included."""
-    return (*((needs.gpu(),) if regime.gpu else ()), *_own_needs(regime))
+    """Return what a regime needs that not every machine has, and what of it is missing on this one."""
+    return (*((needs.gpu(),) if regime.gpu else ()), *adapter_needs(regime))
 
 
-def _own_needs(regime: Regime) -> Sequence[Need]:
-    """Give what the adapter needs, without which a chain cannot even be identified."""
-    return modalities.get(regime.modality).build(regime.model).needs(regime.data)
+def adapter_needs(regime: Regime) -> Sequence[Need]:
+    """Return what the adapter itself needs, without which a chain cannot even be identified."""
+    return modalities.get(regime.modality).needs(regime.model, regime.data)
 
 
-def load_regime(regime: Regime) -> tuple[Modality[Any], Splits]:
-    """Build a regime's adapter and load its data, once a process. Raises UserError when they do not fit together."""
-    modality, splits = _load(regime.modality, regime.model, regime.data)
-    modality.check(regime.size(len(splits.train)), splits)
-    return modality, splits
+def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Iterable[tuple[str, int]]) -> None:
+    """Raise UserError for anything that would fail every chain of a regime.
 
+    That is a metric that needs more samples or that this data rules out, and a strategy that draws more real samples than
+    there are.
 
-@cache
-def _load(modality: str, model: ModelConfig, data: Frozen) -> tuple[Modality[Any], Splits]:
-    adapter = modalities.get(modality).build(model)
-    return adapter, adapter.load(data)
+    Args:
+        regime: What is to be run.
+        adapter: Its adapter.
+        horizons: Each strategy, by name, with the last generation to run.
+    """
+    pool = len(adapter.splits.train)
+    n = regime.size(pool)
+    for metric in map(regime.metric, regime.metrics):
+        metric.require(adapter)
+        if "synthetic" in metric.reads and n < metric.least_n:
+            remedy = "raise n, or name the metrics to measure without it"
+            raise UserError(f"n = {n} samples are too few for metric {metric.name!r}, which needs {metric.least_n}: {remedy}")
+    for name, horizon in dict(horizons).items():
+        strategy = strategies.resolve(name)
+        if (drawn := max(strategy.fresh(n, generation) for generation in range(horizon + 1))) > pool:
+            raise UserError(f"strategy {name!r} asks for {drawn} real samples a generation, and the training pool has {pool}")

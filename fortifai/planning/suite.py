@@ -15,11 +15,8 @@ from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.contract.metric import Metric
 from fortifai.errors import UnknownName
-from fortifai.fidelity.rule import DEFAULT_RULE, parse_rule
+from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, parse_rule
 from fortifai.recursion import strategies
-
-BASELINE = "ce"
-"""The objective that every other one is compared with; it is part of every regime."""
 
 SHARE = re.compile(r"pool/[1-9][0-9]{0,8}")
 """An n that is known once the data is: the training pool in so many equal parts."""
@@ -47,7 +44,9 @@ class Regime(Frozen):
     metrics: Identity[tuple[str, ...]] = Field(
         description="what is measured; where not given, all that the modality has and that needs no extra or argument"
     )
-    fidelity_metric: Runtime[str] = Field(description="the metric that is scored by")
+    fidelity_metric: Identity[str] = Field(
+        description="the metric that is scored by; a generation in which it is not finite has diverged"
+    )
     generations: Runtime[int] = Field(ge=1, description="the horizon: the last generation")
     seeds: Runtime[int] = Field(5, ge=1, description="chains for each strategy and objective")
     objectives: Runtime[tuple[str, ...]]
@@ -58,7 +57,7 @@ class Regime(Frozen):
 
     @field_validator("sampling")
     @classmethod
-    def _of_this_model(cls, sampling: Sampling, info: ValidationInfo) -> Sampling:
+    def _fits_model(cls, sampling: Sampling, info: ValidationInfo) -> Sampling:
         sampling.require(info.data["model"])
         return sampling
 
@@ -92,26 +91,34 @@ class Regime(Frozen):
     @field_validator("strategies")
     @classmethod
     def _with_control(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        found = canonical_strategies(names)
-        if "control" not in found:
+        canonical = canonical_strategies(names)
+        if "control" not in canonical:
             raise ValueError("every suite has control chains: add 'control'")
-        return found
+        return canonical
 
     def size(self, pool: int | None = None) -> int:
-        """Give n as a number: a share is of the pool that was read, or else of the one that is expected; at least 1."""
+        """Return n as a number, at least 1.
+
+        Args:
+            pool: Samples of the training pool that n may be a share of; None: the number that the suite expects.
+        """
         if isinstance(self.n, int):
             return self.n
         whole = self.pool if pool is None else pool
-        assert whole is not None  # a suite that says a share without it is refused
+        if whole is None:
+            raise ValueError(f"n = {self.n} of a pool of unknown size")  # a suite that says a share without it is refused
         return max(1, whole // int(self.n.partition("/")[2]))
 
     def metric(self, name: str) -> Metric:
-        """Give the declaration of one of this regime's metrics."""
+        """Return the declaration of one of this regime's metrics. Raises UserError."""
         return metric_registry.find(modalities.get(self.modality), name)
 
 
 class Suite(Frozen):
-    """A validated suite. ``source`` is the content of its file, with the user's settings in it."""
+    """A validated suite.
+
+    ``source`` is the content of its file, ``overrides`` the user's settings; workers build the same suite from the two.
+    """
 
     schema_version: Runtime[Literal[1]] = Field(alias="schema")
     name: Runtime[str] = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits and hyphens")
@@ -137,22 +144,22 @@ class Suite(Frozen):
         return f"{name}+{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def regime(self, name: str) -> Regime:
-        """Give a regime by name. Raises UnknownName."""
-        found = {regime.name: regime for regime in self.regimes}
-        if name not in found:
-            raise UnknownName("regime", name, found, see=f"fortifai describe {self.name}")
-        return found[name]
+        """Return a regime by name. Raises UnknownName."""
+        by_name = {regime.name: regime for regime in self.regimes}
+        if name not in by_name:
+            raise UnknownName("regime", name, by_name, see=f"fortifai describe {self.name}")
+        return by_name[name]
 
 
 def canonical_objectives(names: tuple[str, ...], modality: str | None) -> tuple[str, ...]:
-    """Give the canonical names, each once, with the baseline in front whether it was named or not.
+    """Return the canonical names, each once, with the baseline in front whether it was named or not.
 
-    Where the modality weighs elements of several units, every name says which. Raises UserError for a unit that it has not.
+    Where the modality weighs elements of several units, every name says which. Raises UserError for a unit it does not have.
     """
     units = modalities.get(modality).units if modality is not None and modality in modalities else ()
     return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, units).canonical for name in names))))
 
 
 def canonical_strategies(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the canonical names, each once."""
+    """Return the canonical names, each once. Raises UserError."""
     return tuple(dict.fromkeys(strategies.resolve(name).canonical for name in names))

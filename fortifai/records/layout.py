@@ -9,6 +9,9 @@ RECORDS_FILE = "generations.jsonl"
 FAILURE_FILE = "failure.json"
 """Why a chain crashed; absent where it did not."""
 
+TRACEBACK_FILE = "traceback.txt"
+"""The traceback of that crash."""
+
 EXAMPLES = "examples"
 """The folder of a chain in which its samples are shown to people, one file a generation."""
 

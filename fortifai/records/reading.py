@@ -24,24 +24,30 @@ class Progress:
 
 
 def find_example(folder: Path, name: str) -> Path | None:
-    """Find the file, whatever its ending, in which a chain's folder shows a generation or real data."""
+    """Return the file, whatever its ending, in which a chain's folder shows a generation or real data; None if there is none.
+
+    Args:
+        folder: The chain's folder.
+        name: `generation_name` or `REAL_EXAMPLE`.
+    """
     return min((folder / EXAMPLES).glob(f"{name}.*"), default=None)
 
 
 def read_chain(folder: Path) -> ChainRecord | None:
-    """Read what a chain's folder says it is, or None before it was started."""
+    """Return what a chain's folder says it is, or None before it was started. Raises UserError for a file that is damaged."""
     return ChainRecord.load(folder / CHAIN_FILE) if (folder / CHAIN_FILE).exists() else None
 
 
 def read_chains(run: Path) -> list[ChainRecord]:
-    """Read what every chain of a run is, ordered by id."""
+    """Return what every chain of a run is, ordered by id. Raises UserError for a file that is damaged."""
     return [ChainRecord.load(path) for path in sorted(run.glob(f"*/{CHAIN_FILE}"))]
 
 
 def read_records(folder: Path) -> list[GenerationRecord]:
-    """Read a chain's finished generations; no file is no records, and a last line torn by a kill is left out.
+    """Return the records of a chain's finished generations; no file is no records, and a last line torn by a kill is left out.
 
-    Raises UserError for any other line that is not a record, and for generations that are not 0, 1, 2 ...
+    Raises:
+        UserError: Any other line is not a record, or generations are not 0, 1, 2 ...
     """
     path = folder / RECORDS_FILE
     if not path.exists():
@@ -63,7 +69,13 @@ def read_records(folder: Path) -> list[GenerationRecord]:
 
 
 def progress_of(folder: Path, horizon: int, records: list[GenerationRecord]) -> Progress:
-    """Tell where a chain with these records stands on its way to a horizon."""
+    """Return where a chain stands.
+
+    Args:
+        folder: The chain's folder.
+        horizon: The last generation that is asked for.
+        records: Its finished generations.
+    """
     if records and records[-1].status == "diverged":
         return Progress("diverged", len(records))
     if (folder / FAILURE_FILE).exists():
@@ -74,7 +86,7 @@ def progress_of(folder: Path, horizon: int, records: list[GenerationRecord]) -> 
 
 
 def read_suite(run: Path) -> SuiteRecord:
-    """Read which suite a run folder belongs to. Raises UserError when it is no run folder."""
+    """Return which suite a run folder belongs to. Raises UserError if it is not a run folder."""
     if not (run / "suite.json").is_file():
         inside = sorted(child.name for child in run.iterdir() if (child / "suite.json").is_file()) if run.is_dir() else []
         hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
@@ -83,5 +95,5 @@ def read_suite(run: Path) -> SuiteRecord:
 
 
 def read_nulls(run: Path) -> list[NullRecord]:
-    """Read the nulls of a run, ordered by regime."""
+    """Return the nulls of a run, ordered by regime."""
     return sorted((NullRecord.load(path) for path in (run / "nulls").glob("*.json")), key=lambda null: null.regime)

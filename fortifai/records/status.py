@@ -8,7 +8,7 @@ from fortifai.records.schema import FailureRecord
 
 
 def read_status(run: Path) -> list[dict[str, Any]]:
-    """Give every chain that was started: what it is, its state, how many generations are done, and why it ended early."""
+    """Return every chain that was started: what it is, its state, how many generations are done, and why it ended early."""
     chains = []
     for chain in read_chains(run):
         folder = run / chain.id

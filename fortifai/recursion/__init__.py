@@ -1,1 +1,1 @@
-"""One chain: strategies, real data, nulls, and the protocol that advances generation by generation."""
+"""One chain: its real data, its strategy, and the protocol that advances it generation by generation."""

@@ -6,8 +6,8 @@ import torch
 
 from fortifai.contract.metric import Metric
 from fortifai.contract.metric_inputs import MetricInputs
-from fortifai.contract.modality import Modality
-from fortifai.contract.samples import Splits
+from fortifai.contract.modality import AnyModality
+from fortifai.contract.samples import Samples
 from fortifai.metrics import measure
 from fortifai.randomness import stream
 
@@ -15,11 +15,17 @@ NULLS = 64
 """How many nulls the median is taken over: a single one decides results (it spans 0.83 to 1.68 on diamonds)."""
 
 
-def measure_nulls(modality: Modality[Any], splits: Splits, metric: Metric, n: int) -> list[float]:
-    """Measure 64 nulls, each one training sample repeated n times; empty for an accuracy, whose null is chance."""
+def measure_nulls(adapter: AnyModality, metric: Metric, n: int) -> list[float]:
+    """Measure 64 nulls, each one training sample repeated n times; none for an accuracy, whose null is chance.
+
+    Args:
+        adapter: Bound to the real data that the samples are drawn from and compared with.
+        metric: The fidelity metric.
+        n: Samples in each null, as many as are measured of a generation.
+    """
     if metric.chance is not None:
         return []
-    pool, cache = splits.train, dict[str, Any]()
+    pool, cache = adapter.splits.train, dict[str, Any]()
     chosen = torch.randint(len(pool), (NULLS,), generator=stream("null"))
-    repeated = (pool.take(index.repeat(n)).made_by(0) for index in chosen)
-    return [measure(metric, MetricInputs(splits, samples, modality, None, cache)) for samples in repeated]
+    repeated = (Samples.synthetic(pool.take(index.repeat(n)).data, 0) for index in chosen)
+    return [measure(metric, MetricInputs(adapter, samples, cache=cache)) for samples in repeated]

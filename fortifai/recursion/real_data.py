@@ -15,6 +15,11 @@ class RealStream:
 
     The pool is shuffled and dealt out; no row comes twice in one draw, and none comes again until what is left of the pool
     cannot serve a whole draw. Then it is shuffled and dealt out anew, and the rows seen before are counted as reused.
+
+    Args:
+        pool: The training pool.
+        size: Returns how many real samples generation g draws.
+        seed: The chain's seed.
     """
 
     def __init__(self, pool: Samples, size: Callable[[int], int], seed: int) -> None:
@@ -26,11 +31,11 @@ class RealStream:
         self._draws: list[tuple[Tensor, int]] = []
 
     def draw(self, generation: int) -> Samples:
-        """Give the real samples that generation g draws (none for a strategy that wants none)."""
+        """Return the real samples that generation g draws (none for a strategy that wants none)."""
         return self._pool.take(self._drawn(generation)[0])
 
     def reused(self, generation: int) -> int:
-        """How many of generation g's real samples an earlier generation of this chain had drawn already."""
+        """Return how many of generation g's real samples an earlier generation of this chain had drawn already."""
         return self._drawn(generation)[1]
 
     def _drawn(self, generation: int) -> tuple[Tensor, int]:

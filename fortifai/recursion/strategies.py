@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a strategy composes from: ``real`` gives generation g's draw of real data, ``synthetic`` what generation g made."""
+class Supply:
+    """What a strategy composes from.
+
+    Attributes:
+        n: Samples of generation 0's training set.
+        real: Returns the real samples that generation g draws.
+        synthetic: Returns what generation g made.
+    """
 
     n: int
     real: "Callable[[int], Samples]"
@@ -44,29 +50,33 @@ class Strategy(Parametrised):
         """The last generation that can be composed, or None where there is no end."""
         return None
 
+    def horizon(self, generations: int) -> int:
+        """Return the last generation that is run where ``generations`` are asked for."""
+        return generations if self.last_generation is None else min(generations, self.last_generation)
+
     def fresh(self, n: int, generation: int) -> int:
-        """How many real samples generation g draws; generation 0 draws n."""
+        """Return how many real samples generation g draws; generation 0 draws n."""
         return n if generation == 0 else 0
 
     def training_size(self, n: int, generation: int) -> int:
-        """How many samples generation g trains on."""
+        """Return how many samples generation g trains on."""
         return n
 
     def makes(self, n: int, generation: int) -> int:
-        """How many samples generation g's model makes: as many as it trained on, unless `source` says otherwise."""
+        """Return how many samples generation g's model makes: as many as it trained on, unless `source` says otherwise."""
         return self.training_size(n, generation)
 
-    def compose(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """Give the training set of generation g."""
-        return recipe.real(0) if generation == 0 else self.mix(generation, recipe, rng)
+    def compose(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return the training set of generation g."""
+        return supply.real(0) if generation == 0 else self.mix(generation, supply, rng)
 
-    def source(self, training: "Samples", recipe: Recipe) -> "Samples":
-        """Give what generation g's model regenerates: by default its whole training set."""
+    def source(self, training: "Samples", supply: Supply) -> "Samples":
+        """Return what generation g's model regenerates: by default its whole training set."""
         return training
 
     @abstractmethod
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """Give the training set of generation g >= 1."""
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return the training set of generation g >= 1."""
 
 
 class Replace(Strategy):
@@ -74,9 +84,9 @@ class Replace(Strategy):
 
     name: ClassVar[str] = "replace"
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """The last generation's output."""
-        return recipe.synthetic(generation - 1)
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return the last generation's output."""
+        return supply.synthetic(generation - 1)
 
 
 class Accumulate(Strategy):
@@ -86,20 +96,20 @@ class Accumulate(Strategy):
     remembers_all: ClassVar[bool] = True
 
     def training_size(self, n: int, generation: int) -> int:
-        """n (g + 1)."""
+        """Return n (g + 1): the pool after g generations."""
         return n * (generation + 1)
 
     def makes(self, n: int, generation: int) -> int:
-        """n."""
+        """Return n: every generation makes as many."""
         return n
 
-    def source(self, training: "Samples", recipe: Recipe) -> "Samples":
-        """The real n: every generation adds as many, and a conditional model continues the same contexts."""
-        return recipe.real(0)
+    def source(self, training: "Samples", supply: Supply) -> "Samples":
+        """Return the real n: every generation adds as many, and a conditional model continues the same contexts."""
+        return supply.real(0)
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """The whole pool."""
-        return _pool([recipe.real(0), *(recipe.synthetic(g) for g in range(generation))])
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return the whole pool."""
+        return _pool([supply.real(0), *(supply.synthetic(g) for g in range(generation))])
 
 
 class AccumulateSubsample(Accumulate):
@@ -108,12 +118,12 @@ class AccumulateSubsample(Accumulate):
     name: ClassVar[str] = "accumulate-subsample"
 
     def training_size(self, n: int, generation: int) -> int:
-        """n."""
+        """Return n: the pool is cut to it."""
         return n
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """n of the pool, without replacement."""
-        return _subset(super().mix(generation, recipe, rng), recipe.n, rng)
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return n samples of the pool, drawn without replacement."""
+        return _subset(super().mix(generation, supply, rng), supply.n, rng)
 
 
 class FreshMix(Strategy):
@@ -124,20 +134,20 @@ class FreshMix(Strategy):
 
     @property
     def last_generation(self) -> int:
-        """k - 1: then the real data is used up."""
+        """The last generation, k - 1: then the real data is used up."""
         return self.k - 1
 
     def fresh(self, n: int, generation: int) -> int:
-        """n: one fraction a generation, k n in all."""
+        """Return n: one fraction a generation, k n in all."""
         return n
 
     def training_size(self, n: int, generation: int) -> int:
-        """n (g + 1), of which n are real."""
+        """Return n (g + 1), of which n are real."""
         return n * (generation + 1)
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """The regenerated training set of the last stage, and a fresh fraction."""
-        return _pool([recipe.synthetic(generation - 1), recipe.real(generation)])
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return the regenerated training set of the last stage, and a fresh fraction."""
+        return _pool([supply.synthetic(generation - 1), supply.real(generation)])
 
 
 class Anchored(Strategy):
@@ -148,14 +158,14 @@ class Anchored(Strategy):
     anchor: Identity[Literal["fresh", "fixed"]] = "fresh"
 
     def fresh(self, n: int, generation: int) -> int:
-        """The real share of n, where the anchor is fresh."""
+        """Return the real share of n where the anchor is fresh; otherwise generation 0 alone draws."""
         return n if generation == 0 else self._anchors(n) if self.anchor == "fresh" else 0
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """The anchor, filled up with a random part of the last generation's output."""
-        anchors = self._anchors(recipe.n)
-        real = recipe.real(generation) if self.anchor == "fresh" else recipe.real(0).take(slice(anchors))
-        return _pool([real, _subset(recipe.synthetic(generation - 1), recipe.n - anchors, rng)])
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return the anchor, filled up with a random part of the last generation's output."""
+        anchors = self._anchors(supply.n)
+        real = supply.real(generation) if self.anchor == "fresh" else supply.real(0).take(slice(anchors))
+        return _pool([real, _subset(supply.synthetic(generation - 1), supply.n - anchors, rng)])
 
     def _anchors(self, n: int) -> int:
         return min(max(round(self.real * n), 1), max(n - 1, 1))  # at least one of each
@@ -169,24 +179,24 @@ class Weighted(Strategy):
     ratio: Identity[float] = Field(1.0, gt=0, description="real samples for each synthetic one, r of law 5")
 
     def fresh(self, n: int, generation: int) -> int:
-        """ratio n, from generation 1 on."""
+        """Return ratio n from generation 1 on, at least 1."""
         return n if generation == 0 else max(round(self.ratio * n), 1)
 
     def training_size(self, n: int, generation: int) -> int:
-        """n synthetic and ratio n real, from generation 1 on."""
+        """Return n synthetic and ratio n real samples from generation 1 on."""
         return n if generation == 0 else n + self.fresh(n, generation)
 
     def makes(self, n: int, generation: int) -> int:
-        """n."""
+        """Return n: every generation makes as many."""
         return n
 
-    def source(self, training: "Samples", recipe: Recipe) -> "Samples":
-        """The last n of the training set, so that every generation makes n."""
-        return training.take(slice(len(training) - recipe.n, None))
+    def source(self, training: "Samples", supply: Supply) -> "Samples":
+        """Return the last n of the training set, so that every generation makes n."""
+        return training.take(slice(len(training) - supply.n, None))
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """Real and synthetic, weighted; the weights sum to the number of samples."""
-        mixed = _pool([recipe.real(generation), recipe.synthetic(generation - 1)])
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return real and synthetic samples, weighted; the weights sum to their number."""
+        mixed = _pool([supply.real(generation), supply.synthetic(generation - 1)])
         is_real = mixed.is_real().double()
         total, reals = len(mixed), int(is_real.sum())
         of_real, of_synthetic = self.real * total / reals, (1 - self.real) * total / (total - reals)
@@ -199,12 +209,12 @@ class Control(Strategy):
     name: ClassVar[str] = "control"
 
     def fresh(self, n: int, generation: int) -> int:
-        """n."""
+        """Return n: every generation draws its whole training set."""
         return n
 
-    def mix(self, generation: int, recipe: Recipe, rng: "torch.Generator") -> "Samples":
-        """This generation's own draw."""
-        return recipe.real(generation)
+    def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
+        """Return this generation's own draw of real data."""
+        return supply.real(generation)
 
 
 registry: Registry[type[Strategy]] = Registry("strategy")
@@ -213,7 +223,7 @@ for _strategy in (Replace, Accumulate, AccumulateSubsample, FreshMix, Anchored, 
 
 
 def resolve(strategy: str | Strategy) -> Strategy:
-    """Turn a name such as ``"fresh-mix:k=6"`` into the strategy; a strategy passes through. Raises UserError."""
+    """Return the strategy of a name such as ``"fresh-mix:k=6"``; a strategy passes through. Raises UserError."""
     return _resolve(registry, strategy)
 
 

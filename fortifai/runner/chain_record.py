@@ -10,14 +10,21 @@ from fortifai.runner.run_folder import RunFolder
 
 
 def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> ChainRecord:
-    """Give what the chain is, and where and with what this process runs it."""
+    """Return what a chain is, and where and with what this process runs it.
+
+    Args:
+        suite: The suite it belongs to.
+        folder: The run folder, which holds the null of its regime.
+        planned: The chain.
+    """
+    identifier, data_hash = planned.identity()
     regime = suite.regime(planned.regime)
     metric = regime.metric(regime.fidelity_metric)
-    null = folder.null(regime.name, metric.name, planned.n, planned.data_hash)
+    null = folder.null(regime.name, metric.name, planned.n, data_hash)
     if metric.better == "target":  # a suite file that says so is refused
         raise UserError(f"metric {metric.name!r} cannot be a fidelity metric")
     return ChainRecord(
-        id=planned.id,
+        id=identifier,
         suite=suite.tag,
         modality=regime.modality,
         model=regime.model.label,
@@ -26,11 +33,11 @@ def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> Chai
         objective=planned.objective,
         seed=planned.seed,
         horizon=planned.horizon,
-        data_hash=planned.data_hash,
+        data_hash=data_hash,
         fidelity_metric=metric.name,
         better=metric.better,
         null=None if null is None else null.value,
-        identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, planned.data_hash),
+        identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, data_hash),
         versions=versions(),
         commit=commit(),
         hardware=hardware(),

@@ -1,6 +1,5 @@
 """The local executor: tasks over worker processes on this machine."""
 
-import json
 import os
 import queue
 import signal
@@ -8,104 +7,97 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from typing import IO
+
+from fortifai.runner.executor import Executor, Resources
+from fortifai.runner.messages import Event, Task, TaskDone, TaskFailed, read_event
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """The libraries below torch and NumPy read these once, when they are loaded."""
 
+Waiting = queue.SimpleQueue[int | None]
+"""Places of tasks that wait, and a None for each worker, behind which nothing comes."""
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a task: ``kind`` is "generation", "done" or "failed"; ``detail`` is what the worker said."""
-
-    task: int
-    kind: str
-    detail: dict[str, Any] = field(default_factory=dict)
+Events = queue.SimpleQueue[tuple[int, Event]]
 
 
-class LocalExecutor:
-    """Runs tasks in ``workers`` processes, which inherit the descriptor that holds the run folder and end with the block.
+class LocalExecutor(Executor):
+    """Runs tasks in processes that inherit the descriptor which holds the run folder.
 
     A worker that dies (killed, out of memory) fails the one task that it was at; another takes its place.
     """
 
-    def __init__(self, workers: int, lock: int, log: Path) -> None:
-        self._workers = [_Worker(lock, log) for _ in range(workers)]
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(resources)
+        self._workers = [_Worker(resources) for _ in range(resources.workers)]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for worker in self._workers:
-            worker.stop()
-
-    def run(self, tasks: Sequence[dict[str, Any]]) -> Iterator[Event]:
-        """Run all tasks and give events as they come."""
-        waiting: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
+        """Run all tasks, and yield events as they come, each with the place of its task."""
+        waiting: Waiting = queue.SimpleQueue()
+        events: Events = queue.SimpleQueue()
         workers = self._workers[: len(tasks)]
-        for number in (*range(len(tasks)), *(None for _ in workers)):
-            waiting.put(number)
+        for place in (*range(len(tasks)), *(None for _ in workers)):
+            waiting.put(place)
         for worker in workers:
             threading.Thread(target=_serve, args=(worker, tasks, waiting, events), daemon=True).start()
         left = len(tasks)
         while left:
-            event = events.get()
-            left -= event.kind != "generation"
-            yield event
+            place, event = events.get()
+            left -= _is_last(event)
+            yield place, event
+
+    def stop(self) -> None:
+        """Kill all workers."""
+        for worker in self._workers:
+            worker.stop()
 
 
-def _serve(
-    worker: "_Worker",
-    tasks: Sequence[dict[str, Any]],
-    waiting: "queue.SimpleQueue[int | None]",
-    events: "queue.SimpleQueue[Event]",
-) -> None:
+def _is_last(event: Event) -> bool:
+    return isinstance(event, TaskDone | TaskFailed)
+
+
+def _serve(worker: "_Worker", tasks: Sequence[Task], waiting: Waiting, events: Events) -> None:
     """Feed one worker until nothing waits, passing on what it says."""
-    while (number := waiting.get()) is not None:
+    while (place := waiting.get()) is not None:
         try:
-            for said in worker.work(tasks[number]):
-                events.put(Event(number, said["event"], said))
+            for event in worker.work(tasks[place]):
+                events.put((place, event))
         except Exception as error:  # whatever it was, the run must hear of it: it waits for this task
-            events.put(Event(number, "failed", _failure(f"{type(error).__name__}: {error}")))
+            events.put((place, TaskFailed(reason=f"{type(error).__name__}: {error}")))
 
 
 class _Worker:
     """One worker process, started for its first task and again after it died."""
 
-    def __init__(self, lock: int, log: Path) -> None:
-        self._lock = lock
-        self._log = log
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self._process: subprocess.Popen[str] | None = None
 
-    def work(self, task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Run one task, and give what the worker says until it is done, has failed or is dead."""
+    def work(self, task: Task) -> Iterator[Event]:
+        """Run one task, and yield what the worker says until it is done, has failed or is dead."""
         process = self._process = self._process or self._start()
-        assert process.stdin is not None
-        assert process.stdout is not None
+        tasks, events = _pipes(process)
         try:
-            process.stdin.write(json.dumps(task) + "\n")
-            process.stdin.flush()
+            tasks.write(task.model_dump_json() + "\n")
+            tasks.flush()
         except BrokenPipeError:
             pass  # it died before it could listen: its output ends at once, which says so below
-        for line in process.stdout:
-            said: dict[str, Any] = json.loads(line)
-            yield said
-            if said["event"] != "generation":
+        for line in events:
+            event = read_event(line)
+            yield event
+            if _is_last(event):
                 return
         self._process = None
-        yield {"event": "failed", **_failure(_death(process.wait()))}
+        yield TaskFailed(reason=_death(process.wait()))
 
     def stop(self) -> None:
-        """End the process, whatever it is doing: what it has committed stays."""
+        """End the process, whatever it is doing."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def _start(self) -> "subprocess.Popen[str]":
-        with self._log.open("ab") as log:
+        with self._resources.log.open("ab") as log:
             return subprocess.Popen(
                 # -P: a folder named fortifai where the user happens to be is not the package.
                 [sys.executable, "-P", "-c", "from fortifai.runner.worker import main; main()"],
@@ -114,12 +106,14 @@ class _Worker:
                 stderr=log,
                 text=True,
                 env={**os.environ, **ONE_THREAD},
-                pass_fds=(self._lock,),
+                pass_fds=(self._resources.lock,),
             )
 
 
-def _failure(reason: str) -> dict[str, Any]:
-    return {"reason": reason, "trace": "", "disk_full": False}
+def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("a worker was started without pipes")
+    return process.stdin, process.stdout
 
 
 def _death(code: int) -> str:

@@ -18,11 +18,13 @@ PATIENCE = 2.0
 
 @contextmanager
 def hold(folder: Path) -> Iterator[int]:
-    """Hold a run folder, and give the descriptor that holds it.
+    """Hold a run folder, and yield the descriptor that holds it.
 
     The kernel lets go when the last process that has the descriptor ends, however it ends. Workers inherit it, so that the
-    folder stays held until the last worker of a killed run is gone, which takes them a moment: it is waited for. Raises
-    UserError that names the holder.
+    folder stays held until the last worker of a killed run is gone, which takes them a moment: it is waited for.
+
+    Raises:
+        UserError: Somebody else holds it; the text names the process.
     """
     path = folder / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -52,7 +54,7 @@ def _taken(descriptor: int) -> bool:
 
 
 def holder(folder: Path) -> str | None:
-    """Say which process holds a run folder, or None where none does."""
+    """Return which process holds a run folder, or None where none does."""
     try:
         descriptor = os.open(folder / "lock", os.O_RDONLY)
     except OSError:

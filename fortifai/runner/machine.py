@@ -15,19 +15,19 @@ LIBRARIES = ("fortifai", "torch", "numpy", "scipy", "scikit-learn", "pot", "tran
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that numbers may depend on, where they are installed."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the libraries that numbers may depend on, where they are installed."""
+    installed = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @cache
 def commit() -> str | None:
-    """The commit of the source, with ``+changes`` behind it where there are any; None outside a checkout of fortifai."""
+    """Return the commit of the source, with ``+changes`` behind it where there are any; None outside a checkout of fortifai."""
     root = Path(fortifai.__file__).parents[1]
     if not (root / ".git").exists():
         return None
@@ -44,7 +44,7 @@ def commit() -> str | None:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """Machine, cores, and the accelerator where there is one. No host name: chains are published."""
+    """Return machine, cores, and the accelerator where there is one. No host name: chains are published."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None

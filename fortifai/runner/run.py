@@ -1,9 +1,8 @@
 """Run a suite: plan it, hold its folder, measure its nulls, run what is missing of its chains."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fortifai.errors import RunFailed, UnknownName, UserError
 from fortifai.files import is_disk_full
@@ -11,18 +10,13 @@ from fortifai.planning.chains import PlannedChain, Selection
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite import Suite
 from fortifai.planning.suite_file import json_copy, load_suite
-from fortifai.registry import Registry
 from fortifai.runner import lock
-from fortifai.runner.chain_folder import Keep, announce, note_failure
+from fortifai.runner.chain_folder import announce, note_failure
 from fortifai.runner.chain_record import chain_record
-from fortifai.runner.local import LocalExecutor
+from fortifai.runner.executor import Executor, Resources, executors
+from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskFailed
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
-
-executors: Registry[type[LocalExecutor]] = Registry("executor")
-"""Where chains can run, by the name that ``--executor`` takes."""
-
-executors.register("local", LocalExecutor)
 
 
 @dataclass(frozen=True)
@@ -49,120 +43,135 @@ def run(
     keep: Keep = "last",
     quiet: bool = False,
 ) -> RunResult:
-    """Run a suite by name or by the path of its .toml file, or what is missing of it, into ``out/<suite>@<version>``.
+    """Run a suite, or what is missing of it, into ``out/<suite>@<version>``.
 
-    ``seeds``, ``generations``, ``objectives``, ``strategies`` and ``regimes`` select (None and empty: what the suite says; the
-    baseline always runs); ``settings`` are ``"key=value"`` changes, which make it another suite. ``workers``: processes, one
-    thread each; the numbers do not depend on them. ``keep``: what stays of the generations on disk.
+    Args:
+        suite: A suite's name, or the path of a .toml file.
+        out: The folder that runs are kept in.
+        seeds: Chains for each strategy and objective; None: as many as the suite says.
+        generations: The last generation; None: the suite's.
+        objectives: Only these, and the baseline; empty: the suite's.
+        strategies: Only these; empty: the suite's.
+        regimes: Only these; empty: all.
+        settings: ``"key=value"`` changes, which make it another suite.
+        workers: Processes, of one thread each; the numbers do not depend on them.
+        executor: Where chains run.
+        keep: What stays of the generations on disk: all, last, samples or none.
+        quiet: Whether to show only what failed.
 
-    Raises UserError for what the caller can put right, RunFailed when chains crashed: what is done stays, the same call goes on.
+    Raises:
+        UserError: Something that the caller can put right.
+        RunFailed: Chains crashed: what is done stays, and the same call resumes.
     """
     if workers < 1:
         raise UserError(f"--workers {workers}: must be at least 1")
     chosen = load_suite(suite, settings)
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
-    folder = RunFolder.of(out, chosen)
     if executor not in executors:
         raise UnknownName("executor", executor, executors, see="fortifai run --help")
-    start_executor = executors.get(executor)
+    folder = RunFolder.of(out, chosen)
     folder.check_owner(chosen)
-    make_plan(chosen, selection, folder).require()  # what cannot be run is said before anything is written
+    plan = make_plan(chosen, selection)
+    if plan.remaining(folder):
+        plan.require_needs()  # what cannot be run is said before anything is written
     folder.create()
     try:
-        plan, failures = _run(chosen, selection, folder, start_executor, workers, keep, quiet)
+        failures = _run(plan, folder, executors.get(executor), workers, keep, quiet)
     except OSError as error:
         if not is_disk_full(error):
             raise
-        raise RunFailed(f"{_full(folder)}; then the same command goes on from there") from None
+        raise RunFailed(f"{_full(folder)}; then the same command resumes it") from None
+    remaining = plan.remaining(folder)
     if failures:
         raise RunFailed(
-            f"{len(plan.chains) - _finished(plan, folder)} of {len(plan.chains)} chains did not finish:\n"
+            f"{len(remaining)} of {len(plan.chains)} chains did not finish:\n"
             + "\n".join(f"  {line}" for line in failures)
-            + "\nwhat is done is kept; the same command goes on from there"
+            + "\nwhat is done is kept; the same command resumes it"
         )
-    diverged = sum(folder.progress(chain.id, chain.horizon).state == "diverged" for chain in plan.chains)
+    diverged = sum(status.state == "diverged" for status in plan.statuses(folder))
     return RunResult(folder.path, len(plan.chains), diverged)
 
 
-def _run(
-    suite: Suite,
-    selection: Selection,
-    folder: RunFolder,
-    start_executor: type[LocalExecutor],
-    workers: int,
-    keep: Keep,
-    quiet: bool,
-) -> tuple[Plan, list[str]]:
-    """Run what is missing of a plan in a folder that nobody else is at, and say what failed."""
+def _run(plan: Plan, folder: RunFolder, executor: type[Executor], workers: int, keep: Keep, quiet: bool) -> list[str]:
+    """Run what is missing of a plan in a folder that nobody else is at, and return what failed, a line each."""
     with lock.hold(folder.path) as held:
-        folder.claim(suite)
-        plan = make_plan(suite, selection, folder)  # what is done, now that nobody else changes it
-        with start_executor(workers, held, folder.path / "workers.log") as pool:
-            _measure_nulls(plan, folder, pool)
-            for chain in plan.left():
-                announce(folder.chain(chain.id), chain_record(suite, folder, chain))
-            return plan, _run_chains(plan, folder, pool, keep, quiet)
+        folder.claim(plan.suite)
+        with executor(Resources(workers, held, folder.path / "workers.log")) as pool:
+            # What is left, now that nobody else changes it.
+            remaining = plan.remaining(folder)
+            chains = [status.chain for status in remaining]
+            _measure_nulls(plan.suite, chains, folder, pool)
+            for chain in chains:
+                announce(folder.chain_of(chain), chain_record(plan.suite, folder, chain))
+            generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
+            with watch(generations, quiet=quiet) as watcher:
+                return _run_chains(plan.suite, chains, folder, pool, keep, watcher)
 
 
-def _measure_nulls(plan: Plan, folder: RunFolder, executor: LocalExecutor) -> None:
-    suite = plan.suite
-    wanted = {chain.regime: (chain.n, chain.data_hash) for chain in plan.left()}
+def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:
+    wanted = {chain.regime: (chain.n, chain.identity()[1]) for chain in chains}
     missing = [
         name
         for name, (n, data_hash) in wanted.items()
         if folder.null(name, suite.regime(name).fidelity_metric, n, data_hash) is None
     ]
-    for event in executor.run([{**_task(suite, folder), "null": name} for name in missing]):
-        if event.kind == "failed":
-            raise RunFailed(f"the null of regime {missing[event.task]!r} was not measured: {event.detail['reason']}")
+    tasks = [
+        MeasureNull(
+            suite=suite.tag,
+            source=suite.source,
+            overrides=json_copy(suite.overrides),
+            folder=str(folder.path.resolve()),
+            regime=name,
+        )
+        for name in missing
+    ]
+    for place, event in executor.run(tasks):
+        if isinstance(event, TaskFailed):
+            raise RunFailed(f"the null of regime {missing[place]!r} was not measured: {event.reason}")
 
 
-def _run_chains(plan: Plan, folder: RunFolder, executor: LocalExecutor, keep: Keep, quiet: bool) -> list[str]:
-    """Run what is left of a plan, and say what failed, a line each."""
-    left = plan.left()
-    tasks = [{**_task(plan.suite, folder), "chain": asdict(chain), "keep": keep} for chain in left]
+def _run_chains(
+    suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor, keep: Keep, watcher: Watcher
+) -> list[str]:
+    """Run chains, and return what failed, a line each."""
+    tasks = [
+        RunChain(
+            suite=suite.tag,
+            source=suite.source,
+            overrides=json_copy(suite.overrides),
+            folder=str(folder.path.resolve()),
+            chain=chain,
+            keep=keep,
+        )
+        for chain in chains
+    ]
     failures: list[str] = []
-    with watch(sum(chain.horizon + 1 - chain.finished for chain in left), quiet=quiet) as watcher:
-        for event in executor.run(tasks):
-            _tell(watcher, left[event.task], event.kind, event.detail)
-            if event.kind != "failed":
-                continue
-            chain, reason = left[event.task], event.detail["reason"]
-            failures.append(f"{_name(chain)}: {reason}")
-            if event.detail["disk_full"]:
-                failures.append(_full(folder))
-                break
-            if folder.chain(chain.id).is_dir():
-                note_failure(folder.chain(chain.id), reason, event.detail["trace"])
+    for place, event in executor.run(tasks):
+        chain = chains[place]
+        _tell(watcher, chain, event)
+        if not isinstance(event, TaskFailed):
+            continue
+        failures.append(f"{chain}: {event.reason}")
+        if event.disk_full:
+            failures.append(_full(folder))
+            break
+        if folder.chain_of(chain).is_dir():
+            note_failure(folder.chain_of(chain), event.reason, event.trace)
     return failures
 
 
-def _finished(plan: Plan, folder: RunFolder) -> int:
-    states = [folder.progress(chain.id, chain.horizon).state for chain in plan.chains]
-    return sum(state in ("done", "diverged") for state in states)
-
-
-def _tell(watcher: Watcher, chain: PlannedChain, kind: str, detail: dict[str, Any]) -> None:
-    if kind == "generation":
-        watcher.generation()
-        if detail["status"] == "diverged":
-            watcher.say(f"{_name(chain)} diverged at generation {detail['generation']}: {detail['reason']}")
-    elif kind == "failed":
-        watcher.say(f"{_name(chain)} failed: {detail['reason']}")
-
-
-def _task(suite: Suite, folder: RunFolder) -> dict[str, Any]:
-    return {
-        "suite": suite.tag,
-        "source": suite.source,
-        "overrides": json_copy(suite.overrides),
-        "folder": str(folder.path.resolve()),
-    }
+def _tell(watcher: Watcher, chain: PlannedChain, event: Event) -> None:
+    match event:
+        case GenerationFinished(status="diverged"):
+            watcher.generation()
+            watcher.say(f"{chain} diverged at generation {event.generation}: {event.reason}")
+        case GenerationFinished():
+            watcher.generation()
+        case Remark():
+            watcher.say(f"{chain}: {event.text}")
+        case TaskFailed():
+            watcher.say(f"{chain} failed: {event.reason}")
 
 
 def _full(folder: RunFolder) -> str:
     return f"the disk of {folder.path} is full: nothing is half written; free some space"
-
-
-def _name(chain: PlannedChain) -> str:
-    return f"{chain.regime} {chain.strategy} {chain.objective} seed {chain.seed}"

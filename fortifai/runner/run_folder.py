@@ -10,6 +10,8 @@ import fortifai
 from fortifai.config import Role
 from fortifai.errors import UserError
 from fortifai.files import write_text
+from fortifai.planning.chains import PlannedChain
+from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.suite import Regime, Suite
 from fortifai.records.reading import Progress, progress_of, read_chains, read_records
 from fortifai.records.schema import NullRecord, SuiteDescription, SuiteRecord
@@ -23,7 +25,7 @@ class RunFolder:
 
     @classmethod
     def of(cls, out: str | Path, suite: Suite) -> "RunFolder":
-        """Give the folder that a suite runs in below ``out``."""
+        """Return the folder that a suite runs in below ``out``."""
         return cls(Path(out) / suite.tag)
 
     def create(self) -> None:
@@ -36,7 +38,7 @@ class RunFolder:
             raise UserError(f"{self.path}: cannot be written; choose another --out")
 
     def check_owner(self, suite: Suite) -> None:
-        """Raise UserError when the folder holds another suite of the same name and version."""
+        """Raise UserError if the folder holds another suite of the same name and version, or chains of another protocol."""
         if not (self.path / "suite.json").exists():
             return
         held = SuiteRecord.load(self.path / "suite.json").suite.model_dump(mode="json")
@@ -45,29 +47,35 @@ class RunFolder:
                 f"{self.path} holds another suite of this name and version, which differs in {', '.join(differs)}; "
                 "raise the suite's version, or choose another --out"
             )
+        protocols = {chain.identity.get("protocol") for chain in read_chains(self.path)}
+        if other := sorted(map(str, protocols - {PROTOCOL_VERSION})):
+            raise UserError(
+                f"{self.path} holds chains of protocol {', '.join(other)}, and this fortifai runs protocol {PROTOCOL_VERSION}: "
+                "they can be scored and reported, but not continued; choose another --out"
+            )
 
     def claim(self, suite: Suite) -> None:
         """Write whose folder it is."""
         record = SuiteRecord(fortifai=fortifai.__version__, suite=SuiteDescription(**describe(suite)))
         write_text(self.path / "suite.json", record.model_dump_json(indent=2) + "\n")
 
-    def chain(self, chain_id: str) -> Path:
-        """Give the folder of a chain."""
-        return self.path / chain_id
+    def chain_of(self, planned: PlannedChain) -> Path:
+        """Return the folder of a chain."""
+        return self.path / planned.identity()[0]
 
     def progress(self, chain_id: str, horizon: int) -> Progress:
-        """Tell where a chain stands."""
-        folder = self.chain(chain_id)
+        """Return where a chain stands on its way to a horizon."""
+        folder = self.path / chain_id
         return progress_of(folder, horizon, read_records(folder))
 
     def measured(self, regime: str) -> list[tuple[int, float]]:
-        """Give the training size and the seconds of every generation that a regime has run."""
-        of_regime = (chain for chain in read_chains(self.path) if chain.regime == regime)
-        records = (record for chain in of_regime for record in read_records(self.chain(chain.id)))
+        """Return the training size and the seconds of every generation that a regime has run."""
+        chains = (chain for chain in read_chains(self.path) if chain.regime == regime)
+        records = (record for chain in chains for record in read_records(self.path / chain.id))
         return [(record.training.size, sum(record.seconds.values())) for record in records if record.training]
 
     def null(self, regime: str, metric: str, n: int, data_hash: str) -> NullRecord | None:
-        """Give a regime's null, or None when it was not measured, or measured for another metric, size or data."""
+        """Return a regime's null, or None if it was not measured, or measured for another metric, size or data."""
         file = self._null_file(regime)
         if not file.exists():
             return None
@@ -77,7 +85,16 @@ class RunFolder:
     def keep_null(
         self, regime: str, metric: str, n: int, data_hash: str, values: list[float], chance: float | None
     ) -> NullRecord:
-        """Record a regime's null: the median of the measured values, or chance."""
+        """Record a regime's null: the median of the measured values, or chance.
+
+        Args:
+            regime: The regime.
+            metric: Its fidelity metric.
+            n: Samples in each null.
+            data_hash: Hash of the data it was measured on.
+            values: The metric of each null; none for an accuracy.
+            chance: What a useless model scores, for an accuracy.
+        """
         value = median(values) if chance is None else chance
         null = NullRecord(regime=regime, metric=metric, n=n, data_hash=data_hash, values=values, value=value)
         write_text(self._null_file(regime), null.model_dump_json(indent=2) + "\n")
@@ -88,7 +105,7 @@ class RunFolder:
 
 
 def describe(suite: Suite) -> dict[str, Any]:
-    """Give the suite as it is stored: its name, version, rule and identity, and each regime in full."""
+    """Return the suite as it is stored: its name, version, rule and identity, and each regime in full."""
     regimes = {regime.name: json.loads(regime.model_dump_json()) for regime in suite.regimes}
     plain = {"name": suite.name, "version": suite.version, "summary": suite.summary, "rule": suite.rule}
     return {**plain, "identity": suite.tag, "overrides": suite.overrides, "regimes": regimes}

@@ -1,0 +1,81 @@
+"""The arguments and options that `plan` and `run` share, spelled out once."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, get_args, get_type_hints
+
+import typer
+
+from fortifai.errors import UserError
+
+SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which part of which suite, in which folder, by how many workers."""
+
+    suite: str
+    out: Path
+    seeds: int | None
+    generations: int | None
+    objectives: tuple[str, ...]
+    strategies: tuple[str, ...]
+    regimes: tuple[str, ...]
+    settings: tuple[str, ...]
+    workers: int
+    keep: str
+
+
+def _options(
+    suite: SuiteArgument,
+    out: Annotated[Path, typer.Option(help="The folder that runs are kept in.")] = Path("runs"),
+    seeds: Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")] = None,
+    generations: Annotated[int | None, typer.Option(help="The last generation; a longer horizon extends a finished run.")] = None,
+    objective: Annotated[list[str] | None, typer.Option(help="Only these, and the baseline; repeat it.")] = None,
+    strategy: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
+    regime: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value; makes it another suite; repeat it.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes, of one thread each; the numbers do not depend on it.")] = 1,
+    keep: Annotated[str, typer.Option(help="What stays of the generations on disk: all, last, samples or none.")] = "last",
+) -> Request:
+    from fortifai.runner.messages import Keep
+
+    if keep not in get_args(Keep):
+        raise UserError(f"--keep {keep}: should be one of {', '.join(get_args(Keep))}")
+    if workers < 1:
+        raise UserError(f"--workers {workers}: must be at least 1")
+    return Request(
+        suite=suite,
+        out=out,
+        seeds=seeds,
+        generations=generations,
+        objectives=tuple(objective or ()),
+        strategies=tuple(strategy or ()),
+        regimes=tuple(regime or ()),
+        settings=tuple(set_ or ()),
+        workers=workers,
+        keep=keep,
+    )
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn ``command(request, own options ...)`` into a command that takes the shared options too.
+
+    Typer reads the signature of what is returned.
+    """
+    shared, own = inspect.signature(_options), inspect.signature(command)
+    parameters = [*shared.parameters.values(), *list(own.parameters.values())[1:]]
+
+    @wraps(command)
+    def with_options(**values: object) -> None:
+        options = {name: values.pop(name) for name in shared.parameters}
+        command(_options(**options), **values)  # type: ignore[arg-type]  # Typer has parsed them by these annotations
+
+    hints = {**get_type_hints(_options, include_extras=True), **get_type_hints(command, include_extras=True)}
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: hints[parameter.name] for parameter in parameters}
+    return with_options

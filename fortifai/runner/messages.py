@@ -1,0 +1,103 @@
+"""What a run and its workers say to each other, as JSON lines: tasks one way, events the other."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from fortifai.planning.chains import PlannedChain
+
+Keep = Literal["all", "last", "samples", "none"]
+"""What stays of a chain's generations: everything; what the chain needs to resume; every generation's samples; nothing."""
+
+
+class Message(BaseModel):
+    """Base of everything that is said: immutable, and without keys that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SuiteTask(Message):
+    """Something to do for a suite, in its run folder.
+
+    Attributes:
+        suite: The suite's identity, which errors name.
+        source: The content of its file.
+        overrides: The user's settings.
+        folder: The run folder, as an absolute path.
+    """
+
+    suite: str
+    source: dict[str, Any]
+    overrides: dict[str, Any]
+    folder: str
+
+
+class MeasureNull(SuiteTask):
+    """Measure the null of a regime."""
+
+    task: Literal["null"] = "null"
+    regime: str
+
+
+class RunChain(SuiteTask):
+    """Run a chain, or what is missing of it."""
+
+    task: Literal["chain"] = "chain"
+    chain: PlannedChain
+    keep: Keep
+
+
+Task = MeasureNull | RunChain
+
+
+class GenerationFinished(Message):
+    """A generation is recorded."""
+
+    event: Literal["generation"] = "generation"
+    generation: int
+    status: Literal["ok", "diverged"]
+    reason: str | None = None
+
+
+class Remark(Message):
+    """Something that the user should know, and that does not stop the task."""
+
+    event: Literal["remark"] = "remark"
+    text: str
+
+
+class TaskDone(Message):
+    """The task has come to its end."""
+
+    event: Literal["done"] = "done"
+
+
+class TaskFailed(Message):
+    """The task has ended early.
+
+    Attributes:
+        reason: What went wrong, in one line.
+        trace: The traceback, where there is one.
+        disk_full: Whether the disk is full, so that other tasks would fail as well.
+    """
+
+    event: Literal["failed"] = "failed"
+    reason: str
+    trace: str = ""
+    disk_full: bool = False
+
+
+Event = GenerationFinished | Remark | TaskDone | TaskFailed
+
+_TASKS: TypeAdapter[Task] = TypeAdapter(Annotated[Task, Field(discriminator="task")])
+_EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+def read_task(line: str | bytes) -> Task:
+    """Return the task that one line of JSON holds. Raises pydantic's ValidationError for anything else."""
+    return _TASKS.validate_json(line)
+
+
+def read_event(line: str | bytes) -> Event:
+    """Return the event that one line of JSON holds. Raises pydantic's ValidationError for anything else."""
+    return _EVENTS.validate_json(line)
