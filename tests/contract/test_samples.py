@@ -34,6 +34,10 @@ def numbered(n: int, start: int = 0) -> Samples:
     return Samples.real(x=torch.arange(start, start + n))
 
 
+def unweighted(samples: Samples, generation: int) -> Samples:
+    return Samples.synthetic(samples.data, generation)
+
+
 def test_real_data_is_marked_as_real_and_weighs_one():
     samples = numbered(4)
     assert len(samples) == 4
@@ -46,7 +50,7 @@ def test_real_data_is_marked_as_real_and_weighs_one():
 
 
 def test_what_a_generation_made_is_stamped_and_unweighted():
-    made = numbered(3).weighted(torch.tensor([1.0, 2.0, 3.0])).made_by(7)
+    made = Samples.synthetic({"x": torch.arange(3)}, 7)
     assert made.origin.tolist() == [7, 7, 7]
     assert not made.is_real().any()
     assert made.weight is None
@@ -55,7 +59,7 @@ def test_what_a_generation_made_is_stamped_and_unweighted():
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
 def test_joining_keeps_order_data_and_origin(sizes):
-    parts = [numbered(n, start=10 * i).made_by(i) for i, n in enumerate(sizes)]
+    parts = [unweighted(numbered(n, start=10 * i), i) for i, n in enumerate(sizes)]
     joined = Samples.concat(parts)
     assert joined["x"].tolist() == [10 * i + j for i, n in enumerate(sizes) for j in range(n)]
     assert joined.origin.tolist() == [i for i, n in enumerate(sizes) for _ in range(n)]
@@ -90,7 +94,7 @@ def test_taking_follows_positions_repetitions_and_masks():
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("n", [0, 1, 6])
 def test_storage_gives_back_every_bit(tmp_path: Path, weighted, n):
-    samples = mixed(n) if weighted else mixed(n).made_by(2)
+    samples = mixed(n) if weighted else unweighted(mixed(n), 2)
     samples.save(tmp_path / "samples.safetensors")
     loaded = Samples.load(tmp_path / "samples.safetensors")
     assert same(loaded, samples)
@@ -146,8 +150,8 @@ def test_the_fingerprint_moves_with_type_shape_name_origin_and_weight():
         Samples.real(x=zeros.reshape(4, 1, 2)),
         Samples.real(x=-zeros),
         Samples.real(x=zeros, y=zeros),
-        Samples.real(x=zeros).made_by(0),
-        Samples.real(x=zeros).made_by(1),
+        Samples.synthetic({"x": zeros}, 0),
+        Samples.synthetic({"x": zeros}, 1),
         Samples.real(x=zeros).weighted(torch.ones(4)),
         Samples.real(x=zeros).weighted(torch.zeros(4)),
         Samples.real(x=zeros[:3]),

@@ -2,25 +2,24 @@
 
 import pytest
 import torch
-from gaussian_support import SPLITS, Gaussian, metric, normal
+from gaussian_support import SPLITS, Gaussian, Inputs, metric, normal
 
-from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.contract.samples import Samples, Splits
 from fortifai.recursion.null import NULLS, measure_nulls
 
-seen: list[MetricInputs] = []
+seen: list[Inputs] = []
 
 
-def first(inputs: MetricInputs) -> float:
-    """The value that is repeated."""
+def first(inputs: Inputs) -> float:
+    """Return the value that is repeated."""
     seen.append(inputs)
     return float(inputs.synthetic["x"][0])
 
 
 def nulls(splits: Splits = SPLITS, n: int = 30, **changes: object) -> list[float]:
     seen.clear()
-    declared = metric("first", compute=f"{__name__}:first", needs=("real", "synthetic"), **changes)
-    return measure_nulls(Gaussian(), splits, declared, n)
+    declared = metric("first", compute=f"{__name__}:first", reads=("real", "synthetic"), **changes)
+    return measure_nulls(Gaussian(splits=splits), declared, n)
 
 
 def test_there_are_64_nulls_each_one_training_sample_repeated_n_times():
@@ -31,7 +30,7 @@ def test_there_are_64_nulls_each_one_training_sample_repeated_n_times():
         assert value in pool
         assert inputs.synthetic["x"].tolist() == [value] * 30
         assert not inputs.synthetic.is_real().any()
-        assert inputs.model is None
+        assert inputs.fitted is None
         assert inputs.splits is SPLITS
 
 

@@ -1,17 +1,19 @@
-"""The recursion of one chain, on a Gaussian that a test can follow: streams, resuming, divergence, and the laws it must obey."""
+"""The recursion of one chain, on a Gaussian that a test can follow: streams, resuming, records and divergence."""
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
-from gaussian_support import SPLITS, Gaussian, Memory, chain, metric, normal, numbers
+from gaussian_support import Gaussian, Memory, chain, metric, normal, numbers, run
 
 from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import Diverged, UserError
+from fortifai.metrics import SHARED
 from fortifai.recursion.protocol import run_chain
-from fortifai.recursion.strategies import Accumulate, Recipe
+from fortifai.recursion.strategies import Accumulate, Supply
 
 STRATEGIES = [
     "replace",
@@ -23,13 +25,6 @@ STRATEGIES = [
     "weighted:ratio=0.5",
     "control",
 ]
-
-
-def run(horizon: int = 4, history: Memory | None = None, **changes: Any) -> Memory:
-    history = Memory() if history is None else history
-    given = list(run_chain(chain(**changes), history, horizon))
-    assert history.records[len(history.records) - len(given) :] == given
-    return history
 
 
 def fail_at(number: int, error: Exception) -> Callable[[int], None]:
@@ -79,12 +74,13 @@ def test_an_objective_that_masks_nothing_is_cross_entropy(strategy):
 def test_chains_of_one_seed_are_paired_whatever_the_objective(strategy):
     adapters = [Gaussian(), Gaussian()]
     runs = [
-        run(modality=adapter, strategy=strategy, objective=name)
+        run(adapter=adapter, strategy=strategy, objective=name)
         for adapter, name in zip(adapters, ("ce", "tce-quantile:keep=0.5"), strict=True)
     ]
     assert runs[1].records[0].masked_share == pytest.approx(0.5)
-    for ours, theirs in zip(*(adapter.calls for adapter in adapters), strict=True):
-        assert torch.equal(ours.training["x"][ours.training.is_real()], theirs.training["x"][theirs.training.is_real()])
+    for baseline, truncated in zip(*(adapter.calls for adapter in adapters), strict=True):
+        real = [call.training["x"][call.training.is_real()] for call in (baseline, truncated)]
+        assert torch.equal(*real)
     # The same noise too: what a generation made differs by its model's mean and scale alone.
     for g in range(5):
         noise = [(run.made[g]["x"] - run.models[g].mean) / math.sqrt(run.models[g].variance) for run in runs]
@@ -93,27 +89,27 @@ def test_chains_of_one_seed_are_paired_whatever_the_objective(strategy):
 
 
 class Spied(Accumulate):
-    """Notes the first number of the stream that a training set is composed with."""
+    """Notes the first number of the stream of every training set that it composes."""
 
     drawn: ClassVar[list[float]] = []
 
-    def compose(self, generation: int, recipe: Recipe, rng: torch.Generator) -> Samples:
+    def compose(self, generation: int, supply: Supply, rng: torch.Generator) -> Samples:
         self.drawn.append(float(torch.rand((), generator=rng)))
-        return super().compose(generation, recipe, rng)
+        return super().compose(generation, supply, rng)
 
 
 def test_every_purpose_generation_and_seed_has_a_stream_of_its_own():
     Spied.drawn.clear()
     adapter = Gaussian()
     for seed in range(3):
-        run(modality=adapter, strategy=Spied(), seed=seed)
+        run(adapter=adapter, strategy=Spied(), seed=seed)
     assert len(Spied.drawn) == 3 * 5
     assert len(adapter.drawn) == 3 * 5 * 2
     assert len({*Spied.drawn, *adapter.drawn}) == 3 * 5 * 3
 
 
 def test_a_metric_may_read_the_first_model_whenever_the_chain_was_stopped():
-    metrics = (metric("distance"), metric("variance"), metric("first_variance", needs=("first_model",)))
+    metrics = (metric("distance"), metric("variance"), metric("first_variance", reads=("first_model",)))
     whole = run(metrics=metrics)
     first = whole.records[0].metrics["variance"]
     assert {record.metrics["first_variance"] for record in whole.records} == {first}
@@ -121,30 +117,48 @@ def test_a_metric_may_read_the_first_model_whenever_the_chain_was_stopped():
     for finished in range(1, 5):
         resumed = run(history=whole.until(finished), metrics=metrics)
         assert numbers(resumed.records) == numbers(whole.records)
-    assert chain(metrics=metrics).needs_first
-    assert not chain().needs_first
+    assert chain(metrics=metrics).reads_first_model
+    assert not chain().reads_first_model
 
 
-# What a fit is given, and what is recorded of it
+# What a fit gets, and what is recorded of it
 
 
 def test_a_warm_start_gets_the_last_model_and_a_start_from_scratch_gets_none():
     warm, scratch = Gaussian(), Gaussian()
-    models = run(modality=warm, start="warm").models
+    models = run(adapter=warm, start="warm").models
     assert [call.init for call in warm.calls] == [None, *(models[g] for g in range(4))]
-    run(modality=scratch)
+    run(adapter=scratch)
     assert [call.init for call in scratch.calls] == [None] * 5
 
 
-def test_validation_data_is_held_out():
+def test_a_fit_may_keep_checkpoints_until_its_generation_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    plain, folders = Gaussian.fit, []
+
+    def fit(self, samples, objective, init, rng, checkpoints=None):
+        assert not list(tmp_path.iterdir())  # those of the generation before are gone
+        folders.append(checkpoints)
+        if checkpoints is not None:
+            checkpoints.mkdir()
+        return plain(self, samples, objective, init, rng)
+
+    monkeypatch.setattr(Gaussian, "fit", fit)
+    list(run_chain(chain(), Memory(), 2, checkpoints=tmp_path))
+    assert folders == [tmp_path / name for name in ("fit-00", "fit-01", "fit-02")]
+    assert not list(tmp_path.iterdir())
+    run(0)
+    assert folders[-1] is None
+
+
+def test_a_model_is_asked_once_for_its_own_and_once_for_real_samples_however_much_is_measured():
     adapter = Gaussian()
-    run(modality=adapter)
-    assert all(call.validation is SPLITS.validation for call in adapter.calls)
+    run(adapter=adapter, metrics=(metric("distance"), *SHARED))
+    assert adapter.likelihoods == 2 * 5
 
 
 def test_control_never_trains_on_synthetic_data():
     adapter = Gaussian()
-    records = run(modality=adapter, strategy="control").records
+    records = run(adapter=adapter, strategy="control").records
     assert all(call.training.is_real().all() for call in adapter.calls)
     assert [(r.training.real, r.training.synthetic) for r in records] == [(40, 0)] * 5
 
@@ -159,8 +173,8 @@ def test_records_say_how_the_training_data_was_made_up():
 
 
 def test_real_data_that_comes_again_is_recorded():
-    small, adapter, seen = Splits(normal(100), normal(10), normal(10)), Gaussian(), set()
-    records = run(strategy="control", splits=small, modality=adapter).records
+    adapter, seen = Gaussian(splits=Splits(normal(100), normal(10), normal(10))), set()
+    records = run(strategy="control", adapter=adapter).records
     for record, call in zip(records, adapter.calls, strict=True):
         drawn = set(call.training["x"].tolist())
         assert record.training.reused == len(drawn & seen)
@@ -172,7 +186,7 @@ def test_real_data_that_comes_again_is_recorded():
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_at_most_n_samples_are_measured_however_many_are_made(strategy):
     adapter = Gaussian()
-    history = run(modality=adapter, strategy=strategy)
+    history = run(adapter=adapter, strategy=strategy)
     assert [record.metrics["count"] for record in history.records] == [40] * 5
     assert max(len(made) for made in history.made.values()) == (200 if strategy == "fresh-mix:k=5" else 40)
 
@@ -203,7 +217,7 @@ def test_confidence_is_summarised_on_own_and_on_real_data():
 
 
 def test_training_that_diverges_ends_the_chain_with_its_reason():
-    history = run(modality=Gaussian(fail_at(2, Diverged("the variance is NaN"))))
+    history = run(adapter=Gaussian(fail_at(2, Diverged("the variance is NaN"))))
     assert [(r.status, r.reason) for r in history.records] == [("ok", None)] * 2 + [("diverged", "the variance is NaN")]
     last = history.records[-1]
     assert (last.metrics, last.masked_share, last.samples_per_second) == ({}, None, None)
@@ -212,9 +226,9 @@ def test_training_that_diverges_ends_the_chain_with_its_reason():
 
 
 def test_a_diverged_chain_is_not_taken_up_again():
-    history = run(modality=Gaussian(fail_at(2, Diverged("gone"))))
+    history = run(adapter=Gaussian(fail_at(2, Diverged("gone"))))
     adapter = Gaussian()
-    assert len(run(20, history=history, modality=adapter).records) == 3
+    assert len(run(20, history=history, adapter=adapter).records) == 3
     assert adapter.calls == []
 
 
@@ -234,7 +248,7 @@ def test_another_metric_that_is_not_a_number_is_recorded_as_null():
 def test_a_crash_is_not_swallowed_and_leaves_what_was_done(error):
     history = Memory()
     with pytest.raises(type(error)) as caught:
-        run(history=history, modality=Gaussian(fail_at(3, error)))
+        run(history=history, adapter=Gaussian(fail_at(3, error)))
     assert caught.value is error
     assert len(history.records) == 3
     assert numbers(run(history=history).records) == numbers(run().records)
@@ -243,56 +257,3 @@ def test_a_crash_is_not_swallowed_and_leaves_what_was_done(error):
 def test_too_few_samples_for_a_metric_are_no_divergence():
     with pytest.raises(UserError, match="needs at least 41 samples, got 40"):
         run(metrics=(metric("distance", least_n=41),))
-
-
-# The laws of the Gaussian loop, by Monte Carlo. The pool is finite: its own mean and variance are what chains start from.
-
-CHAINS, N = 200, 10
-
-
-@pytest.fixture(scope="module")
-def paths() -> Callable[[str], tuple[torch.Tensor, torch.Tensor]]:
-    """Of every chain and fit, variance over that of the pool, and squared error of the mean likewise."""
-    pool = normal(4_000, 9)
-    splits, sigma2, mu = Splits(pool, normal(2), normal(2)), pool["x"].var(), pool["x"].mean()
-    known: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-
-    def of(strategy: str) -> tuple[torch.Tensor, torch.Tensor]:
-        if strategy not in known:
-            chains = []
-            for seed in range(CHAINS):
-                models = run(N - 1, splits=splits, n=N, strategy=strategy, seed=seed, metrics=(metric("distance"),)).models
-                chains.append([(models[g].variance, models[g].mean) for g in range(N)])
-            values = torch.tensor(chains, dtype=torch.float64)
-            known[strategy] = values[..., 0] / sigma2, (values[..., 1] - mu) ** 2 / sigma2
-        return known[strategy]
-
-    return of
-
-
-def z_scores(values: torch.Tensor, predicted: list[float]) -> torch.Tensor:
-    """Per fit, how many standard errors the mean over chains is off. values: (chains, fits)."""
-    return (values.mean(0) - torch.tensor(predicted)) / (values.std(0) / len(values) ** 0.5)
-
-
-def test_law_1_replace_loses_a_share_of_the_variance_to_the_mean_every_fit(paths):
-    variance, drift = paths("replace")
-    kept = [(1 - 1 / N) ** t for t in range(1, N + 1)]
-    assert z_scores(variance, kept).abs().max() < 4.5
-    assert z_scores(drift, [1 - share for share in kept]).abs().max() < 4.5
-
-
-def test_law_2_the_logarithm_falls_twice_as_fast(paths):
-    a_fit = float(torch.special.digamma(torch.tensor((N - 1) / 2, dtype=torch.float64))) + math.log(2 / N)
-    assert z_scores(paths("replace")[0].log(), [t * a_fit for t in range(1, N + 1)]).abs().max() < 4.5
-
-
-def test_law_3_accumulate_keeps_most_of_the_variance(paths):
-    variance, drift = paths("accumulate")
-    kept = [math.prod(1 - 1 / (N * i**2) for i in range(1, t + 1)) for t in range(1, N + 1)]
-    assert z_scores(variance, kept).abs().max() < 4.5
-    assert z_scores(drift, [1 - share for share in kept]).abs().max() < 4.5
-
-
-def test_control_loses_what_one_fit_loses(paths):
-    assert z_scores(paths("control")[0], [1 - 1 / N] * N).abs().max() < 4.5

@@ -27,8 +27,8 @@ def deals(draw: st.DrawFn) -> tuple[int, list[int], int]:
 
 
 @given(deals())
-def test_a_draw_has_the_size_asked_for_and_no_row_twice(given_deal):
-    pool, sizes, seed = given_deal
+def test_a_draw_has_the_size_asked_for_and_no_row_twice(dealing):
+    pool, sizes, seed = dealing
     stream = deal(pool, sizes, seed)
     for generation, size in enumerate(sizes):
         drawn = rows(stream, generation)
@@ -38,8 +38,8 @@ def test_a_draw_has_the_size_asked_for_and_no_row_twice(given_deal):
 
 
 @given(deals())
-def test_reuse_is_counted_exactly_and_comes_only_when_the_rest_of_the_pool_is_too_small(given_deal):
-    pool, sizes, seed = given_deal
+def test_reuse_is_counted_exactly_and_comes_only_when_the_rest_of_the_pool_is_too_small(dealing):
+    pool, sizes, seed = dealing
     stream = deal(pool, sizes, seed)
     seen: set[int] = set()
     dealt: set[int] = set()  # since the last shuffle
@@ -56,8 +56,8 @@ def test_reuse_is_counted_exactly_and_comes_only_when_the_rest_of_the_pool_is_to
 
 
 @given(deals(), st.randoms(use_true_random=False))
-def test_a_draw_does_not_depend_on_which_were_asked_for_before(given_deal, random):
-    pool, sizes, seed = given_deal
+def test_a_draw_does_not_depend_on_which_were_asked_for_before(dealing, random):
+    pool, sizes, seed = dealing
     first, second = deal(pool, sizes, seed), deal(pool, sizes, seed)
     expected = [(rows(first, g), first.reused(g)) for g in range(len(sizes))]
     for generation in random.choices(range(len(sizes)), k=10):
@@ -86,7 +86,7 @@ def test_every_row_is_as_likely_as_any_other():
     assert z.abs().max() < 4.5
 
 
-def test_a_pool_that_is_too_small_for_a_draw_is_said():
+def test_a_pool_that_is_too_small_for_a_draw_is_refused():
     stream = deal(5, [5, 6])
     stream.draw(0)
     with pytest.raises(UserError, match="6 real samples a generation are asked for, and the training pool has 5"):

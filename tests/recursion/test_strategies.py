@@ -18,9 +18,9 @@ from fortifai.recursion.strategies import (
     Anchored,
     Control,
     FreshMix,
-    Recipe,
     Replace,
     Strategy,
+    Supply,
     Weighted,
     registry,
     resolve,
@@ -52,16 +52,15 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.real = RealStream(self.rows(), lambda g: self.strategy.fresh(self.n, g), self.seed)
-        recipe = Recipe(self.n, self.real.draw, self.made.__getitem__)
-        end = self.strategy.last_generation
-        self.generations = range((self.last if end is None else min(self.last, end)) + 1)
+        supply = Supply(self.n, self.real.draw, self.made.__getitem__)
+        self.generations = range(self.strategy.horizon(self.last) + 1)
         for generation in self.generations:
-            training = self.strategy.compose(generation, recipe, stream(self.seed, "compose", generation))
-            source = self.strategy.source(training, recipe)
+            training = self.strategy.compose(generation, supply, stream(self.seed, "compose", generation))
+            source = self.strategy.source(training, supply)
             ids = -1 - 10_000 * generation - torch.arange(len(source))
             self.trained.append(training)
             self.sources.append(source)
-            self.made.append(Samples.real(id=ids).made_by(generation))
+            self.made.append(Samples.synthetic({"id": ids}, generation))
 
     def rows(self) -> Samples:
         return Samples.real(id=torch.arange(self.pool))
@@ -144,7 +143,7 @@ def test_what_a_strategy_reads_of_the_past_is_what_it_says(loop):
 
 @given(all_strategies, sizes, seeds)
 def test_a_pool_that_is_too_small_is_a_mistake_of_the_user(strategy, n, seed):
-    needed = max(strategy.fresh(n, g) for g in range(6) if g <= (strategy.last_generation or 5))
+    needed = max(strategy.fresh(n, g) for g in range(strategy.horizon(5) + 1))
     assume(needed > 1)
     with pytest.raises(UserError, match=f"training pool has {needed - 1}"):
         Loop(strategy, n, needed - 1, seed)
@@ -177,11 +176,11 @@ def test_accumulate_subsample_cuts_that_pool_to_n(loop):
 
 def test_accumulate_subsample_takes_every_sample_of_the_pool_equally_often():
     strategy, n, runs = AccumulateSubsample(), 6, 1_500
-    made = [Samples.real(id=torch.arange(n) + n * (g + 1)).made_by(g) for g in range(3)]
-    recipe = Recipe(n, lambda g: Samples.real(id=torch.arange(n)), made.__getitem__)
+    made = [Samples.synthetic({"id": torch.arange(n) + n * (g + 1)}, g) for g in range(3)]
+    supply = Supply(n, lambda g: Samples.real(id=torch.arange(n)), made.__getitem__)
     counts = torch.zeros(4 * n)
     for seed in range(runs):
-        counts[strategy.compose(3, recipe, stream(seed))["id"]] += 1
+        counts[strategy.compose(3, supply, stream(seed))["id"]] += 1
     z = (counts - runs / 4) / (runs * 0.25 * 0.75) ** 0.5
     assert z.abs().max() < 4.5
 
@@ -195,14 +194,16 @@ def test_fresh_mix_regenerates_the_whole_training_set_and_adds_a_fraction(loop):
             assert ids(loop.trained[g]) == ids(loop.made[g - 1]) + loop.fresh(g)
 
 
-@given(mixes)
-def test_fresh_mix_ends_with_its_last_fraction(strategy):
-    assert Loop(strategy, 2, pool=12, last=10).generations == range(strategy.k)
+@given(mixes, st.integers(1, 10))
+def test_fresh_mix_ends_with_its_last_fraction(strategy, generations):
+    assert strategy.horizon(generations) == min(generations, strategy.k - 1)
+    assert len(Loop(strategy, 2, pool=12, last=10).trained) == strategy.k
 
 
-@given(st.one_of(plain, anchors, weightings))
-def test_the_other_strategies_have_no_end(strategy):
+@given(st.one_of(plain, anchors, weightings), st.integers(1, 10_000))
+def test_the_other_strategies_go_on_as_long_as_they_are_asked_to(strategy, generations):
     assert strategy.last_generation is None
+    assert strategy.horizon(generations) == generations
 
 
 @given(loops(anchors))
@@ -247,7 +248,7 @@ def test_control_sees_fresh_real_data_and_no_other(loop):
 
 
 @pytest.mark.parametrize(
-    ("given_name", "canonical"),
+    ("text", "canonical"),
     [
         ("replace", "replace"),
         ("accumulate", "accumulate"),
@@ -260,9 +261,9 @@ def test_control_sees_fresh_real_data_and_no_other(loop):
         (" control ", "control"),
     ],
 )
-def test_canonical_names_have_sorted_keys_and_defaults(given_name, canonical):
-    assert resolve(given_name).canonical == canonical
-    assert resolve(canonical) == resolve(given_name)
+def test_canonical_names_have_sorted_keys_and_defaults(text, canonical):
+    assert resolve(text).canonical == canonical
+    assert resolve(canonical) == resolve(text)
 
 
 def test_exactly_the_seven_are_registered():
@@ -271,7 +272,7 @@ def test_exactly_the_seven_are_registered():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("replcae", "did you mean 'replace'"),
         ("fresh-mix:k=1", "k: input should be greater than or equal to 2, not '1'"),
@@ -288,7 +289,7 @@ def test_exactly_the_seven_are_registered():
         ("replace:k=1", "k: unknown key"),
     ],
 )
-def test_a_wrong_name_or_parameter_is_explained_in_one_line(name, said):
-    with pytest.raises(UserError, match=said) as caught:
+def test_a_wrong_name_or_parameter_is_explained_in_one_line(name, message):
+    with pytest.raises(UserError, match=message) as caught:
         resolve(name)
     assert "\n" not in str(caught.value)
