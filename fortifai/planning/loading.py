@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fortifai import needs
-from fortifai.config import Frozen, ModelConfig
 from fortifai.contract.declaration import modalities
 from fortifai.errors import UserError
 from fortifai.needs import Need
@@ -22,7 +21,7 @@ class Adapters:
     """
 
     def __init__(self) -> None:
-        self._adapters: dict[tuple[str, ModelConfig, Frozen], AnyModality] = {}
+        self._adapters: dict[tuple[str, str, str], AnyModality] = {}
 
     def bind(self, regime: Regime) -> "AnyModality":
         """Return a regime's adapter, bound to its data.
@@ -30,7 +29,8 @@ class Adapters:
         Raises:
             UserError: The data is missing or unusable, or its size, the model and the data do not fit together.
         """
-        key = (regime.modality, regime.model, regime.data)
+        # As text, since a configuration may hold lists, which cannot be hashed.
+        key = (regime.modality, regime.model.model_dump_json(), regime.data.model_dump_json())
         if key not in self._adapters:
             self._adapters[key] = modalities.get(regime.modality).bind(regime.model, regime.data)
         adapter = self._adapters[key]

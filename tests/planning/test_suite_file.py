@@ -1,4 +1,4 @@
-"""Suite files: what is wrong with one is said all at once, with keys; what is right becomes what runs."""
+"""Suite files: everything that is wrong with one is reported at once, with keys; what is right becomes what runs."""
 
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def test_the_stored_source_builds_the_same_suite_again(load):
 
 
 @pytest.mark.parametrize(
-    ("n", "said"),
+    ("n", "message"),
     [
         ('"pool/6"', "regimes.plain.pool: is required where n is a share of it: about how many samples it has, for n = pool/6"),
         (
@@ -106,8 +106,8 @@ def test_the_stored_source_builds_the_same_suite_again(load):
         ("0", "defaults.n: input should be greater than or equal to 1, not 0"),
     ],
 )
-def test_an_n_that_is_neither_a_number_nor_a_share_is_refused(errors, n, said):
-    assert errors(HEAD + DEFAULTS.replace("n = 60", f"n = {n}") + "[regimes.plain]\n") == [said]
+def test_an_n_that_is_neither_a_number_nor_a_share_is_refused(errors, n, message):
+    assert errors(HEAD + DEFAULTS.replace("n = 60", f"n = {n}") + "[regimes.plain]\n") == [message]
 
 
 def test_every_error_of_a_file_is_in_one_message(errors):
@@ -143,7 +143,7 @@ modality = "tabluar"
 strategies = ["control"]
 generations = 0
 """
-    found = errors(text)
+    lines = errors(text)
     expected = {
         "schema": "should be 1, not 2",
         "name": "should match pattern",
@@ -170,14 +170,14 @@ generations = 0
         "regimes.c.modality": "unknown modality 'tabluar'; did you mean 'tabular'?",
         "regimes.c.generations": "greater than or equal to 1, not 0",
     }
-    for key, said in expected.items():
-        (line,) = [line for line in found if line.startswith(f"{key}: ")]
-        assert said in line
-    assert len(found) == len(expected)
+    for key, message in expected.items():
+        (line,) = [line for line in lines if line.startswith(f"{key}: ")]
+        assert message in line
+    assert len(lines) == len(expected)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('["tce"]', '["tce:gamma=2"]', "objectives: objective 'tce:gamma=2': gamma: input should be less than or equal to 1"),
         ('["tce"]', '"tce"', "objectives: input should be a valid tuple, not 'tce'"),
@@ -204,19 +204,19 @@ generations = 0
         ("n = 60", 'n = 60\nmetrics = [["ks_max"], "sliced_wasserstein"]', "metrics.0: input should be a valid string"),
     ],
 )
-def test_one_mistake_is_one_error_with_its_key(errors, old, new, said):
+def test_one_mistake_is_one_error_with_its_key(errors, old, new, message):
     assert old in GOOD
     text = HEAD + DEFAULTS.replace(old, new) + "[regimes.plain]\n"
     (line,) = errors(text)
-    assert line.startswith(said if said.startswith("regimes.") else f"defaults.{said}")
+    assert line.startswith(message if message.startswith("regimes.") else f"defaults.{message}")
 
 
-def test_a_mistake_in_the_defaults_is_said_once_and_where_it_is_covered_not_at_all(errors, load):
+def test_a_mistake_in_the_defaults_is_reported_once_and_where_it_is_covered_not_at_all(errors, load):
     assert errors(GOOD.replace("n = 60", "n = 0")) == ["defaults.n: input should be greater than or equal to 1, not 0"]
     assert load(GOOD.replace("n = 60", "n = 0").replace("[regimes.plain]", "[regimes.plain]\nn = 9")).regimes[0].n == 9
 
 
-def test_a_table_over_a_default_that_is_none_is_refused_because_it_would_lose_it(errors):
+def test_a_table_over_a_default_that_is_not_a_table_is_refused_because_it_would_lose_it(errors):
     (line,) = errors(HEAD + DEFAULTS + "[regimes.a]\ndata.clip = 3\n")
     assert line.startswith("regimes.a.data: a table cannot be laid over 'penguins', the default")
     (line,) = errors(HEAD + DEFAULTS + "[regimes.a]\n", "data.clip=3")
@@ -235,13 +235,13 @@ def test_a_file_with_no_regime_says_so(errors):
 
 
 @pytest.mark.parametrize("text", ["name = ", "a = 1\na = 2\n", "[defaults\n", "x = 1 y = 2"])
-def test_a_file_that_is_no_toml_is_said_with_the_line(errors, text):
+def test_a_file_that_is_not_toml_is_reported_with_the_line(errors, text):
     (line,) = errors(text)
     assert "own.toml: is not TOML: " in line
     assert "line " in line or "end of document" in line
 
 
-def test_a_file_that_cannot_be_read_is_said(tmp_path):
+def test_a_file_that_cannot_be_read_is_reported(tmp_path):
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     for path in (tmp_path / "absent.toml", tmp_path, tmp_path / "latin.toml"):
         with pytest.raises(UserError, match=f"suite file {path}: cannot be read"):
@@ -263,7 +263,7 @@ def test_a_setting_reaches_every_regime_and_wins_over_its_own_keys(load):
     assert load(GOOD, 'objectives=["focal"]').regimes[1].objectives == ("ce", "focal:gamma=2")
 
 
-def test_a_setting_that_is_no_toml_is_plain_text(load):
+def test_a_setting_that_is_not_toml_is_plain_text(load):
     assert {regime.data.source for regime in load(GOOD, "data=/some/table.csv").regimes} == {"/some/table.csv"}
     assert load(GOOD, "rule=phi<0.5", "summary=mine").rule == "phi<0.5"
     assert parse_settings(["a=1e-3", "b=true", "c=[1, 2]", "d=x=y", " e = 5", 'f="5"']) == {
@@ -278,7 +278,7 @@ def test_a_setting_is_a_key_and_a_value(setting):
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("regimes.shrap.n=5", "--set regimes.shrap.n: should be regimes.<name>.<key>; regimes: plain, sharp"),
         ("regimes.sharp=5", "--set regimes.sharp: should be regimes.<name>.<key>"),
@@ -291,13 +291,13 @@ def test_a_setting_is_a_key_and_a_value(setting):
         ("rule=phi>1", "rule: rule 'phi>1': "),
     ],
 )
-def test_a_setting_that_fits_nowhere_is_an_error_with_its_key(errors, setting, said):
+def test_a_setting_that_fits_nowhere_is_an_error_with_its_key(errors, setting, message):
     (line,) = errors(GOOD, setting)
-    assert line.startswith(said)
+    assert line.startswith(message)
 
 
 @pytest.mark.parametrize("key", ["version", "schema", "nn", "overrides"])
-def test_what_is_no_key_of_a_regime_cannot_be_set(errors, key):
+def test_what_is_not_a_key_of_a_regime_cannot_be_set(errors, key):
     lines = errors(GOOD, f"{key}=2")
     assert [line.partition(" (")[0] for line in lines] == [f"regimes.{name}.{key}: unknown key" for name in ("plain", "sharp")]
 
@@ -310,7 +310,7 @@ def test_the_tag_is_another_for_other_settings_and_stable_for_the_same(load):
     assert len({load(GOOD, *chosen).tag for chosen in settings}) == len(settings)
 
 
-def test_a_setting_given_as_a_table_does_not_change_when_another_goes_into_it(load):
+def test_a_setting_that_is_a_table_does_not_change_when_another_goes_into_it(load):
     suite = load(GOOD, "model={components=3}", "model.components=4")
     assert suite.overrides == {"model": {"components": 3}, "model.components": 4}
     assert {regime.model.components for regime in suite.regimes} == {4}
