@@ -5,7 +5,7 @@ from fortifai.contract.declaration import ModalityDeclaration
 from .metrics.declared import LATENT_SPREAD, METRICS
 
 UNITS = ("pixel", "sample")
-"""What an objective may weigh as one: every pixel by itself, or a whole image."""
+"""What an objective may weigh as one element: every pixel by itself, or a whole image."""
 
 VAE = ModalityDeclaration(
     name="image-vae",

@@ -1,10 +1,18 @@
 """What a suite, or a user, can set about images, whatever models them. Imports no torch: listing and validating stay instant."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from fortifai.config import Frozen, Identity, Runtime
+from fortifai.config import Frozen, Identity, ModelConfig, Runtime
+from fortifai.device import DeviceName
+
+
+class ImageModelConfig(ModelConfig):
+    """What can be set about every model of images: where it runs, and how many images it works on at once."""
+
+    device: Runtime[DeviceName] = "auto"
+    evaluation_batch: Runtime[int] = Field(256, ge=1, description="images at once where no gradient is needed")
 
 
 class ImageData(Frozen):
@@ -33,5 +41,5 @@ class ImageData(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _source_alone(cls, value: Any) -> Any:
+    def _source_alone(cls, value: object) -> object:
         return {"source": value} if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""What an objective weighs as one: every pixel by itself, or a whole image."""
+"""What an objective weighs as one element: every pixel by itself, or a whole image."""
 
 from dataclasses import dataclass
 
@@ -6,34 +6,41 @@ from torch import Tensor
 
 from fortifai.objectives import Objective, Selective
 
-SMALLEST = 1e-30
-"""Confidence that stands for 0 where its logarithm is taken."""
+SMALLEST_CONFIDENCE = 1e-30
+"""Stands for a confidence of 0 where its logarithm is taken."""
 
 
-def weighed(objective: Objective, nll: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the likelihoods and confidences that an objective weighs, from those of pixels, each (n, C, H, W).
+def elements_of(objective: Objective, nll: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the likelihood and the confidence of every element that an objective weighs.
 
-    By pixel: as they are. By sample, each (n,): the sum over the image, and the geometric mean of the confidence, since the
-    product over all pixels is next to 0 for every image, whatever the model makes of it.
+    Args:
+        objective: Weighs pixels, unless its unit is ``sample``.
+        nll: Negative log-likelihood of every pixel in nats, (B, C, H, W).
+        confidence: Confidence in every pixel, in [0, 1], the same shape.
+
+    Returns:
+        Both as they are, where pixels are weighed. Where images are, two tensors (B,): the sum of the likelihoods over the
+        image, and the geometric mean of its confidences, since their product is next to 0 for every image, whatever the
+        model makes of it.
     """
     if isinstance(objective, Selective) and objective.unit == "sample":
-        return nll.flatten(1).sum(1), confidence.flatten(1).clamp_min(SMALLEST).log().mean(1).exp()
+        return nll.flatten(1).sum(1), confidence.flatten(1).clamp_min(SMALLEST_CONFIDENCE).log().mean(1).exp()
     return nll, confidence
 
 
 @dataclass
-class Masked:
+class MaskCount:
     """How many elements an objective has weighed in a fit, and how many of them it masked."""
 
     elements: int = 0
     masked: int = 0
 
-    def count(self, objective: Objective, confidence: Tensor) -> None:
-        """Add the elements of a batch, of these confidences."""
+    def add(self, objective: Objective, confidence: Tensor) -> None:
+        """Count the elements of a batch, by the confidence in each, in [0, 1] and of any shape."""
         self.elements += confidence.numel()
         self.masked += int((objective.weights(confidence) == 0).sum())
 
     @property
     def share(self) -> float:
-        """The share that was masked."""
+        """The masked share of all elements, in [0, 1]; 0 where none was weighed."""
         return self.masked / max(self.elements, 1)

@@ -1,4 +1,4 @@
-"""Images as one picture that people can look at: a grid, and how high a row of it is."""
+"""Images as one picture for people to look at: a grid, which records how high a row of it is."""
 
 from pathlib import Path
 
@@ -8,25 +8,31 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from fortifai.report.filmstrip import ROW
+from fortifai.records.layout import FIRST_ROW_KEY
 
 COLUMNS, ROWS = 16, 4
 SHOWN = COLUMNS * ROWS
-"""Images that a picture holds at most."""
+"""Most images in a picture."""
 
-SIDE = 28
-"""Pixels that an image is shown with at least: small ones are magnified, each pixel as a square."""
+LEAST_SIDE = 28
+"""Fewest pixels of a side that an image is shown with: smaller ones are magnified, each pixel as a square."""
 
 PADDING = 2
 GREY = 0.5
-"""Between images, so that black and white ones both have an edge."""
+"""Between images, so that black and white ones both have a visible edge."""
 
 
 def write_grid(x: Tensor, path: Path) -> None:
-    """Write images, float (n, C, H, W) in [0, 1], as a PNG of at most 4 rows of 16."""
-    magnified = x[:SHOWN].repeat_interleave(times := max(1, -(-SIDE // x.shape[-1])), dim=-1).repeat_interleave(times, dim=-2)
+    """Write images as a PNG of at most 4 rows of 16.
+
+    Args:
+        x: Float (n, C, H, W) in [0, 1], n >= 1, on the CPU; those beyond the 64th are left out.
+        path: The file.
+    """
+    times = max(1, -(-LEAST_SIDE // x.shape[-1]))
+    magnified = x[:SHOWN].repeat_interleave(times, dim=-1).repeat_interleave(times, dim=-2)
     grid = make_grid(magnified, nrow=COLUMNS, padding=PADDING, pad_value=GREY)
     pixels = (grid.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    said = PngInfo()
-    said.add_text(ROW, str(magnified.shape[-2] + PADDING))
-    Image.fromarray(pixels).save(path, pnginfo=said)
+    text = PngInfo()
+    text.add_text(FIRST_ROW_KEY, str(magnified.shape[-2] + PADDING))
+    Image.fromarray(pixels).save(path, pnginfo=text)

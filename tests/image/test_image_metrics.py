@@ -1,12 +1,10 @@
 """Metrics of images: against closed forms and independent libraries, and their invariants.
 
-Most tests take the pixels of an image for its features, so that features of any law can be given.
+Most tests take the pixels of an image for its features, so that features may follow any law.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +23,10 @@ from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.data.splits import Images, load
-from fortifai.modalities.image.features import classifier
-from fortifai.modalities.image.features import disk_cache as cache
 from fortifai.modalities.image.metrics import distances, neighbours
 from fortifai.modalities.image.metrics.declared import LATENT_SPREAD, METRICS
+from fortifai.modalities.image.vae.adapter import VAEAdapter
+from fortifai.modalities.image.vae.config import VAEConfig
 from fortifai.randomness import stream
 from fortifai.recursion.null import measure_nulls
 
@@ -65,6 +62,7 @@ class Adapter:
 
     extractor: Any = field(default_factory=Pixels)
     classifier: Any = field(default_factory=FirstPixel)
+    splits: Splits | None = None
 
 
 def images(features: Tensor) -> Samples:
@@ -74,11 +72,11 @@ def images(features: Tensor) -> Samples:
 
 def inputs(real: Tensor, synthetic: Tensor, pool: Tensor | None = None, adapter: Any = None, **more: Any) -> MetricInputs:
     train = images(normal(60, real.shape[1], "pool") if pool is None else pool)
-    return MetricInputs(Splits(train, train, images(real)), images(synthetic), adapter or Adapter(), **more)
+    return MetricInputs(replace(adapter or Adapter(), splits=Splits(train, train, images(real))), images(synthetic), **more)
 
 
-def value(name: str, *given: Any, **more: Any) -> float:
-    return BY_NAME[name].function()(inputs(*given, **more))
+def value(name: str, *features: Any, **more: Any) -> float:
+    return BY_NAME[name].function()(inputs(*features, **more))
 
 
 def normal(n: int, columns: int, purpose: str) -> Tensor:
@@ -113,10 +111,10 @@ def test_every_metric_is_a_function_of_its_inputs_and_leaves_the_global_generato
 
 
 def test_features_are_extracted_once_a_chain_or_once_a_generation_and_equal_images_once() -> None:
-    real, pool, adapter, kept = normal(20, 3, "real"), normal(40, 3, "pool"), Adapter(), dict[str, Any]()
+    real, pool, adapter, cache = normal(20, 3, "real"), normal(40, 3, "pool"), Adapter(), dict[str, Any]()
     generations = [normal(30, 3, "first"), normal(31, 3, "second"), real[:1].repeat(60, 1)]
     for synthetic in generations:
-        generation = inputs(real, synthetic, pool, adapter, cache=kept)
+        generation = inputs(real, synthetic, pool, adapter, cache=cache)
         for metric in METRICS:
             metric.function()(generation)
     assert sorted(adapter.extractor.asked) == [1, 20, 30, 31, 40]
@@ -177,18 +175,18 @@ def test_frechet_of_inception_is_clean_fids_and_prints_nothing(
     import cleanfid.fid
 
     a, b = normal(60, 8, "a"), 2 * normal(50, 8, "b")
-    theirs = float(cleanfid.fid.fid_from_feats(a.numpy(), b.numpy()))
-    assert value("frechet", a, b, adapter=Adapter(Pixels("inception"))) == pytest.approx(math.sqrt(theirs), rel=1e-12)
-    assert distances.torchmetrics_frechet(a, b) == pytest.approx(theirs, rel=1e-9)
+    reference = float(cleanfid.fid.fid_from_feats(a.numpy(), b.numpy()))
+    assert value("frechet", a, b, adapter=Adapter(Pixels("inception"))) == pytest.approx(math.sqrt(reference), rel=1e-12)
+    assert distances.torchmetrics_frechet(a, b) == pytest.approx(reference, rel=1e-9)
     nearly_repeated = a[:1].repeat(50, 1)
     nearly_repeated[0, 0] += 1  # a covariance of rank 1
-    assert distances.clean_frechet(a, nearly_repeated) == pytest.approx(distances.torchmetrics_frechet(a, nearly_repeated))
+    assert distances.clean_fid_frechet(a, nearly_repeated) == pytest.approx(distances.torchmetrics_frechet(a, nearly_repeated))
 
     def imaginary(*_: Any, **__: Any) -> float:
         raise ValueError("Imaginary component 3.0")
 
     monkeypatch.setattr(cleanfid.fid, "frechet_distance", imaginary)
-    assert distances.clean_frechet(a, b) == distances.torchmetrics_frechet(a, b)
+    assert distances.clean_fid_frechet(a, b) == distances.torchmetrics_frechet(a, b)
     assert capsys.readouterr().out == ""
 
 
@@ -223,9 +221,9 @@ def test_kid_of_many_is_its_definition_on_average() -> None:
 @given(st.integers(0, 10**6), st.integers(1, 8), st.integers(7, 60), st.floats(0.3, 3))
 def test_neighbourhoods_are_those_of_an_independent_package(seed: int, columns: int, n: int, scale: float) -> None:
     a, b = normal(50, columns, f"a{seed}"), scale * normal(n, columns, f"b{seed}")
-    theirs = compute_prdc(a.numpy(), b.numpy(), nearest_k=5)
-    given_inputs = inputs(a, b)
-    assert {name: BY_NAME[name].function()(given_inputs) for name in NEIGHBOURS} == pytest.approx(theirs)
+    reference = compute_prdc(a.numpy(), b.numpy(), nearest_k=5)
+    generation = inputs(a, b)
+    assert {name: BY_NAME[name].function()(generation) for name in NEIGHBOURS} == pytest.approx(reference)
 
 
 def test_neighbourhoods_of_equal_laws_and_of_one_image_repeated() -> None:
@@ -311,48 +309,40 @@ class Encoder:
 
 
 def test_latent_spread_is_the_root_of_a_ratio_of_variances_under_the_first_encoder() -> None:
-    real, first, kept = normal(300, 4, "real"), Encoder(), dict[str, Any]()
+    real, first, cache = normal(300, 4, "real"), Encoder(), dict[str, Any]()
     for factor in (1.0, 0.5, 0.0):
-        assert value("latent_spread", real, factor * real + 3, cache=kept, first=lambda: first) == pytest.approx(factor)
+        assert value("latent_spread", real, factor * real + 3, cache=cache, first=lambda: first) == pytest.approx(factor)
     assert sum(first.asked) == 4 * len(real)  # the real images once, the synthetic ones of three generations
     assert math.isnan(value("latent_spread", torch.ones(20, 4), real, first=lambda: first))
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Images, Adapter]]:
-    with pytest.MonkeyPatch.context() as patch:
-        folder: Path = tmp_path_factory.mktemp("cache")
-        patch.setenv(cache.VARIABLE, str(folder))
-        found = load(ImageData(source="digits"))
-        trained = classifier.trained(found, torch.device("cpu"))
-        yield found, Adapter(trained, trained)
+def digits() -> VAEAdapter:
+    return VAEAdapter(VAEConfig(device="cpu"), ImageData(source="digits"))
 
 
-def test_the_fidelity_metric_has_range_between_unseen_digits_and_one_digit_repeated(digits: tuple[Images, Adapter]) -> None:
-    found, adapter = digits
-    assert found.labels is not None
-    x, kept = found.splits.train["x"][:300], dict[str, Any]()
+def test_the_fidelity_metric_has_range_between_unseen_digits_and_one_digit_repeated(digits: VAEAdapter) -> None:
+    assert digits.images.labels is not None
+    train, cache = digits.splits.train["x"], dict[str, Any]()
     kinds = {
-        "unseen": found.splits.validation["x"],
-        "floor": x,
-        "narrow": found.splits.train["x"][found.labels < 5][:300],
-        "blurred": gaussian_blur(x, [5, 5], [1.0, 1.0]),
+        "unseen": digits.splits.validation["x"],
+        "floor": train[:300],
+        "narrow": train[digits.images.labels < 5][:300],
+        "blurred": gaussian_blur(train[:300], [5, 5], [1.0, 1.0]),
     }
-    measured = {}
-    for kind, made in kinds.items():
-        generation = MetricInputs(found.splits, Samples.real(x=made), adapter, cache=kept)  # type: ignore[arg-type]
-        measured[kind] = BY_NAME["frechet"].function()(generation)
-    nulls = measure_nulls(adapter, found.splits, BY_NAME["frechet"], 300)  # type: ignore[arg-type]
+    frechet = BY_NAME["frechet"]
+    measured = {kind: frechet.function()(MetricInputs(digits, Samples.real(x=x), cache=cache)) for kind, x in kinds.items()}
+    nulls = measure_nulls(digits, frechet, 300)
     assert max(measured["unseen"], measured["floor"]) < 0.15 * np.median(nulls)
     assert 0.2 * np.median(nulls) < min(measured["narrow"], measured["blurred"])
     assert max(measured.values()) < min(nulls)
     assert np.median(nulls) == pytest.approx(math.sqrt(2 * 64), rel=0.05)  # what the scale of the features is for
 
 
-def test_the_classes_of_digits_are_seen_and_missed(digits: tuple[Images, Adapter]) -> None:
-    found, adapter = digits
-    assert found.labels is not None
-    for made, entropy, dead in ((found.splits.validation["x"], 10, 0), (found.splits.train["x"][found.labels < 5], 5, 5)):
-        generation = MetricInputs(found.splits, Samples.real(x=made), adapter)  # type: ignore[arg-type]
+def test_the_classes_of_digits_are_seen_and_missed(digits: VAEAdapter) -> None:
+    assert digits.images.labels is not None
+    five = digits.splits.train["x"][digits.images.labels < 5]
+    for x, entropy, dead in ((digits.splits.validation["x"], 10, 0), (five, 5, 5)):
+        generation = MetricInputs(digits, Samples.real(x=x))
         assert BY_NAME["class_entropy"].function()(generation) == pytest.approx(math.log2(entropy), abs=0.05)
         assert BY_NAME["dead_classes"].function()(generation) == dead

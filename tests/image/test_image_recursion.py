@@ -14,8 +14,8 @@ from fortifai.errors import UserError
 from fortifai.planning.chains import Selection
 from fortifai.planning.plan import make_plan
 from fortifai.planning.suite_file import load_suite
-from fortifai.records.reading import Progress
-from fortifai.report.filmstrip import GAP, MARGIN
+from fortifai.records.layout import EXAMPLES, FIRST_ROW_KEY, REAL_EXAMPLE, generation_name
+from fortifai.report.filmstrip import GAP, MARGIN, compose
 
 SUITE = """
 schema = 1
@@ -74,8 +74,8 @@ def test_a_run_that_was_stopped_has_the_numbers_of_one_that_was_not(whole: Path,
 
 def test_what_is_kept_is_the_last_generation_and_the_first_model(whole: Path) -> None:
     for chain in numbers(whole):
-        found = {str(file.relative_to(whole / chain)) for file in (whole / chain).glob("generation-*/**/*.safetensors")}
-        assert found == {
+        stored = {str(file.relative_to(whole / chain)) for file in (whole / chain).glob("generation-*/**/*.safetensors")}
+        assert stored == {
             "generation-00/model/vae.safetensors",
             "generation-03/model/vae.safetensors",
             "generation-03/samples.safetensors",
@@ -91,12 +91,13 @@ def test_a_chain_whose_first_model_is_gone_starts_over_to_the_same_numbers(whole
     assert {chain: records[:4] for chain, records in numbers(extended).items()} == numbers(whole)
 
 
-def test_every_generation_is_a_row_of_the_filmstrip(whole: Path) -> None:
-    strips = list(whole.glob("*/examples/filmstrip.png"))
-    assert len(strips) == 4
-    for path in strips:
-        with Image.open(path) as strip, Image.open(path.parent / "generation-00.png") as grid:
-            row = int(grid.info["fortifai:row"])
+def test_every_generation_is_a_row_of_the_filmstrip(whole: Path, tmp_path: Path) -> None:
+    assert len(numbers(whole)) == 4
+    for chain in numbers(whole):
+        pictures = [(name, whole / chain / EXAMPLES / f"{name}.png") for name in (REAL_EXAMPLE, *map(generation_name, range(4)))]
+        compose(pictures, tmp_path / "filmstrip.png")
+        with Image.open(tmp_path / "filmstrip.png") as strip, Image.open(pictures[1][1]) as grid:
+            row = int(grid.info[FIRST_ROW_KEY])
             assert strip.size == (MARGIN + grid.width, 5 * (row + GAP) - GAP)
             assert grid.height >= 4 * row
 
@@ -116,23 +117,13 @@ def test_every_objective_of_a_suite_of_images_says_its_unit() -> None:
             assert all("unit=pixel" in objective or "unit=sample" in objective for objective in regime.objectives[1:])
 
 
-class Nothing:
-    """A run folder without a chain in it."""
-
-    def progress(self, chain_id: str, horizon: int) -> Progress:
-        return Progress("pending", 0)
-
-    def measured(self, regime: str) -> list[tuple[int, float]]:
-        return []
-
-
 @pytest.mark.parametrize("root", [None, "nowhere"])
 def test_the_suite_of_the_paper_is_planned_and_refused_where_mnist_is_not(root: str | None) -> None:
     suite = load_suite("paper-vae", [] if root is None else [f"data.root={root}"])
-    plan = make_plan(suite, Selection(), Nothing())
-    assert {chain.state for chain in plan.chains} == {"unavailable"}
+    plan = make_plan(suite, Selection())
+    assert {chain.id for chain in plan.chains} == {None}
     with pytest.raises(UserError, match="the files of mnist, as torchvision keeps them"):
-        plan.require()
+        plan.require_needs()
 
 
 def test_the_suite_of_the_paper_runs_where_mnist_is(tmp_path: Path) -> None:

@@ -9,19 +9,21 @@ from torch.nn.functional import interpolate
 from fortifai.errors import UserError
 
 LEAST_SIDE = 8
-STEP = 4
+SIDE_MULTIPLE = 4
 """Models halve an image twice, so that a side is a multiple of 4, and at least 8."""
 
-BATCH = 1024
+RESIZE_BATCH = 1024
 """Images that are resized at a time: as floats all of them at once could need several times the memory of the result."""
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImages:
     """All images of a source, and the class of each where there are classes.
 
-    ``pixels``: (n, C, H, W), C = 1 or 3, H = W, either uint8 in 0 ... 255 or float32 in [0, 1]. ``labels``: int64 (n,), places
-    in ``classes``, the names of the classes; None, and no names, where the source has no classes.
+    Attributes:
+        pixels: (n, C, H, W), C = 1 or 3, H = W, either uint8 in 0 ... 255 or float32 in [0, 1].
+        labels: int64 (n,), positions in ``classes``; None where the source has no classes.
+        classes: The names of the classes; none where the source has none.
     """
 
     pixels: Tensor
@@ -29,33 +31,45 @@ class Labelled:
     classes: tuple[str, ...] = ()
 
 
-def unit(pixels: Tensor) -> Tensor:
-    """Give pixels as float32 in [0, 1], whichever of the two forms of `Labelled` they have."""
+def to_unit_range(pixels: Tensor) -> Tensor:
+    """Return pixels as float32 in [0, 1], whichever of the two forms of `LabelledImages` they have, in the same shape."""
     return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
 
 
-def side_for(side: int, size: int | None, whose: str) -> int:
-    """Give the side that square images are resized to: ``size`` if set, else their own ``side``, in pixels.
+def final_side(side: int, size: int | None, subject: str) -> int:
+    """Return the side in pixels that square images are resized to.
 
-    Raises UserError, which begins with ``whose``, where that enlarges them (it would add no detail, only smoothness that a
-    model learns) and where their own side cannot be used.
+    Args:
+        side: Their own, in pixels.
+        size: The side that is asked for; None: their own.
+        subject: What an error begins with: the name of the images.
+
+    Raises:
+        UserError: The size would enlarge them (which would add no detail, only smoothness that a model learns), or their own side
+            cannot be used.
     """
     if side < LEAST_SIDE:
-        raise UserError(f"{whose}: {side} x {side} pixels are too few; at least {LEAST_SIDE} x {LEAST_SIDE} are needed")
-    most = side // STEP * STEP
+        raise UserError(f"{subject}: {side} x {side} pixels are too few; at least {LEAST_SIDE} x {LEAST_SIDE} are needed")
+    most = side // SIDE_MULTIPLE * SIDE_MULTIPLE
     if size is None and side != most:
-        raise UserError(f"{whose}: a side of {side} pixels is not a multiple of {STEP}; set data.size={most}, or less")
+        raise UserError(f"{subject}: a side of {side} pixels is not a multiple of {SIDE_MULTIPLE}; set data.size={most}, or less")
     if size is not None and size > side:
-        raise UserError(f"{whose}: data.size={size} would enlarge {side} x {side} pixels; set data.size={most}, or less")
+        raise UserError(f"{subject}: data.size={size} would enlarge {side} x {side} pixels; set data.size={most}, or less")
     return side if size is None else size
 
 
-def resized(pixels: Tensor, side: int) -> Tensor:
-    """Shrink square images to this side, bilinearly and with antialiasing, as float32 in [0, 1].
+def resize(pixels: Tensor, side: int) -> Tensor:
+    """Shrink square images to this side, bilinearly and with antialiasing.
 
-    Images that have this side already are given back as they are.
+    Args:
+        pixels: In one of the two forms of `LabelledImages`, (n, C, H, H).
+        side: At most H, in pixels.
+
+    Returns:
+        Float32 (n, C, side, side) in [0, 1]; images that have this side already, as they are.
     """
     if pixels.shape[-1] == side:
         return pixels
-    parts = [interpolate(unit(part), size=(side, side), mode="bilinear", antialias=True) for part in pixels.split(BATCH)]
+    batches = pixels.split(RESIZE_BATCH)
+    parts = [interpolate(to_unit_range(batch), size=(side, side), mode="bilinear", antialias=True) for batch in batches]
     return torch.cat(parts).clamp(0, 1)

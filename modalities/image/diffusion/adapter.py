@@ -6,21 +6,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fortifai.config import Sampling
-from fortifai.contract.modality import Fit
-from fortifai.contract.samples import Samples, Splits
+from fortifai.contract.modality import Fit, Likelihood
+from fortifai.contract.samples import Samples
+from fortifai.device import device_of, product_type
 from fortifai.errors import UserError
 from fortifai.objectives import Objective
 from fortifai.randomness import integer_seed
 
-from ..adapter import ImageAdapter
+from ..adapter import ImageAdapter, on_device
 from . import network, process, training
 from .config import DiffusionConfig, DiffusionSampling
 from .network import DiffusionModel
 from .sampling import draw
 
 
-class DiffusionAdapter(ImageAdapter[DiffusionModel]):
+class DiffusionAdapter(ImageAdapter[DiffusionConfig, DiffusionSampling, DiffusionModel]):
     """Denoising diffusion models. An element is the noise of a pixel, which the model predicts, at some noise level.
 
     Its confidence is exp(-r^2 / 2 s^2): r what the prediction is off by, s^2 the running mean of r^2 in the band of noise levels,
@@ -33,12 +33,10 @@ class DiffusionAdapter(ImageAdapter[DiffusionModel]):
     (benchmarks/diffusion_confidence.py).
     """
 
-    config: DiffusionConfig
-
-    def check(self, n: int, splits: Splits) -> None:
-        """Refuse what every image model does, and sides that the levels of the UNet cannot halve."""
-        super().check(n, splits)
-        halvings, (height, width) = len(self.config.channels) - 1, splits.train["x"].shape[-2:]
+    def check(self, n: int) -> None:
+        """Raise UserError as for every image model, and for sides that the levels of the UNet cannot halve."""
+        super().check(n)
+        halvings, (height, width) = len(self.config.channels) - 1, self.splits.train["x"].shape[-2:]
         if height % 2**halvings or width % 2**halvings:
             raise UserError(
                 f"images of {height} x {width} pixels cannot be halved {halvings} times, as a UNet of {halvings + 1} levels does:"
@@ -46,65 +44,76 @@ class DiffusionAdapter(ImageAdapter[DiffusionModel]):
             )
 
     def fit(
-        self, samples: Samples, validation: Samples, objective: Objective, init: DiffusionModel | None, rng: torch.Generator
+        self,
+        samples: Samples,
+        objective: Objective,
+        init: DiffusionModel | None,
+        rng: torch.Generator,
+        checkpoints: Path | None = None,
     ) -> Fit[DiffusionModel]:
-        """Train on from ``init``, or from random weights without one. Validation data is not used.
+        """Train on from ``init``, or from random weights without one. Keeps no checkpoints.
 
-        A fit goes on from what generated: from the averaged weights, with a new average and new moments of Adam. Notes ``steps``
-        and ``squared_error``, the mean of s^2 over bands.
+        A fit goes on from the model that samples were drawn from: from the averaged weights, with a new average and new moments
+        of Adam. Notes ``steps`` and ``squared_error``, the mean of s^2 over bands.
         """
         seed = integer_seed(rng)
-        start = network.begin(self.config, samples["x"], seed) if init is None else deepcopy(init)
+        start = network.initial_model(self.config, self.splits.train["x"], seed) if init is None else deepcopy(init)
         steps = self.config.first_steps if init is None and self.config.first_steps else self.config.steps
-        device, precision = self._where()
-        with network.on(device, start.network):
-            model, seen = training.train(start, samples, objective, self.config, steps, precision, seed)
-        return Fit(model, seen.share, {"steps": float(steps), "squared_error": float(model.mean_squares.mean())})
+        device, precision = self._device_and_precision()
+        with on_device(start.network, device):
+            model, masks = training.train(start, samples, objective, self.config, steps, precision, seed)
+        return Fit(model, masks.share, {"steps": float(steps), "squared_error": float(model.mean_squares.mean())})
 
-    def sample(self, model: DiffusionModel, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
-        """Draw as many images as ``source`` has; `DiffusionSampling` says what a temperature does."""
-        assert isinstance(sampling, DiffusionSampling)
-        device, precision = self._where()
-        with network.on(device, model.network):
-            x = draw(model.network, source["x"].shape, sampling, self.config, precision, rng)
-        return Samples({"x": x}, source.origin)  # the protocol stamps the generation
+    def sample(
+        self, model: DiffusionModel, source: Samples, sampling: DiffusionSampling, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Draw as many images as ``source`` has; `DiffusionSampling` says what a temperature does.
 
-    def nll(self, model: DiffusionModel, samples: Samples) -> Tensor:
-        """Negative log density of the noise of every pixel, (n, C, H, W), in nats, given the noisy image, averaged over levels.
+        Returns:
+            ``x``, float32 (n, C, H, W) in [0, 1].
 
-        What is predicted is noise, so this is a denoising error on the scale of nats: no likelihood of the image, and no bound
-        of one. It may be negative. Five noise levels, each with one fixed draw of noise, the same for all images and models.
+        Raises:
+            UserError: The steps of ``sampling`` do not divide the noise levels.
+            Diverged: The images are not finite.
         """
-        return self._mean_over_levels(model, samples, process.nll)
+        device, precision = self._device_and_precision()
+        with on_device(model.network, device):
+            return {"x": draw(model.network, source["x"].shape, sampling, self.config, precision, rng)}
 
-    def confidence(self, model: DiffusionModel, samples: Samples) -> Tensor:
-        """Confidence in the noise of every pixel, (n, C, H, W), in [0, 1], averaged over the noise levels of `nll`.
+    def likelihood(self, model: DiffusionModel, samples: Samples) -> Likelihood:
+        """Return negative log density of, and confidence in, the noise of every pixel, each (n, C, H, W), averaged over levels.
 
-        A mean of five is seldom near 0 or 1: what an objective weighs in training is every level's own, which spreads wider.
+        What is predicted is noise, so the density, in nats and given the noisy image, is a denoising error on the scale of nats:
+        neither the likelihood of the image nor a bound of it. It may be negative. There are five noise levels, each with one
+        fixed draw of noise, the same for all images and models.
+
+        The confidence, in [0, 1], is a mean of five and seldom near 0 or 1: what an objective weighs in training is every level's
+        own, which spreads wider.
         """
-        return self._mean_over_levels(model, samples, process.confidence)
+        device, precision = self._device_and_precision()
+        batches = []
+        with on_device(model.network, device):
+            for part in samples["x"].split(self.config.evaluation_batch):
+                levels = [
+                    (process.nll(error, mean_square), process.confidence(error, mean_square))
+                    for error, mean_square in process.squared_errors(model, part.to(device), self.config, precision)
+                ]
+                batches.append([torch.stack(values).mean(0).cpu() for values in zip(*levels, strict=True)])
+        nll, confidence = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        return Likelihood(nll, confidence)
 
     def save(self, model: DiffusionModel, folder: Path) -> None:
         """Write safetensors, and the network's arguments as JSON."""
         network.save(model, folder)
 
     def load_model(self, folder: Path) -> DiffusionModel:
-        """Read it back."""
+        """Return the model that `save` wrote, equal to the last bit."""
         return network.load(folder)
 
-    def model_bytes(self, splits: Splits) -> int:
-        """Four bytes a parameter, and the headers."""
-        return 4 * network.parameters(self.config, splits.train["x"]) + 16384
+    def model_bytes(self) -> int:
+        """Return four bytes a parameter, and those of the headers."""
+        return 4 * network.parameter_count(self.config, self.splits.train["x"]) + 16384
 
-    def _where(self) -> tuple[torch.device, torch.dtype]:
-        device = self.device()
-        return device, network.precision_of(self.config, device)
-
-    def _mean_over_levels(self, model: DiffusionModel, samples: Samples, measure: process.Measure) -> Tensor:
-        device, precision = self._where()
-        with network.on(device, model.network):
-            parts = []
-            for x in samples["x"].split(self.config.evaluation_batch):
-                each = [measure(*found) for found in process.errors(model, x.to(device), self.config, precision)]
-                parts.append(torch.stack(each).mean(0).cpu())
-        return torch.cat(parts)
+    def _device_and_precision(self) -> tuple[torch.device, torch.dtype]:
+        device = device_of(self.config.device)
+        return device, product_type(self.config.precision, device)

@@ -7,10 +7,12 @@ from pydantic import Field
 from fortifai.config import Identity, ModelConfig, Runtime, Sampling
 from fortifai.errors import UserError
 
+from ..config import ImageModelConfig
+
 Channels = Annotated[int, Field(ge=4)]
 
 
-class DiffusionConfig(ModelConfig):
+class DiffusionConfig(ImageModelConfig):
     """A denoising diffusion model: an unconditional UNet that predicts noise, trained by Adam on its squared error."""
 
     channels: Identity[tuple[Channels, ...]] = Field(
@@ -33,17 +35,13 @@ class DiffusionConfig(ModelConfig):
         le=1,
         description="decay of the running average of the weights that is read out; early in a fit it is shorter",
     )
-    device: Runtime[str] = Field(
-        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs; auto takes cuda where there is one"
-    )
     precision: Runtime[Literal["auto", "float32", "bfloat16", "float16"]] = Field(
         "auto", description="of the products; auto: bfloat16 on a GPU that has it"
     )
-    evaluation_batch: Runtime[int] = Field(256, ge=1, description="images at once where no gradient is needed")
 
     @property
     def label(self) -> str:
-        """The kind of network and the channels of its levels."""
+        """The kind of network and the channels of its levels, such as ``unet-16-32-32``."""
         return "unet-" + "-".join(map(str, self.channels))
 
 
@@ -60,7 +58,12 @@ class DiffusionSampling(Sampling):
     eta: Identity[float] = Field(1.0, ge=0, le=1, description="share of noise added in every step: 0 none (DDIM), 1 all (DDPM)")
 
     def require(self, model: ModelConfig) -> None:
-        """Refuse steps that do not divide the noise levels: diffusers would go back by another number of levels than is gone."""
-        assert isinstance(model, DiffusionConfig)
+        """Raise UserError for steps that do not divide the noise levels: diffusers would go back by another number than it went.
+
+        Raises:
+            TypeError: The configuration is not that of a diffusion model.
+        """
+        if not isinstance(model, DiffusionConfig):
+            raise TypeError(f"DiffusionSampling is for models of a DiffusionConfig: got {type(model).__name__}")
         if model.noise_levels % self.steps:
             raise UserError(f"steps = {self.steps} must divide model.noise_levels = {model.noise_levels}")

@@ -10,7 +10,7 @@ from fortifai.errors import Diverged
 
 from .config import DiffusionConfig, DiffusionSampling
 from .network import predict
-from .process import process_of
+from .process import noising_process
 
 
 @torch.no_grad()
@@ -22,13 +22,25 @@ def draw(
     precision: torch.dtype,
     rng: torch.Generator,
 ) -> Tensor:
-    """Draw images, float32 (n, C, H, W) in [0, 1], with a network where it is.
+    """Draw images. Noise is drawn for all of them at once, so that how many are denoised at a time changes nothing.
 
-    Noise is drawn for all images at once, so that how many are denoised at a time changes nothing. Raises UserError for steps
-    that do not divide the noise levels, and Diverged for images that are not finite.
+    Args:
+        network: On the device that it is to run on.
+        shape: Of the images: n, C, H, W.
+        sampling: Steps, eta and temperature.
+        config: Whose noising process the network was trained with.
+        precision: The type that products are computed in.
+        rng: The source of all noise.
+
+    Returns:
+        Float32 (n, C, H, W) in [0, 1], on the CPU.
+
+    Raises:
+        UserError: The steps do not divide the noise levels.
+        Diverged: The images are not finite.
     """
     sampling.require(config)
-    process, device, scale = process_of(config), network.device, sampling.temperature**0.5
+    process, device, scale = noising_process(config), network.device, sampling.temperature**0.5
     process.set_timesteps(sampling.steps)
     x = scale * torch.randn(*shape, generator=rng).to(device)
     for level in process.timesteps:

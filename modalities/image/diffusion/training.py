@@ -1,6 +1,6 @@
 """One fit: Adam on the squared error in predicting noise, under an objective, and a running average of the weights.
 
-B images of a batch, C colours, H x W pixels.
+B images of a batch, C colours, H x W pixels. r^2 is the squared error of a pixel's predicted noise.
 """
 
 from dataclasses import dataclass
@@ -16,36 +16,47 @@ from fortifai.errors import Diverged
 from fortifai.objectives import Objective
 from fortifai.randomness import stream
 
-from ..elements import Masked, weighed
+from ..elements import MaskCount, elements_of
 from .config import DiffusionConfig
 from .network import BANDS, DiffusionModel, predict
-from .process import band_of, confidence, noised, process_of
+from .process import add_noise, band_of, confidence, noising_process
 
 ADAPTING_IMAGES = 256
 """Images that a threshold is estimated on before every epoch. The authors take about 2,048 samples; of pixels these are more."""
 
-PACE = 0.05
+MEAN_SQUARE_RATE = 0.05
 """How far the running mean of a band's squared error goes towards that of a batch: it remembers some 20 batches."""
 
-SMALLEST = 1e-30
-"""Squared error that stands for 0 where it divides."""
+SMALLEST_MEAN_SQUARE = 1e-30
+"""Stands for a mean squared error of 0 where it divides."""
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """What every step of a fit shares: a network on its device, the process, and the type of products."""
+class NoisePredictor:
+    """What every step of a fit shares.
+
+    Attributes:
+        network: Predicts noise, on the device that it is trained on.
+        process: Adds noise.
+        config: Of the fit.
+        precision: The type that products are computed in.
+    """
 
     network: UNet2DModel
     process: DDIMScheduler
     config: DiffusionConfig
     precision: torch.dtype
 
-    def errors(self, batch: Samples, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noise a batch, each image to a level of its own, and give r^2, (B, C, H, W), and the band of each level, (B,)."""
+    def squared_errors(self, batch: Samples, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Noise each image to a level of its own, drawn with the noise from ``rng``, and predict that noise.
+
+        Returns:
+            r^2, (B, C, H, W), and the band of each image's level, int64 (B,), both on the device.
+        """
         x, device = batch["x"], self.network.device
         levels = torch.randint(self.config.noise_levels, (len(x),), generator=rng)
         noise = torch.randn(x.shape, generator=rng)
-        noisy = noised(self.process, x, noise, levels)
+        noisy = add_noise(self.process, x, noise, levels)
         predicted = predict(self.network, noisy.to(device), levels.to(device), self.precision)
         return (predicted - noise.to(device)).square(), band_of(levels, self.config).to(device)
 
@@ -58,27 +69,41 @@ def train(
     steps: int,
     precision: torch.dtype,
     seed: int,
-) -> tuple[DiffusionModel, Masked]:
-    """Train a model's network in place, where it is, and give the model that it becomes and what was masked.
+) -> tuple[DiffusionModel, MaskCount]:
+    """Train a model's network in place, on the device that it is on.
 
     Every epoch goes through the samples in a new order. What is drawn depends on ``seed``, the epoch and the step alone.
-    Raises Diverged when a loss is not finite.
+
+    Args:
+        model: Where to start from.
+        samples: The training set; ``x`` float32 (n, C, H, W) in [0, 1].
+        objective: What weighs the elements.
+        config: Noise levels, batch, learning rate, clip and decay of the average.
+        steps: Of the optimiser, >= 0.
+        precision: The type that products are computed in.
+        seed: Of every random number.
+
+    Returns:
+        The model, which has the averaged weights, and how many elements the objective weighed and masked.
+
+    Raises:
+        Diverged: A loss is not finite.
     """
-    trainer = Trainer(model.network, process_of(config), config, precision)
+    predictor = NoisePredictor(model.network, noising_process(config), config, precision)
     weights, device = list(model.network.parameters()), model.network.device
     optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
     scaler = torch.amp.grad_scaler.GradScaler(device.type, enabled=precision is torch.float16)
     average = EMAModel(weights, decay=config.ema)
-    mean_squares, seen, step, epoch = model.mean_squares.to(device), Masked(), 0, 0
+    mean_squares, masks, step, epoch = model.mean_squares.to(device), MaskCount(), 0, 0
     while step < steps:
-        current = _adapted(trainer, mean_squares, samples, objective, stream("diffusion", "adapt", seed, epoch))
+        current = _adapted(objective, predictor, mean_squares, samples, stream("diffusion", "adapt", seed, epoch))
         order = torch.randperm(len(samples), generator=stream("diffusion", "order", seed, epoch))
         for index in order.split(config.batch)[: steps - step]:
             batch = samples.take(index)
-            error, band = trainer.errors(batch, stream("diffusion", "step", seed, step))
+            error, band = predictor.squared_errors(batch, stream("diffusion", "step", seed, step))
             weight = batch.weights().to(device, torch.float32)
-            mean_squares = running(mean_squares, error, band, weight)
-            value = loss(error, confidence(error, _each(mean_squares[band])), weight, current, seen)
+            mean_squares = updated_mean_squares(mean_squares, error, band, weight)
+            value = loss(error, confidence(error, _per_image(mean_squares[band])), weight, current, masks)
             if not torch.isfinite(value):
                 raise Diverged(f"the loss is {float(value.detach())} at step {step}")
             optimizer.zero_grad(set_to_none=True)
@@ -91,42 +116,57 @@ def train(
             step += 1
         epoch += 1
     average.copy_to(weights)
-    return DiffusionModel(model.network, mean_squares.cpu()), seen
+    return DiffusionModel(model.network, mean_squares.cpu()), masks
 
 
-def loss(error: Tensor, p: Tensor, weight: Tensor, objective: Objective, seen: Masked) -> Tensor:
-    """Give the mean squared error over all pixels, those that the objective masks counted as 0.
+def loss(error: Tensor, p: Tensor, weight: Tensor, objective: Objective, masks: MaskCount) -> Tensor:
+    """Return the mean squared error over all pixels, a scalar; those that the objective masks count as 0.
 
-    ``error`` and confidence ``p``: (B, C, H, W). ``weight``: of every image, (B,). Cross entropy makes it DDPM's simple loss: a
-    Gaussian's negative log-likelihood but for its scale, which would count low noise more than high.
+    Cross entropy makes it DDPM's simple loss: a Gaussian's negative log-likelihood but for its scale, which would count low noise
+    more than high.
+
+    Args:
+        error: r^2, (B, C, H, W).
+        p: The confidence in every pixel, in [0, 1], the same shape.
+        weight: Of every image, >= 0, (B,).
+        objective: What weighs the elements.
+        masks: Counts what the objective masks.
     """
-    nll, p = weighed(objective, _each(weight) * error, p)
-    seen.count(objective, p)
+    nll, p = elements_of(objective, _per_image(weight) * error, p)
+    masks.add(objective, p)
     # A sample's error is the sum over its pixels. Over their number, its gradient is as long as by pixel, and clipped alike.
     return objective.loss(nll, p) * (p.numel() / error.numel())
 
 
-def running(mean_squares: Tensor, error: Tensor, band: Tensor, weight: Tensor) -> Tensor:
-    """Give the running mean squares, (BANDS,), after a batch; bands without an image in it stay as they are.
+def updated_mean_squares(mean_squares: Tensor, error: Tensor, band: Tensor, weight: Tensor) -> Tensor:
+    """Return the running mean squares, (BANDS,), after a batch; bands without an image in it stay as they are.
 
-    ``error``: r^2, (B, C, H, W). ``band``: of every image's noise level, ``weight``: how much it counts, both (B,).
+    Args:
+        mean_squares: Those before it, (BANDS,).
+        error: r^2, (B, C, H, W).
+        band: The band of every image's noise level, int64 (B,).
+        weight: How much every image counts, >= 0, (B,).
     """
     image = error.detach().flatten(1).mean(1)
     mass = torch.zeros(BANDS, device=band.device).index_add_(0, band, weight)
     mean = torch.zeros(BANDS, device=band.device).index_add_(0, band, weight * image) / mass
-    return torch.where(mass > 0, mean_squares.lerp(mean, PACE), mean_squares).clamp_min(SMALLEST)
+    return torch.where(mass > 0, mean_squares.lerp(mean, MEAN_SQUARE_RATE), mean_squares).clamp_min(SMALLEST_MEAN_SQUARE)
 
 
-@torch.no_grad()
-def _adapted(trainer: Trainer, mean_squares: Tensor, samples: Samples, objective: Objective, rng: torch.Generator) -> Objective:
-    """Give the objective of the coming epoch, its threshold estimated on images drawn at random."""
-    if type(objective).adapt is Objective.adapt:  # fixed: nothing to estimate
-        return objective
-    some = samples.take(torch.randperm(len(samples), generator=rng)[:ADAPTING_IMAGES])
-    error, band = trainer.errors(some, rng)
-    return objective.adapt(weighed(objective, error, confidence(error, _each(mean_squares[band])))[1])
+def _adapted(
+    objective: Objective, predictor: NoisePredictor, mean_squares: Tensor, samples: Samples, rng: torch.Generator
+) -> Objective:
+    """Return the objective of the coming epoch, its threshold estimated on images drawn at random."""
+
+    @torch.no_grad()
+    def measure() -> Tensor:
+        some = samples.take(torch.randperm(len(samples), generator=rng)[:ADAPTING_IMAGES])
+        error, band = predictor.squared_errors(some, rng)
+        return elements_of(objective, error, confidence(error, _per_image(mean_squares[band])))[1]
+
+    return objective.adapt_to(measure)
 
 
-def _each(image: Tensor) -> Tensor:
-    """Give one number an image, (B,), a shape that goes with its pixels, (B, 1, 1, 1)."""
-    return image[:, None, None, None]
+def _per_image(values: Tensor) -> Tensor:
+    """Reshape one number an image, (B,), so that it broadcasts over its pixels: (B, 1, 1, 1)."""
+    return values[:, None, None, None]

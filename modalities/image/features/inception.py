@@ -9,39 +9,41 @@ from torch import Tensor
 
 from fortifai.errors import UserError
 
-from .batches import by_batches
+from .batches import in_batches
 
 FILE = "inception-2015-12-05.pt"
 ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE}"
-LARGE = 32
-"""Images in a batch: each is resized to 3 x 299 x 299."""
+SMALL_BATCH = 32
+"""Images in a batch, fewer than elsewhere: each is resized to 3 x 299 x 299."""
 
 
-def weights(given: str | None) -> Path:
-    """Give the file of weights: the one given (it, or the folder it is in), else where clean-fid would have downloaded it to.
+def weights_file(path: str | None) -> Path:
+    """Return the file of weights. Nothing is downloaded.
 
-    Raises UserError when it is not there; nothing is downloaded.
+    Args:
+        path: The file or the folder it is in; None: where clean-fid would have downloaded it to.
+
+    Raises:
+        UserError: It is not there.
     """
-    path = Path(given) if given else Path("." if platform.system() == "Windows" else "/tmp")
-    file = path / FILE if path.is_dir() else path
+    place = Path(path) if path else Path("." if platform.system() == "Windows" else "/tmp")
+    file = place / FILE if place.is_dir() else place
     if file.name != FILE or not file.is_file():  # clean-fid looks for this name
         raise UserError(
             f"features = 'inception' needs the weights that clean-fid uses, a file named {FILE}, and {file} is not that; "
-            f"download {ADDRESS} where there is a network, and give the file as data.inception"
+            f"download {ADDRESS} where there is a network, and set data.inception to the file"
         )
     return file
 
 
 class Inception:
-    """clean-fid's Inception V3. An image is seen as its 8-bit file would be: clean-fid reads files.
-
-    Raises UserError when clean-fid is not installed, or cannot read the weights.
-    """
+    """clean-fid's Inception V3. An image is seen as its 8-bit file would be: clean-fid reads files."""
 
     name = "inception"
     dimensions = 2048
 
     def __init__(self, file: Path, device: torch.device) -> None:
+        """Load the network onto a device. Raises UserError when clean-fid is not installed, or cannot read the weights."""
         try:
             from cleanfid.inception_torchscript import InceptionV3W
             from cleanfid.resize import build_resizer
@@ -55,10 +57,10 @@ class Inception:
         self.device = device
 
     def features(self, x: Tensor) -> Tensor:
-        """Give the features before the last layer, float64 (n, 2048); a grey image is one of three equal channels."""
-        return by_batches(self._seen, x, self.device, LARGE).double()
+        """Return the features before the last layer, float64 (n, 2048); a grey image is one of three equal channels."""
+        return in_batches(self._of_files, x, self.device, SMALL_BATCH).double()
 
-    def _seen(self, x: Tensor) -> Tensor:
+    def _of_files(self, x: Tensor) -> Tensor:
         pixels = (255 * x).round().expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
         resized = torch.from_numpy(np.stack([self.resize(image) for image in pixels]))
         features: Tensor = self.network(resized.permute(0, 3, 1, 2).to(self.device))

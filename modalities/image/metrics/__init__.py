@@ -1,1 +1,1 @@
-"""The metrics of images."""
+"""What generations of images are measured by: distances, neighbourhoods, classes and spread."""

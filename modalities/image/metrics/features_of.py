@@ -4,7 +4,6 @@ Metrics ask here, so that a network runs over the test split once a chain and ov
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -12,39 +11,34 @@ from torch import Tensor
 from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.errors import UserError
 
-if TYPE_CHECKING:
-    from ..adapter import ImageAdapter
-    from ..features.classifier import Classifier
-    from ..features.extractor import Extractor
+from ..adapter import ImageAdapter
 
 LEAST_REAL = 6
 """Fewest held-out images: the metrics of neighbourhoods look at the five nearest others of each."""
 
 
-def extractor(inputs: MetricInputs) -> "Extractor":
-    """Give what turns images into features."""
-    return cast("ImageAdapter[object]", inputs.adapter).extractor
-
-
-def classifier(inputs: MetricInputs) -> "Classifier | None":
-    """Give the classifier of the pool; None where the images have no labels."""
-    return cast("ImageAdapter[object]", inputs.adapter).classifier
-
-
-def real(inputs: MetricInputs) -> Tensor:
-    """Give the features of the held-out test split, float64 (R, D). Raises UserError when it has fewer than 6 images."""
+def real(inputs: MetricInputs[ImageAdapter]) -> Tensor:
+    """Return the features of the held-out test split, float64 (R, D). Raises UserError when it has fewer than 6 images."""
     x = inputs.real["x"]
     if len(x) < LEAST_REAL:
         raise UserError(f"the test split has {len(x)} images, and {LEAST_REAL} are needed to compare with: raise data.test")
-    return inputs.once("features of the test split", lambda: of_distinct(extractor(inputs).features, x))
+    return inputs.once("features of the test split", lambda: once_each(inputs.adapter.extractor.features, x))
 
 
-def synthetic(inputs: MetricInputs) -> Tensor:
-    """Give the features of the synthetic images, float64 (S, D)."""
-    return inputs.shared("features", lambda: of_distinct(extractor(inputs).features, inputs.synthetic["x"]))
+def synthetic(inputs: MetricInputs[ImageAdapter]) -> Tensor:
+    """Return the features of the synthetic images, float64 (S, D)."""
+    return inputs.shared("features", lambda: once_each(inputs.adapter.extractor.features, inputs.synthetic["x"]))
 
 
-def of_distinct(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a network to every image, but to equal ones only once: a null is one image many times."""
-    images, place = torch.unique(x, dim=0, return_inverse=True)
-    return network(images)[place]
+def once_each(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a network to images, to equal ones only once: a null is one image many times.
+
+    Args:
+        network: Returns (m, ...) of images (m, C, H, W).
+        x: Images, (n, C, H, W).
+
+    Returns:
+        Its output for every image, (n, ...).
+    """
+    distinct, position = torch.unique(x, dim=0, return_inverse=True)
+    return network(distinct)[position]

@@ -2,10 +2,12 @@
 
 from pydantic import Field
 
-from fortifai.config import Identity, ModelConfig, Runtime
+from fortifai.config import Identity
+
+from ..config import ImageModelConfig
 
 
-class VAEConfig(ModelConfig):
+class VAEConfig(ImageModelConfig):
     """A variational autoencoder of two convolutions each way, and how it is trained: Adam on BCE + beta KL."""
 
     channels: Identity[int] = Field(16, ge=1, description="of the first convolution; the second has twice as many")
@@ -15,12 +17,8 @@ class VAEConfig(ModelConfig):
     batch: Identity[int] = Field(64, ge=1, description="images a step")
     epochs: Identity[int] = Field(25, ge=1, description="passes over the training set")
     first_epochs: Identity[int | None] = Field(None, ge=1, description="passes of a fit from scratch; default: epochs")
-    device: Runtime[str] = Field(
-        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs; auto takes cuda where there is one"
-    )
-    evaluation_batch: Runtime[int] = Field(256, ge=1, description="images at once where no gradient is needed")
 
     @property
     def label(self) -> str:
-        """The kind of model, its channels and its latent dimensions."""
+        """The kind of model, the channels of its convolutions and its latent dimensions, such as ``vae-16-32-z20``."""
         return f"vae-{self.channels}-{2 * self.channels}-z{self.latent}"

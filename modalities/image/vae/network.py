@@ -21,6 +21,14 @@ class VAE(nn.Module):
     """
 
     def __init__(self, colours: int, side: int, channels: int, latent: int) -> None:
+        """Make the layers, their first weights drawn from torch's own generator.
+
+        Args:
+            colours: Channels of an image, C.
+            side: Pixels of a side, S, a multiple of 4.
+            channels: Channels of the first convolution; the second has twice as many.
+            latent: Dimensions of the latent space, Z.
+        """
         super().__init__()
         self.shape = {"colours": colours, "side": side, "channels": channels, "latent": latent}
         inner = 2 * channels * (side // 4) ** 2
@@ -36,19 +44,24 @@ class VAE(nn.Module):
         )  # fmt: skip
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the posterior's mean and log variance, each (N, Z)."""
+        """Return the posterior's mean and log variance, each (N, Z), of images (N, C, S, S)."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         return mean, log_variance
 
     def decode(self, z: Tensor) -> Tensor:
-        """Give the logits of pixels, (N, C, S, S)."""
+        """Return the logits of pixels, (N, C, S, S), of latents (N, Z)."""
         logits: Tensor = self.decoder(z)
         return logits
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give the logits of the reconstruction and the KL divergence from the prior in nats, (N,).
+        """Reconstruct images.
 
-        ``noise``: standard normal (N, Z), by which the latent is drawn; None takes its mean.
+        Args:
+            x: Images, (N, C, S, S).
+            noise: Standard normal (N, Z), by which latents are drawn from the posterior; None takes the posterior's mean.
+
+        Returns:
+            The logits of the reconstruction, (N, C, S, S), and the KL divergence of the posterior from the prior in nats, (N,).
         """
         mean, log_variance = self.encode(x)
         latent = mean if noise is None else mean + (log_variance / 2).exp() * noise
@@ -57,15 +70,25 @@ class VAE(nn.Module):
 
 
 def pixel_nll(logits: Tensor, x: Tensor) -> Tensor:
-    """Negative log-likelihood of every pixel under a Bernoulli decoder, in nats, the shape of ``x``: BCE with soft targets."""
+    """Return the negative log-likelihood of every pixel under a Bernoulli decoder, in nats: BCE with soft targets.
+
+    Args:
+        logits: Of the reconstruction, (N, C, S, S).
+        x: The pixels, in [0, 1], the same shape; so is what is returned.
+    """
     return functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
 
 def pixel_confidence(nll: Tensor, x: Tensor) -> Tensor:
-    """Confidence in every pixel, in [0, 1]: exp(-(BCE - H(x))), H the entropy of the target itself.
+    """Return the confidence in every pixel, in [0, 1]: exp(-(BCE - H(x))), H the entropy of the target itself.
 
     That is p(target) for a pixel of 0 or 1. For a grey one BCE is never below H(x), so that exp(-BCE) would call a perfect
-    reconstruction uncertain; H(x) is 0 at x = 0 and 1. What truncation does hangs on it (benchmarks/vae_confidence.py).
+    reconstruction uncertain; H(x) is 0 at x = 0 and 1. What truncation does depends on this choice
+    (benchmarks/vae_confidence.py).
+
+    Args:
+        nll: BCE of every pixel in nats, as `pixel_nll` returns it, (N, C, S, S).
+        x: The pixels, in [0, 1], the same shape; so is what is returned.
     """
     entropy = -(torch.special.xlogy(x, x) + torch.special.xlogy(1 - x, 1 - x))
     return torch.exp(entropy - nll).clamp(0, 1)
@@ -78,7 +101,7 @@ def save(model: VAE, folder: Path) -> None:
 
 
 def load(folder: Path) -> VAE:
-    """Read what `save` wrote, to the last bit."""
+    """Return the model that `save` wrote, equal to the last bit."""
     with safe_open(folder / MODEL_FILE, framework="pt") as file:
         model = VAE(**{name: int(size) for name, size in file.metadata().items()})
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)

@@ -7,7 +7,7 @@ from fortifai.contract.samples import Samples
 from fortifai.errors import Diverged
 from fortifai.objectives import Objective, Selective
 
-from ..elements import Masked, weighed
+from ..elements import MaskCount, elements_of
 from .config import VAEConfig
 from .network import VAE, pixel_confidence, pixel_nll
 
@@ -17,41 +17,66 @@ ADAPTING_IMAGES = 2048
 
 def train(
     model: VAE, samples: Samples, objective: Objective, config: VAEConfig, epochs: int, device: torch.device, rng: torch.Generator
-) -> Masked:
-    """Train a model in place, on a device, and say what was masked. Raises Diverged when a loss is not finite."""
-    model.to(device).train()
+) -> MaskCount:
+    """Train a model in place.
+
+    Args:
+        model: On ``device``.
+        samples: The training set; ``x`` float32 (n, C, S, S) in [0, 1].
+        objective: What weighs the elements.
+        config: Batch, learning rate and beta.
+        epochs: Passes over the samples, each in a new order.
+        device: Where the model is.
+        rng: The source of orders, of the noise of latents, and of the images that a threshold is estimated on.
+
+    Returns:
+        How many elements the objective weighed and masked.
+
+    Raises:
+        Diverged: A loss is not finite.
+    """
+    model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    seen = Masked()
+    masks = MaskCount()
     for _ in range(epochs):
-        current = _adapted(model, samples, objective, device, rng)
+        current = objective.adapt_to(lambda: _confidence_of_some(model, samples, objective, device, rng))
         for index in torch.randperm(len(samples), generator=rng).split(config.batch):
             batch = samples.take(index)
             noise = torch.randn(len(batch), config.latent, generator=rng)
-            value = loss(model, batch, noise, current, config.beta, device, seen)
+            value = loss(model, batch, noise, current, config.beta, device, masks)
             if not torch.isfinite(value):
                 raise Diverged(f"the loss is {float(value.detach())}")
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             optimizer.step()
-    model.cpu().eval()
-    return seen
+    model.eval()
+    return masks
 
 
 def loss(
-    model: VAE, batch: Samples, noise: Tensor, objective: Objective, beta: float, device: torch.device, seen: Masked
+    model: VAE, batch: Samples, noise: Tensor, objective: Objective, beta: float, device: torch.device, masks: MaskCount
 ) -> Tensor:
-    """Give the negative evidence lower bound of a batch under an objective, in nats an image.
+    """Return the negative evidence lower bound of a batch under an objective, a scalar in nats an image.
 
     By pixel, the objective weighs the reconstruction, and every image keeps its divergence. By sample it weighs both: an image
     that it masks is not trained on at all.
+
+    Args:
+        model: On ``device``.
+        batch: Images ``x``, float32 (B, C, S, S) in [0, 1], with their weights, if any.
+        noise: Standard normal (B, Z), by which latents are drawn.
+        objective: What weighs the elements.
+        beta: Weight of the divergence, >= 0.
+        device: Where the model is.
+        masks: Counts what the objective masks.
     """
     x = batch["x"].to(device)
     logits, divergence = model(x, noise.to(device))
     nll = pixel_nll(logits, x)
-    confidence = x.new_ones(())  # cross entropy looks at none, and finding it takes a tenth of a step
+    confidence = x.new_ones(())  # cross entropy looks at none, and computing it takes a tenth of a step
     if isinstance(objective, Selective):
-        nll, confidence = weighed(objective, nll, pixel_confidence(nll, x))
-        seen.count(objective, confidence)
+        nll, confidence = elements_of(objective, nll, pixel_confidence(nll, x))
+        masks.add(objective, confidence)
     if batch.weight is not None:
         weight = batch.weight.to(device, torch.float32)
         nll, divergence = weight.view(-1, *[1] * (nll.ndim - 1)) * nll, weight * divergence
@@ -62,10 +87,8 @@ def loss(
 
 
 @torch.no_grad()
-def _adapted(model: VAE, samples: Samples, objective: Objective, device: torch.device, rng: torch.Generator) -> Objective:
-    """Give the objective of the coming epoch, its threshold estimated on images drawn at random."""
-    if type(objective).adapt is Objective.adapt:  # fixed: nothing to estimate
-        return objective
+def _confidence_of_some(model: VAE, samples: Samples, objective: Objective, device: torch.device, rng: torch.Generator) -> Tensor:
+    """Return the confidence in the elements of images drawn at random."""
     x = samples["x"][torch.randperm(len(samples), generator=rng)[:ADAPTING_IMAGES]].to(device)
     nll = pixel_nll(model(x)[0], x)
-    return objective.adapt(weighed(objective, nll, pixel_confidence(nll, x))[1])
+    return elements_of(objective, nll, pixel_confidence(nll, x))[1]
