@@ -1,0 +1,219 @@
+"""The examples of CONTRIBUTING run as they stand, and what it says of the contract is what the contract has."""
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from docs_support import ROOT, blocks, rows, section
+
+import fortifai
+from fortifai import metrics, objectives
+from fortifai.contract.declaration import ModalityDeclaration
+from fortifai.contract.modality import Modality
+from fortifai.contract.samples import Samples
+from fortifai.objectives import Objective
+from fortifai.records.schema import GenerationRecord
+from fortifai.recursion import strategies
+from fortifai.recursion.chain import Chain
+from fortifai.recursion.null import measure_nulls
+from fortifai.recursion.protocol import run_chain
+from fortifai.recursion.strategies import Supply
+from fortifai.runner.executor import executors
+
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+PYTHON = blocks(CONTRIBUTING, "python")
+SUITE = """
+schema = 1
+name = "readme"
+version = 1
+summary = "a Gaussian"
+[regimes.only]
+modality = "analytic-gaussian"
+n = 30
+generations = 2
+seeds = 1
+objectives = ["ce", "tce:gamma=0.9"]
+strategies = ["replace", "control"]
+fidelity_metric = "gaussian_distance"
+seconds_per_generation = 0.01
+"""
+
+
+@dataclass
+class Memory:
+    """The history of a chain, in memory."""
+
+    records: list[GenerationRecord] = field(default_factory=list)
+    kept: dict[int, tuple[Samples, Any]] = field(default_factory=dict)
+
+    def recorded(self) -> list[GenerationRecord]:
+        return list(self.records)
+
+    def samples(self, generation: int) -> Samples:
+        return self.kept[generation][0]
+
+    def model(self, generation: int) -> Any:
+        return self.kept[generation][1]
+
+    def commit(self, record: GenerationRecord, samples: Samples | None, model: Any) -> None:
+        self.records.append(record)
+        if samples is not None:
+            self.kept[record.generation] = samples, model
+
+
+def block(containing: str) -> str:
+    """Return the one Python example that has this in it."""
+    (code,) = (code for code in PYTHON if containing in code)
+    return code
+
+
+def module(code: str, path: Path) -> ModuleType:
+    """Import an example that is not a file of the package."""
+    path.write_text(code)
+    return import_module(path.stem)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Write every example that names its file to that file, in a folder that can be imported from."""
+    for code in PYTHON:
+        if named := re.match(r"# (my_package/\S+\.py)\n", code):
+            file = tmp_path / named[1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in ("my_package", "doubting", "alternate"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def declaration(package: Path) -> ModalityDeclaration:
+    declared = import_module("my_package.spectra").declaration
+    assert isinstance(declared, ModalityDeclaration)
+    return declared
+
+
+@pytest.fixture
+def adapter(declaration: ModalityDeclaration, tmp_path: Path) -> Any:
+    np.save(tmp_path / "spectra.npy", np.random.default_rng(0).normal(size=(500, 4)) * [1, 2, 3, 4] + 5)
+    tables = declaration.tables()
+    return declaration.bind(tables["model"](), tables["data"](source=str(tmp_path / "spectra.npy")))
+
+
+def chain(adapter: Any, declaration: ModalityDeclaration, **changes: Any) -> Chain[Any]:
+    settings: dict[str, Any] = {
+        "adapter": adapter,
+        "sampling": declaration.tables()["sampling"](),
+        "n": 100,
+        "start": "scratch",
+        "metrics": tuple(metrics.find(declaration, name) for name in ("mean_shift", "nll", "confidence_gap")),
+        "fidelity_metric": "mean_shift",
+        "strategy": strategies.resolve("replace"),
+        "objective": objectives.resolve("ce"),
+        "seed": 0,
+    }
+    return Chain(**{**settings, **changes})
+
+
+def test_the_adapter_runs_a_chain_with_its_own_metric(adapter: Any, declaration: ModalityDeclaration) -> None:
+    adapter.check(2)
+    records = list(run_chain(chain(adapter, declaration), Memory(), 3))
+    assert [record.status for record in records] == ["ok"] * 4
+    null = np.median(measure_nulls(adapter, metrics.find(declaration, "mean_shift"), 100))
+    assert all(0 < (record.metrics["mean_shift"] or 0) < null for record in records)
+
+
+@pytest.mark.parametrize("name", ["tce-quantile:keep=0.9", "tce-adaptive:alpha=1", "tce-online:dimensions=1"])
+def test_the_adapter_takes_every_kind_of_objective(adapter: Any, declaration: ModalityDeclaration, name: str) -> None:
+    *_, last = run_chain(chain(adapter, declaration, objective=objectives.resolve(name)), Memory(), 2)
+    assert last.status == "ok"
+    assert name.startswith("tce-online") or (last.masked_share or 0) > 0
+
+
+def test_the_adapter_keeps_its_model_to_the_last_bit_and_agrees_with_numpy(adapter: Any, tmp_path: Path) -> None:
+    train = adapter.splits.train
+    fit = adapter.fit(train, objectives.resolve("ce"), None, torch.Generator())
+    adapter.save(fit.model, tmp_path)
+    loaded = adapter.load_model(tmp_path)
+    assert torch.equal(loaded.mean, fit.model.mean)
+    assert torch.equal(loaded.deviation, fit.model.deviation)
+    np.testing.assert_allclose(fit.model.deviation, train["x"].numpy().std(axis=0), rtol=1e-12)
+    nll, confidence = adapter.likelihood(fit.model, train)
+    expected = torch.distributions.Normal(fit.model.mean, fit.model.deviation).log_prob(train["x"])
+    torch.testing.assert_close(nll, -expected)
+    assert confidence.shape == train["x"].shape
+
+
+def test_the_declaration_and_configuration_of_the_example_import_no_torch() -> None:
+    light = [code for code in PYTHON if re.match(r"# my_package/spectra/(__init__|config)\.py", code)]
+    assert len(light) == 2
+    assert not any(re.search(r"^(import|from) torch", code, re.MULTILINE) for code in light)
+
+
+def test_the_objective_weighs_as_its_docstring_says(package: Path) -> None:
+    doubting = module(block("class Doubting"), package / "doubting.py").Doubting
+    confidence = torch.tensor([0.0, 0.5, 1.0])
+    assert doubting(power=2).weights(confidence).tolist() == [1, 0.25, 0]
+    assert doubting.summary().startswith("Doubting cross entropy")
+    assert doubting().canonical == "doubting:power=1"
+
+
+def test_the_strategy_alternates(package: Path) -> None:
+    strategy = module(block("class Alternate"), package / "alternate.py").Alternate()
+
+    def real(generation: int) -> Samples:
+        return Samples.real(x=torch.zeros(strategy.fresh(5, generation)))
+
+    def synthetic(generation: int) -> Samples:
+        return Samples.synthetic({"x": torch.ones(5)}, generation)
+
+    mixed = [strategy.compose(g, Supply(5, real, synthetic), torch.Generator()) for g in range(4)]
+    assert [int(samples.is_real().sum()) for samples in mixed] == [5, 0, 5, 0]
+    assert [len(samples) for samples in mixed] == [5] * 4
+
+
+def test_the_executor_runs_a_suite_to_the_numbers_of_the_local_one(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (package / "readme.toml").write_text(SUITE)
+    info = package / "my_package-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1\n")
+    declared = next(code for code in blocks(CONTRIBUTING, "toml") if "fortifai.executors" in code)
+    (name, reference) = re.search(r'^([\w-]+) = "(.+)"$', declared, re.MULTILINE).groups()  # type: ignore[union-attr]
+    (info / "entry_points.txt").write_text(f"[fortifai.executors]\n{name} = {reference}\n")
+    monkeypatch.setattr(executors, "_group", "fortifai.executors")  # as in a process that starts with the package installed
+    monkeypatch.setattr(executors, "_entries", dict(executors._entries))
+    runs = [fortifai.run(package / "readme.toml", package / each, executor=each, quiet=True) for each in (name, "local")]
+    here, there = ([row.model_dump() for row in fortifai.score(run.path).rows] for run in runs)
+    assert json.dumps(here) == json.dumps(there)
+
+
+def test_the_tables_of_the_contract_name_every_method_with_its_arguments() -> None:
+    public = {name: value for name, value in vars(Modality).items() if not name.startswith("_") and name != "config"}
+    described: dict[str, list[str]] = {}
+    for first, *_ in rows(section(CONTRIBUTING, "## Add a modality")):
+        for name, arguments in re.findall(r"`(\w+)\(([\w, ]*)\)`", first):
+            described[name] = [argument for argument in arguments.split(", ") if argument]
+    assert described.pop("Adapter") == ["config", "data"]
+    assert set(described) == set(public)
+    for name, arguments in described.items():
+        parameters = [parameter for parameter in inspect.signature(getattr(Modality, name)).parameters if parameter != "self"]
+        assert parameters == arguments, name
+
+
+def test_the_table_of_objectives_names_what_an_objective_has() -> None:
+    named = {name for first, _ in rows(section(CONTRIBUTING, "## Add an objective")) for name in re.findall(r"`(\w+)", first)}
+    assert len(named) == 7
+    assert all(hasattr(Objective, name) for name in named)
