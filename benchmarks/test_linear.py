@@ -25,7 +25,7 @@ ROUNDS = 5
 
 
 def layer(masked: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Give hidden states, weight and targets of which exactly the share ``masked`` has p_t above GAMMA."""
+    """Return hidden states (N, D), weight (V, D) and targets (N,), of which exactly the share ``masked`` has p_t above GAMMA."""
     rng = torch.Generator().manual_seed(0)
     weight = torch.randn(V, D, generator=rng) / D**0.5
     targets = torch.randint(V, (N,), generator=rng)
@@ -40,13 +40,13 @@ def fused(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
 
 
 def authors(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """The form of the ForTIFAI code: log-softmax of all logits, gathered, masked, averaged."""
+    """Return TCE as the ForTIFAI code computes it: log-softmax of all logits, gathered, masked, averaged."""
     nll = -F.log_softmax(hidden @ weight.T, dim=-1).gather(1, targets[:, None]).squeeze(1)
     return (nll * (torch.exp(-nll) <= GAMMA).detach()).mean()
 
 
 def torch_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Cross entropy, which masks nothing."""
+    """Return torch's cross entropy, which masks nothing."""
     return F.cross_entropy(hidden @ weight.T, targets)
 
 
@@ -66,7 +66,7 @@ def seconds(form: str, hidden: Tensor, weight: Tensor, targets: Tensor) -> float
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Chains run with one thread each."""
+    """Run with one thread, as chains do."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -75,14 +75,14 @@ def one_thread():
 
 @pytest.mark.parametrize(("masked", "over_authors", "over_cross_entropy"), [(0.6, 1.6, 1.3), (0.0, 1.1, 1.1)])
 def test_time(benchmark: BenchmarkFixture, masked: float, over_authors: float, over_cross_entropy: float) -> None:
-    given = layer(masked)
+    inputs = layer(masked)
     with torch.no_grad():
-        _, confidence = linear_cross_entropy(*given, "ce", return_confidence=True)
+        _, confidence = linear_cross_entropy(*inputs, "ce", return_confidence=True)
         assert (confidence > GAMMA).float().mean().item() == pytest.approx(masked, abs=1e-3)
-        torch.testing.assert_close(fused(*given), authors(*given), rtol=1e-5, atol=0)
+        torch.testing.assert_close(fused(*inputs), authors(*inputs), rtol=1e-5, atol=0)
     rounds: list[dict[str, float]] = []
     # Side by side, so that a machine that slows down slows all of them.
-    benchmark.pedantic(lambda: rounds.append({form: seconds(form, *given) for form in FORMS}), rounds=ROUNDS, warmup_rounds=0)
+    benchmark.pedantic(lambda: rounds.append({form: seconds(form, *inputs) for form in FORMS}), rounds=ROUNDS, warmup_rounds=0)
     best = {form: min(each[form] for each in rounds) for form in FORMS}
     ratios = {form: median(each[form] / each["fused"] for each in rounds) for form in FORMS}
     benchmark.extra_info.update(masked=masked, best=best, ratios=ratios)
@@ -92,7 +92,7 @@ def test_time(benchmark: BenchmarkFixture, masked: float, over_authors: float, o
     assert ratios["cross entropy"] >= over_cross_entropy
 
 
-# Of a process of its own, by the kernel's account. Not ru_maxrss: it starts from that of the parent.
+# Of a process of its own, as the kernel counts it. Not ru_maxrss, which starts from the parent's.
 PEAK = """
 import re, torch, test_linear as t
 from pathlib import Path
@@ -103,7 +103,7 @@ def kilobytes(what):
 torch.set_num_threads(1)
 hidden, weight, targets = t.layer(0.6)
 small = torch.zeros(8, t.D, requires_grad=True), torch.zeros(9, t.D, requires_grad=True), torch.zeros(8, dtype=torch.int64)
-t.seconds({form!r}, *small)  # loads what is loaded on first use
+t.seconds({form!r}, *small)  # so that nothing is loaded for the first time
 Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
 before = kilobytes("VmRSS")
 t.seconds({form!r}, hidden, weight, targets)
@@ -112,10 +112,10 @@ print(kilobytes("VmHWM") - before)
 
 
 def peak(form: str) -> int:
-    """Give the bytes that a forward and backward pass adds at its peak, the gradients included."""
+    """Return the bytes that a forward and backward pass adds at its peak, the gradients included."""
     here = Path(__file__).parent
-    done = subprocess.run([sys.executable, "-c", PEAK.format(form=form)], capture_output=True, text=True, check=True, cwd=here)
-    return int(done.stdout) * 1024
+    process = subprocess.run([sys.executable, "-c", PEAK.format(form=form)], capture_output=True, text=True, check=True, cwd=here)
+    return int(process.stdout) * 1024
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -1,1 +1,1 @@
-"""The objectives for people who train with somebody else's loop. Each module needs the library that it is named after."""
+"""The objectives in the training loops of other libraries. Each module needs the library that it is named after."""

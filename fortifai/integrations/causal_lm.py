@@ -1,4 +1,4 @@
-"""What both integrations share: the loss of a causal language model of the library transformers, from logits or fused."""
+"""What the integrations share: the loss of a causal language model of the library transformers, from logits or fused."""
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from fortifai.errors import UserError
 from fortifai.objectives import Objective, linear_cross_entropy
 
 IGNORED = -100
+"""The label of a token that does not count, as everywhere in transformers."""
 
 RESCALING = (
     "final_logit_softcapping",
@@ -15,25 +16,39 @@ RESCALING = (
     "logits_scaling",
     "lm_head_multiplier",
 )
-"""Settings of a configuration by which a model changes its logits after the output layer: 1 or None does nothing."""
+"""Configuration settings by which a model changes its logits after the output layer; 1 or None does nothing."""
 
 
 def loss_of_logits(objective: Objective, logits: Tensor, labels: Tensor, normalizer: float | Tensor | None) -> Tensor:
-    """Give the loss of logits (..., T, V) and unshifted labels (..., T)."""
+    """Return an objective's loss of the next tokens, a scalar in nats.
+
+    Args:
+        objective: The loss.
+        logits: (..., T, V).
+        labels: int64 (..., T), unshifted, `IGNORED` where a token does not count.
+        normalizer: What the sum is divided by, > 0; None: the number of tokens that count.
+    """
     targets = labels[..., 1:].reshape(-1).to(logits.device)
     counted = targets != IGNORED
     rows = logits[..., :-1, :].reshape(-1, logits.shape[-1])[counted]
     nll = nn.functional.cross_entropy(rows.float(), targets[counted], reduction="none")
     if normalizer is None:
         return objective.loss(nll, torch.exp(-nll))
-    # The mean of no tokens is NaN; none of a step's tokens in this micro-batch is nothing.
+    # The mean of no tokens is NaN, but a micro-batch that has none of a step's tokens adds nothing to it.
     return objective.loss(nll, torch.exp(-nll)) * (len(nll) / float(normalizer)) if len(nll) else nll.sum()
 
 
 def fused_loss(
     objective: Objective, model: PreTrainedModel, inputs: dict[str, Tensor], normalizer: float | Tensor | None
 ) -> Tensor:
-    """Give the same loss of a batch with ``labels``, without the logits."""
+    """Return the same loss as `loss_of_logits`, computed without the logits.
+
+    Args:
+        objective: The loss.
+        model: A model that passes `check_served`.
+        inputs: What the model is called with, and ``labels``, int64 (..., T), unshifted.
+        normalizer: As of `loss_of_logits`.
+    """
     inputs = dict(inputs)
     labels = inputs.pop("labels")
     hidden = model.base_model(**inputs, use_cache=False).last_hidden_state
@@ -50,23 +65,23 @@ def fused_loss(
 
 
 def check_served(model: object) -> None:
-    """Raise UserError unless the logits of the model are hidden states times the output embedding, plus its bias.
+    """Raise UserError unless a model's logits are its last hidden states times the output embedding, plus its bias.
 
-    Known settings are read; anything else that a model may do shows in its logits of two tokens.
+    Known settings are read; anything else that a model does to its logits shows in those of two tokens.
     """
 
     def refused(why: str) -> UserError:
         return UserError(
             f"the fused loss cannot serve {type(model).__name__}: {why}; use transformers.Trainer with "
-            "compute_loss_func=fortifai.integrations.transformers.tce_loss(...), which takes the loss of the logits"
+            "compute_loss_func=fortifai.integrations.transformers.tce_loss(...), which computes the loss from the logits"
         )
 
     if not isinstance(model, PreTrainedModel):
-        raise refused("it is no transformers.PreTrainedModel")
+        raise refused("it is not a transformers.PreTrainedModel")
     text = model.config.get_text_config()
-    found = {name: getattr(text, name) for name in RESCALING if getattr(text, name, None) not in (None, 1, 1.0)}
-    if found:
-        raise refused("it rescales its logits (" + ", ".join(f"{name}={value}" for name, value in found.items()) + ")")
+    rescaling = {name: getattr(text, name) for name in RESCALING if getattr(text, name, None) not in (None, 1, 1.0)}
+    if rescaling:
+        raise refused("it rescales its logits (" + ", ".join(f"{name}={value}" for name, value in rescaling.items()) + ")")
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Linear) or model.base_model is model:
         raise refused("it has no linear output layer on a base model")

@@ -9,22 +9,29 @@ from fortifai.objectives import Objective, resolve
 
 
 class FusedLossMixin:
-    """Before LightningModule among the bases of a module whose ``self.model`` is a causal language model of transformers.
+    """The training step of a LightningModule whose ``self.model`` is a causal language model of transformers.
 
-    Set ``objective`` on the class or the instance. A batch is a dict with ``input_ids`` and ``labels`` (unshifted, -100 where
-    ignored). The loss is that of `fortifai.integrations.transformers.tce_loss`, computed without the logits.
+    List it before LightningModule among the bases. A batch is a dict with ``input_ids`` and ``labels``, int64 (B, T) each, the
+    labels unshifted and -100 where ignored. The loss is that of `fortifai.integrations.transformers.tce_loss`, computed without
+    the logits.
     """
 
     objective: str | Objective = "tce:gamma=0.9"
+    """The loss; set it on the class or the instance."""
 
     def on_fit_start(self) -> None:
-        """Raise UserError, before any training, for a model that the fused loss cannot serve and for a wrong objective."""
+        """Check the model and the objective before any training.
+
+        Raises:
+            UserError: The fused loss cannot serve the model, or the objective is unknown, has a wrong parameter or depends on
+                the records of a chain.
+        """
         super().on_fit_start()  # type: ignore[misc]
         check_served(self.model)  # type: ignore[attr-defined]
-        self.objective = resolve(self.objective)
+        self.objective = resolve(self.objective).outside_chain()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Give the loss of a batch, and log it as ``train_loss``."""
+        """Return the loss of a batch, a scalar in nats, and log it as ``train_loss``."""
         model: Any = self.model  # type: ignore[attr-defined]
         loss = fused_loss(resolve(self.objective), model, batch, None)
         self.log("train_loss", loss, prog_bar=True)  # type: ignore[attr-defined]

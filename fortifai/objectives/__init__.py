@@ -50,18 +50,24 @@ for _objective in (
 def resolve(objective: str | Objective) -> Objective:
     """Turn a name such as ``"tce:gamma=0.9"`` into the objective; an objective passes through.
 
-    Raises UserError for an unknown name (with the nearest) and for a parameter out of range.
+    Raises:
+        UserError: The name is unknown (the nearest are named), or a parameter is out of range.
     """
     return _resolve(registry, objective)
 
 
 def resolve_for(objective: str | Objective, units: Sequence[str]) -> Objective:
-    """Turn a name into the objective for a modality that weighs these units: with the first of them where none was named.
+    """Turn a name into the objective for a modality, with the unit that it weighs filled in where none was named.
 
-    Raises UserError as `resolve` does, and for a unit that the modality does not have.
+    Args:
+        objective: A name such as ``"tce:gamma=0.9"``, or an objective.
+        units: What the modality can weigh as one, its default first; empty where there is no choice.
+
+    Raises:
+        UserError: As of `resolve`, or the modality does not have the unit.
     """
-    found = resolve(objective)
-    return found.of_unit(units) if isinstance(found, Selective) else found
+    resolved = resolve(objective)
+    return resolved.of_unit(units) if isinstance(resolved, Selective) else resolved
 
 
 def __getattr__(name: str) -> Any:

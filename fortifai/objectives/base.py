@@ -14,35 +14,44 @@ if TYPE_CHECKING:
 
 
 class Objective(Parametrised):
-    """A loss on (nll, confidence) of any shape: the negative log-likelihood of every element and the model's p_t in it.
+    """A loss on two tensors of one shape: the negative log-likelihood of every element and the model's confidence p_t in it.
 
-    Two ways in: a gradient-trained model minimises `loss`; a weighted fit (EM, least squares) uses `weights`.
+    It is used in two ways: a gradient-trained model minimises `loss`; a weighted fit (EM, least squares) uses `weights`.
     """
 
     elementwise: ClassVar[bool] = False
     """Whether an element's weight depends on its own confidence alone, so that a batch may be worked on in parts.
 
-    False, as where a threshold is estimated from all of the batch, is always right, and costs the fused loss a second pass.
+    False is always right, and costs the fused loss a second pass; it must be False where a threshold is estimated from the batch.
     """
 
     adaptive: ClassVar[bool] = False
     """Whether `adapt` estimates something, so that confidence has to be measured before every epoch."""
 
     follows_own_nll: ClassVar[bool] = False
-    """Whether `for_generation` looks at what it is given, so that the protocol has to measure it."""
+    """Whether `for_generation` reads its argument, so that the protocol has to measure it."""
 
     @abstractmethod
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """Give the detached weight of every element, same shape and dtype as ``confidence``, each in [0, 1].
+        """Return how much every element counts.
 
-        ``mass``: how much each element counts where a threshold is estimated (same shape, >= 0), such as the
-        responsibilities of a mixture component; None counts all alike.
+        Args:
+            confidence: p_t of every element, (...), in [0, 1].
+            mass: How much each element counts where a threshold is estimated, (...), >= 0, such as the responsibilities of a
+                mixture component; None: all count the same.
+
+        Returns:
+            Weights in [0, 1], detached, of the shape and type of ``confidence``.
         """
 
     def loss(self, nll: "Tensor", confidence: "Tensor") -> "Tensor":
-        """Give the scalar to minimise: the weighted sum over the number of ALL elements, the masked ones included.
+        """Return the scalar to minimise: the weighted sum divided by the number of ALL elements, the masked ones included.
 
-        No gradient flows through the weights (ForTIFAI, eq. of TCE: the indicator carries none).
+        No gradient flows through the weights (ForTIFAI, arXiv 2509.08972, definition of TCE: the indicator carries none).
+
+        Args:
+            nll: Negative log-likelihood of every element, (...), in nats.
+            confidence: p_t of every element, (...), in [0, 1].
         """
         return (self.weights(confidence) * nll).mean()
 
@@ -76,10 +85,12 @@ class Objective(Parametrised):
         return self
 
     def outside_chain(self) -> "Objective":
-        """Return the objective for a training loop that is no chain's, which has no generations to go by.
+        """Return the objective for a training loop outside a chain, where there are no earlier generations.
+
+        Most objectives do not need any and return themselves.
 
         Raises:
-            UserError: It goes by what a chain's earlier generations recorded.
+            UserError: The objective depends on what a chain's earlier generations recorded.
         """
         return self
 
@@ -92,9 +103,13 @@ class Selective(Objective):
     )
 
     def of_unit(self, units: Sequence[str]) -> "Selective":
-        """Give this objective for a modality that has these units; the first one is what is meant where none was named.
+        """Return this objective with its unit filled in: the first of a modality's units where none was named.
 
-        Raises UserError for a unit that the modality does not have.
+        Args:
+            units: What the modality can weigh as one; empty where there is no choice.
+
+        Raises:
+            UserError: The modality does not have the unit that was named.
         """
         if self.unit is None:
             return self.model_copy(update={"unit": units[0]}) if units else self

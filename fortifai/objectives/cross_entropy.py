@@ -15,9 +15,9 @@ class CrossEntropy(Objective):
     elementwise: ClassVar[bool] = True
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """Ones."""
+        """Return 1 for every element; shapes as in `Objective.weights`."""
         return confidence.detach().new_ones(confidence.shape)
 
     def loss(self, nll: "Tensor", confidence: "Tensor") -> "Tensor":
-        """The plain mean: the same to the last bit, without a product by ones."""
+        """Return the plain mean of ``nll``: the same to the last bit as the weighted one, without multiplying by ones."""
         return nll.mean()

@@ -19,11 +19,11 @@ class Focal(Selective):
     gamma: Identity[float] = Field(2.0, ge=0, description="exponent; 0 is cross entropy")
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """(1 - p)^gamma, detached: the form an EM fit uses."""
+        """Return (1 - p)^gamma, detached, the form that an EM fit uses; shapes as in `Objective.weights`."""
         return self._factor(confidence.detach())
 
     def loss(self, nll: "Tensor", confidence: "Tensor") -> "Tensor":
-        """Mean of (1 - p)^gamma * nll, with the factor's own gradient, unlike TCE's indicator."""
+        """Return the mean of (1 - p)^gamma * nll; unlike TCE's indicator, the factor has a gradient of its own."""
         return (self._factor(confidence) * nll).mean()
 
     def _factor(self, confidence: "Tensor") -> "Tensor":

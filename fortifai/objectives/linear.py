@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fortifai.errors import UserError
 from fortifai.objectives import Objective, resolve
-from fortifai.objectives.linear_inputs import _checked, _Tokens
+from fortifai.objectives.linear_inputs import Tokens, checked_tokens
 
 TILE = 512
 """Rows of the weight in one product on a CPU: they stay in its cache while the tokens of the chunk go by."""
@@ -64,32 +64,43 @@ def linear_cross_entropy(
     chunk_size: int | None = None,
     return_confidence: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Give an objective's loss straight from hidden states and output embedding, never holding the logits of all tokens.
+    """Return an objective's loss straight from hidden states and output embedding, without holding the logits of all tokens.
 
     The same value and gradients as ``objective.loss(nll, exp(-nll))`` with ``nll = F.cross_entropy(hidden @ weight.T + bias,
     targets, reduction="none")``, in less time and memory: the gradients are computed with the loss, chunk by chunk, and a token
-    whose loss has no slope, as one that TCE masks, skips its part of the backward pass.
+    whose loss has no slope, as one that TCE masks, skips its part of the backward pass. Products are computed in the dtype of
+    the inputs, or that of autocast; sums in float32 or wider. First derivatives only.
 
-    ``hidden``: (..., D). ``weight``: (V, D), tied to the input embedding or not. ``targets``: (...) int64; those equal to
-    ``ignore_index`` do not count. ``objective``: a name such as ``"tce:gamma=0.9"``, or an Objective. ``bias``: (V,) or None.
-    ``token_weights``: (...) non-negative numbers by which the tokens' losses are multiplied; None: 1.
-    ``normalizer``: what to divide the sum by, such as the number of tokens of all micro-batches of a step; None divides by the
-    tokens that are not ignored, the masked ones among them. ``chunk_size``: tokens whose logits are held at once; None
-    holds some 32 MiB of them.
+    Args:
+        hidden: Hidden states, (..., D).
+        weight: Output embedding, (V, D), tied to the input embedding or not.
+        targets: int64 (...), in 0 ... V - 1; those equal to ``ignore_index`` do not count.
+        objective: A name such as ``"tce:gamma=0.9"``, or an Objective.
+        bias: (V,) or None.
+        token_weights: Non-negative factors of the tokens' losses, (...); None: 1.
+        ignore_index: The target of tokens that do not count.
+        normalizer: What the sum is divided by, > 0, such as the number of tokens of all micro-batches of a step; None: the
+            number of tokens that are not ignored, the masked ones among them.
+        chunk_size: Tokens whose logits are held at once, >= 1; None: as many as hold some 32 MiB.
+        return_confidence: Whether to return the confidence too.
 
-    The loss is a scalar in nats, float32 or wider; of no tokens it is NaN, as any mean of nothing, and 0 with a normalizer. With
-    ``return_confidence``: also p_t of every token (targets' shape, no gradient), NaN where ignored. Products are computed in the
-    dtype of the inputs, or that of autocast; sums in float32 or wider. First derivatives only.
+    Returns:
+        The loss: a scalar in nats, float32 or wider; of no tokens it is NaN, as any mean of nothing, and 0 with a normalizer.
+        With ``return_confidence`` also p_t of every token, (...), without a gradient, NaN where ignored.
 
-    Raises UserError for shapes, dtypes, devices and targets that do not fit, and a name or parameter that is wrong.
+    Raises:
+        UserError: Shapes, dtypes, devices or targets do not fit; a name or parameter is wrong; or the objective depends on the
+            records of a chain (`Objective.outside_chain`).
     """
-    objective = resolve(objective)
-    tokens = _checked(hidden, weight, targets, bias, token_weights, ignore_index, chunk_size)
+    objective = resolve(objective).outside_chain()
+    tokens = checked_tokens(hidden, weight, targets, bias, token_weights, ignore_index, chunk_size)
     scale = None if normalizer is None else float(normalizer)
     if scale is not None and not scale > 0:
         raise UserError(f"linear_cross_entropy: normalizer should be a number above 0, and is {scale:g}")
-    if torch.is_grad_enabled() and any(given is not None and given.requires_grad for given in tokens[:3]):
-        loss, nll = cast(tuple[Tensor, Tensor], _Fused.apply(*tokens[:3], tokens[3:], objective, scale))  # type: ignore[no-untyped-call]
+    if torch.is_grad_enabled() and any(leaf is not None and leaf.requires_grad for leaf in tokens[:3]):
+        # One by one, because autograd does not look for tensors inside a tuple.
+        fused = _Fused.apply(*tokens[:3], tokens[3:], objective, scale)  # type: ignore[no-untyped-call]
+        loss, nll = cast(tuple[Tensor, Tensor], fused)
     else:
         nll = _nll(tokens)
         loss = _value(tokens, objective, nll, scale)
@@ -107,19 +118,30 @@ def linear_nll(
     ignore_index: int = -100,
     chunk_size: int | None = None,
 ) -> Tensor:
-    """Give the negative log-likelihood of every target, without gradients and without the logits of all tokens at once.
+    """Return the negative log-likelihood of every target, without gradients and without the logits of all tokens at once.
 
-    Arguments as of `linear_cross_entropy`. The answer has the shape of ``targets``, in nats, float32 or wider, 0 where ignored,
-    as ``F.cross_entropy(..., reduction="none")`` has it.
+    Args:
+        hidden: Hidden states, (..., D).
+        weight: Output embedding, (V, D).
+        targets: int64 (...), in 0 ... V - 1 or ``ignore_index``.
+        bias: (V,) or None.
+        ignore_index: The target of tokens that do not count.
+        chunk_size: As of `linear_cross_entropy`.
+
+    Returns:
+        (...), in nats, float32 or wider, 0 where ignored, as ``F.cross_entropy(..., reduction="none")`` has it.
+
+    Raises:
+        UserError: Shapes, dtypes, devices or targets do not fit.
     """
-    tokens = _checked(hidden, weight, targets, bias, None, ignore_index, chunk_size)
+    tokens = checked_tokens(hidden, weight, targets, bias, None, ignore_index, chunk_size)
     return tokens.spread(_nll(tokens), 0.0)
 
 
-def _softmax(tokens: _Tokens) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-    """Yield chunk by chunk: where it is, exp(logits - the largest), the sum of these, and the nll.
+def _softmax(tokens: Tokens) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+    """Yield for each chunk of c tokens: its slice of the tokens, exp(logits - their largest) (c, V), the sums (c,), the nll (c,).
 
-    The exponentials lie in a buffer that the next chunk overwrites, and may be changed.
+    The exponentials lie in a buffer that the next chunk overwrites; the caller may change them.
     """
     hidden, weight = tokens.hidden.to(tokens.dtype), tokens.weight.to(tokens.dtype)
     n, vocabulary = len(tokens.targets), len(weight)
@@ -136,14 +158,14 @@ def _softmax(tokens: _Tokens) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
                 part.copy_(hidden[here] @ rows)
         if tokens.bias is not None:
             logits.add_(tokens.bias)
-        of_target = logits.gather(1, tokens.targets[here, None]).squeeze(1)
+        target_logits = logits.gather(1, tokens.targets[here, None]).squeeze(1)
         largest = logits.amax(1)
         total = logits.sub_(largest[:, None]).exp_().sum(1)
-        yield here, logits, total, total.log() + (largest - of_target)
+        yield here, logits, total, total.log() + (largest - target_logits)
 
 
 @torch.no_grad()
-def _nll(tokens: _Tokens) -> Tensor:
+def _nll(tokens: Tokens) -> Tensor:
     nll = tokens.hidden.new_empty(len(tokens.targets), dtype=tokens.wide)
     with torch.autocast(nll.device.type, enabled=False):
         for here, _, _, part in _softmax(tokens):
@@ -152,11 +174,11 @@ def _nll(tokens: _Tokens) -> Tensor:
 
 
 def _loss(objective: Objective, nll: Tensor, weights: Tensor | None) -> Tensor:
-    # Every objective is linear in the nll once the confidence is given, so that a weight of the one is a weight of the loss.
+    # Every objective is linear in the nll at a fixed confidence, so that a token's weight may multiply its nll.
     return objective.loss(nll if weights is None else nll * weights, torch.exp(-nll))
 
 
-def _value(tokens: _Tokens, objective: Objective, nll: Tensor, normalizer: float | None) -> Tensor:
+def _value(tokens: Tokens, objective: Objective, nll: Tensor, normalizer: float | None) -> Tensor:
     loss = _loss(objective, nll, tokens.weights)
     if normalizer is None:
         return loss
@@ -165,7 +187,7 @@ def _value(tokens: _Tokens, objective: Objective, nll: Tensor, normalizer: float
 
 
 def _slope(objective: Objective, nll: Tensor, weights: Tensor | None) -> Tensor:
-    """Differentiate the objective's sum over these tokens by the nll of each: exactly 0 where it is masked."""
+    """Return the derivative of the objective's sum over these tokens by the nll of each, (n,): exactly 0 where it is masked."""
     with torch.enable_grad():
         free = nll.detach().requires_grad_()
         (slope,) = torch.autograd.grad(_loss(objective, free, weights), free)
@@ -173,26 +195,33 @@ def _slope(objective: Objective, nll: Tensor, weights: Tensor | None) -> Tensor:
 
 
 class _Gradients:
-    """Sums up the gradients by hidden, weight and bias of those that need one, in single precision or better."""
+    """Sums of the gradients by hidden (n, D), weight (V, D) and bias (V,) where they are needed, in single precision or wider."""
 
-    def __init__(self, tokens: _Tokens, needed: tuple[bool, bool, bool], scale: float) -> None:
+    def __init__(self, tokens: Tokens, needed: tuple[bool, bool, bool], scale: float) -> None:
         self.tokens, self.scale = tokens, scale
         self.hidden, self.weight, self.bias = (
-            torch.zeros_like(given, dtype=tokens.wide, memory_format=torch.contiguous_format)
-            if need and given is not None
+            torch.zeros_like(leaf, dtype=tokens.wide, memory_format=torch.contiguous_format)
+            if need and leaf is not None
             else None
-            for given, need in zip((tokens.hidden, tokens.weight, tokens.bias), needed, strict=True)
+            for leaf, need in zip(tokens[:3], needed, strict=True)
         )
         self._hidden, self._weight = tokens.hidden.to(tokens.dtype), tokens.weight.to(tokens.dtype)
 
     def add(self, rows: Tensor, exponentials: Tensor, total: Tensor, slope: Tensor) -> None:
-        """Take in the chunk of the tokens ``rows``. Those without slope cost nothing."""
-        kept = slope.nonzero().squeeze(1)  # NaN is kept: a diverged model shall be seen
+        """Add the part of a chunk of c tokens; those without a slope cost nothing.
+
+        Args:
+            rows: The tokens' positions, int64 (c,).
+            exponentials: (c, V), which is overwritten.
+            total: Their sums, (c,).
+            slope: Derivative of the loss by the tokens' nll, but for the scale, (c,).
+        """
+        kept = slope.nonzero().squeeze(1)  # NaN is kept, so that a diverged model shows
         if len(kept) == 0:
             return
         if len(kept) < len(slope):
             rows, exponentials, total, slope = rows[kept], exponentials[kept], total[kept], slope[kept]
-        # slope * (softmax - one at the target): the gradient by the logits, but for the scale.
+        # slope * (softmax - 1 at the target): the gradient by the logits, but for the scale.
         wide = exponentials.mul_((slope / total)[:, None])
         wide[torch.arange(len(rows), device=rows.device), self.tokens.targets[rows]] -= slope
         by_logits = wide.to(self.tokens.dtype)
@@ -208,10 +237,10 @@ class _Gradients:
 
 
 @torch.no_grad()
-def _both(
-    tokens: _Tokens, objective: Objective, normalizer: float | None, needed: tuple[bool, bool, bool]
+def _nll_and_gradients(
+    tokens: Tokens, objective: Objective, normalizer: float | None, needed: tuple[bool, bool, bool]
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-    """Give the nll of every token and the gradients of the loss by hidden, weight and bias."""
+    """Return the nll of every token (n,) and the gradients of the loss by hidden, weight and bias."""
     n = len(tokens.targets)
     gradients = _Gradients(tokens, needed, 1 / (normalizer or n or 1))
     rows = torch.arange(n, device=tokens.targets.device)
@@ -220,14 +249,10 @@ def _both(
             nll = tokens.hidden.new_empty(n, dtype=tokens.wide)
             for here, exponentials, total, part in _softmax(tokens):
                 nll[here] = part
-                gradients.add(
-                    rows[here],
-                    exponentials,
-                    total,
-                    _slope(objective, part, None if tokens.weights is None else tokens.weights[here]),
-                )
+                weights = None if tokens.weights is None else tokens.weights[here]
+                gradients.add(rows[here], exponentials, total, _slope(objective, part, weights))
         else:
-            # Which tokens count depends on all of them: first the nll alone, then the logits of those that count once more.
+            # Which tokens count depends on all of them: the nll alone first, then the logits of those that count once more.
             nll = _nll(tokens)
             slope = _slope(objective, nll, tokens.weights)
             kept = slope.nonzero().squeeze(1)
@@ -237,7 +262,7 @@ def _both(
 
 
 class _Fused(torch.autograd.Function):
-    """The loss, with its gradients computed on the way and handed out by the backward pass."""
+    """The loss, whose gradients are computed in the forward pass and returned by the backward pass."""
 
     @staticmethod
     def forward(
@@ -249,30 +274,30 @@ class _Fused(torch.autograd.Function):
         objective: Objective,
         normalizer: float | None,
     ) -> tuple[Tensor, Tensor]:
-        tokens = _Tokens(hidden, weight, bias, *rest)
-        nll, ctx.gradients = _both(tokens, objective, normalizer, ctx.needs_input_grad[:3])
+        tokens = Tokens(hidden, weight, bias, *rest)
+        nll, ctx.gradients = _nll_and_gradients(tokens, objective, normalizer, ctx.needs_input_grad[:3])
         ctx.save_for_backward(hidden, weight, bias)
         ctx.rest = rest, objective, normalizer
         ctx.mark_non_differentiable(nll)
         return _value(tokens, objective, nll, normalizer), nll
 
     @staticmethod
-    def backward(ctx: Any, of_loss: Tensor, of_nll: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # asked for by create_graph; a constant would be a wrong answer without a word
+    def backward(ctx: Any, grad_loss: Tensor, grad_nll: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # asked for by create_graph; a constant would be silently wrong
             raise UserError(
-                "linear_cross_entropy has no second derivatives (create_graph=True); for these, take objective.loss of logits"
+                "linear_cross_entropy has no second derivatives (create_graph=True); for these, use objective.loss of the logits"
             )
         inputs = ctx.saved_tensors
         gradients, ctx.gradients = ctx.gradients, None
         if gradients is None:
             # A second time through the same graph: the first took them, because keeping a copy would double the memory.
             rest, objective, normalizer = ctx.rest
-            _, gradients = _both(_Tokens(*inputs, *rest), objective, normalizer, ctx.needs_input_grad[:3])
+            _, gradients = _nll_and_gradients(Tokens(*inputs, *rest), objective, normalizer, ctx.needs_input_grad[:3])
         # Compared on a CPU only: elsewhere the comparison would wait for the device.
-        scaled = of_loss.device.type != "cpu" or of_loss.item() != 1
-        found: list[Tensor | None] = []
-        for given, gradient in zip(inputs, gradients, strict=True):
+        scaled = grad_loss.device.type != "cpu" or grad_loss.item() != 1
+        scaled_gradients: list[Tensor | None] = []
+        for leaf, gradient in zip(inputs, gradients, strict=True):
             if gradient is not None:
-                gradient = (gradient.mul_(of_loss) if scaled else gradient).to(given.dtype)
-            found.append(gradient)
-        return *found, None, None, None
+                gradient = (gradient.mul_(grad_loss) if scaled else gradient).to(leaf.dtype)
+            scaled_gradients.append(gradient)
+        return *scaled_gradients, None, None, None

@@ -1,6 +1,6 @@
 """Truncated cross entropy (TCE, ForTIFAI, arXiv 2509.08972): elements the model is already sure of do not count.
 
-The three forms differ in where the threshold comes from: given, a quantile of the confidence, or its running level.
+The three forms differ in where the threshold comes from: a parameter, a quantile of the confidence, or its running level.
 """
 
 import math
@@ -29,7 +29,10 @@ class TruncatedCrossEntropy(Selective):
     gamma: Identity[float] = Field(0.9, gt=0, le=1, description="confidence above which an element is masked")
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """1 where confidence <= gamma, else 0. NaN counts, so that a diverged model is seen and not masked away."""
+        """Return 1 where confidence <= gamma, else 0; shapes as in `Objective.weights`.
+
+        NaN counts, so that a diverged model shows in the loss and is not masked away.
+        """
         p = confidence.detach()
         if self.gamma == 1:
             return p.new_ones(p.shape)  # also where rounding lifted p above 1: TCE at 1 is cross entropy
@@ -45,7 +48,10 @@ class QuantileTruncation(Selective):
     keep: Identity[float] = Field(0.98, gt=0, le=1, description="share of elements, the least confident, that count")
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """1 up to the weighted quantile of confidence at ``keep`` (inclusive, ties kept), else 0."""
+        """Return 1 up to the weighted quantile of confidence at ``keep`` (inclusive, ties kept), else 0.
+
+        Shapes as in `Objective.weights`.
+        """
         p = confidence.detach()
         if self.keep == 1 or p.numel() == 0:
             return p.new_ones(p.shape)
@@ -67,22 +73,38 @@ class AdaptiveTruncation(Selective):
     alpha: Identity[float] = Field(1.0, description="standard deviations of the batch means above their mean")
 
     def adapt(self, confidence: "Tensor") -> TruncatedCrossEntropy:
-        """Set gamma from the means of 16 equal batches, cut in order along the first dimension (the authors' `dynamic`)."""
+        """Return TCE with gamma set from the means of 16 equal batches (the authors' `dynamic`).
+
+        Args:
+            confidence: The model's confidence on a sample of the training data, (n, ...), in [0, 1]; the batches are cut from it
+                in order.
+        """
         p = confidence.detach().reshape(-1).double()
         level = p.new_tensor([batch.mean() for batch in p.tensor_split(max(1, min(ADAPTIVE_BATCHES, p.numel())))])
         gamma = level.mean() + self.alpha * level.std(correction=0)
         return TruncatedCrossEntropy.model_construct(gamma=float(gamma.clamp(0, 1)), unit=self.unit)
 
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
-        """Weights at the threshold of this very tensor; call `adapt` once an epoch to hold it fixed between."""
+        """Return weights at the threshold of this very tensor; shapes as in `Objective.weights`.
+
+        Call `adapt` once per epoch to keep the threshold fixed in between.
+        """
         return self.adapt(confidence).weights(confidence, mass)
 
 
 def leave_out(confidence: "Tensor", share: float, mass: "Tensor | None" = None) -> "Tensor":
-    """Give weights (as ``confidence``) that leave out exactly a share of the mass, the most confident elements first.
+    """Return weights that leave out exactly a share of the mass, the most confident elements first.
 
-    The elements at the edge count in part, and equally confident ones alike: where the share is of a sample or two, a whole
-    one more or less is a drift. ``mass``: how much each element counts; None counts all alike.
+    The elements at the edge count in part, and equally confident ones equally: where the share amounts to a sample or two, a
+    whole one more or less is a drift.
+
+    Args:
+        confidence: p_t of every element, (...), in [0, 1].
+        share: Share of the mass to leave out, in [0, 1].
+        mass: How much each element counts, (...), >= 0; None: all count the same.
+
+    Returns:
+        Weights in [0, 1], detached, of the shape and type of ``confidence``.
     """
     p = confidence.detach()
     if p.numel() == 0:

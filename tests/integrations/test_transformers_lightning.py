@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import LightningModule
 from transformers import (
     CohereConfig,
     CohereForCausalLM,
@@ -26,6 +27,7 @@ from transformers import (
 
 from fortifai.errors import UserError
 from fortifai.integrations.causal_lm import check_served, fused_loss, loss_of_logits
+from fortifai.integrations.lightning import FusedLossMixin
 from fortifai.integrations.transformers import FusedTrainer, tce_loss
 from fortifai.objectives import resolve
 
@@ -122,15 +124,15 @@ def test_both_ways_train_the_same_model_and_accumulation_changes_nothing(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("kind", "config", "said"),
+    ("kind", "config", "message"),
     [
         (Gemma2ForCausalLM, Gemma2Config(**SIZES, num_key_value_heads=2, head_dim=8), r"final_logit_softcapping=30\.0"),
         (CohereForCausalLM, CohereConfig(**SIZES), r"logit_scale=0\.0625"),
         (GraniteForCausalLM, GraniteConfig(**SIZES, logits_scaling=8.0), r"logits_scaling=8\.0"),
     ],
 )
-def test_a_model_that_rescales_its_logits_is_refused(kind, config, said):
-    with pytest.raises(UserError, match=f"cannot serve {kind.__name__}.*{said}.*tce_loss"):
+def test_a_model_that_rescales_its_logits_is_refused(kind, config, message):
+    with pytest.raises(UserError, match=f"cannot serve {kind.__name__}.*{message}.*tce_loss"):
         check_served(kind(config))
 
 
@@ -143,7 +145,7 @@ def test_a_model_that_does_something_unheard_of_with_its_logits_is_refused():
 
     with pytest.raises(UserError, match="its logits are not"):
         check_served(Odd(llama().config))
-    with pytest.raises(UserError, match="is no transformers"):
+    with pytest.raises(UserError, match="is not a transformers"):
         check_served(torch.nn.Linear(2, 2))
 
 
@@ -157,11 +159,45 @@ def test_a_wrong_objective_is_named_before_training():
         tce_loss("tec")
 
 
+class LlamaModule(FusedLossMixin, LightningModule):
+    def __init__(self, objective):
+        super().__init__()
+        self.model, self.objective = llama(), objective
+
+
+@pytest.mark.parametrize("objective", ["tce-online", resolve("tce-online:gain=0.5")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda objective, folder: tce_loss(objective),
+        lambda objective, folder: FusedTrainer(llama(), TrainingArguments(str(folder), use_cpu=True), objective=objective),
+        lambda objective, folder: LlamaModule(objective).on_fit_start(),
+    ],
+    ids=["tce_loss", "FusedTrainer", "Lightning"],
+)
+def test_an_objective_that_depends_on_a_chain_is_refused_before_training(make, objective, tmp_path):
+    with pytest.raises(UserError, match=r"'tce-online.*no chain runs here: use a fixed share"):
+        make(objective, tmp_path)
+
+
+@pytest.mark.parametrize("own_nll", [(1.0,), (1.0, 0.9)])
+def test_what_it_is_in_a_generation_is_accepted(own_nll):
+    settled = resolve("tce-online").for_generation(own_nll)
+    model, inputs = llama(), batch()
+    logits = model(input_ids=inputs["input_ids"]).logits
+    expected = tce_loss(settled)({"logits": logits}, inputs["labels"])
+    assert fused_loss(settled, model, inputs, None).item() == pytest.approx(expected.item(), rel=1e-5)
+    module = LlamaModule(settled)
+    module.on_fit_start()
+    assert module.objective is settled
+
+
 @pytest.mark.parametrize("example", ["transformers_trainer", "lightning_module"])
 def test_the_documented_example_runs_and_learns(example, tmp_path):
-    done = subprocess.run([sys.executable, EXAMPLES / f"{example}.py"], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
-    losses = re.search(r"loss: (.*)", done.stdout)[1].split()
+    script = [sys.executable, EXAMPLES / f"{example}.py"]
+    process = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert process.returncode == 0, process.stderr
+    losses = re.search(r"loss: (.*)", process.stdout)[1].split()
     assert float(losses[-1]) < 3.5  # log 256 = 5.5 at the start
 
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import digamma
+from scipy.stats import chi2
 
-from fortifai.config import Sampling
 from fortifai.contract.samples import Samples
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
-from fortifai.modalities.tabular.config import MixtureConfig
-from fortifai.objectives import resolve
+from fortifai.modalities.tabular.config import MixtureConfig, TableData
+from fortifai.objectives import calibrated, resolve
 from fortifai.objectives.calibrated import keep_share
 from fortifai.randomness import stream
 
@@ -45,16 +46,16 @@ def test_what_the_simulation_does_is_what_the_objective_does() -> None:
 
 @pytest.mark.parametrize(("dimensions", "n"), [(1, 40), (3, 60), (7, 200)])
 def test_the_adapter_does_not_drift_in_expected_log_variance(dimensions: int, n: int) -> None:
-    adapter = GaussianMixtureAdapter(MixtureConfig(components=1, covariance_floor=0, max_iterations=5))
+    config = MixtureConfig(components=1, covariance_floor=0, max_iterations=5)
+    adapter = GaussianMixtureAdapter(config, TableData(source="penguins"))
     objective, rng = resolve(f"tce-calibrated:dimensions={dimensions}"), stream("adapter", dimensions)
     drift = []
     for _ in range(600):
         samples = Samples.real(x=torch.randn(n, dimensions, dtype=torch.float64, generator=rng))
-        model = adapter.fit(samples, samples, objective, None, rng).model
+        model = adapter.fit(samples, objective, None, rng).model
         drift.append(float(torch.logdet(model.covariances[0])) / dimensions)
     measured = torch.tensor(drift, dtype=torch.float64)
     assert abs(float(measured.mean())) < 4 * float(measured.std()) / math.sqrt(len(drift))
-    assert adapter.sample(model, samples, Sampling(), rng)["x"].shape == (n, dimensions)
 
 
 @given(st.integers(3, 60), st.integers(0, 5))
@@ -81,3 +82,57 @@ def test_too_few_samples_to_calibrate_on_all_count(n: float, dimensions: int) ->
 
 def test_about_two_samples_go_whatever_n_is() -> None:
     assert [round(n * (1 - keep_share(n)), 1) for n in (30, 100, 1000)] == [2.0, 2.0, 2.0]
+
+
+# The table
+
+
+def fixed_point(n: float, dimensions: int) -> float:
+    """The share by its definition: the fixed point of keeping what the fit leaves, iterated until it stands still."""
+    log_remaining = sum(digamma((n - j) / 2) for j in range(1, dimensions + 1)) / dimensions + math.log(2 / n)
+    keep = math.exp(log_remaining)
+    for _ in range(1000):
+        last, keep = keep, math.exp(log_remaining) * chi2.sf(chi2.isf(keep, dimensions), dimensions + 2)
+        if keep == last:
+            break
+    return float(keep)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 7, 20])
+@pytest.mark.parametrize("excess", [2, 2.001, 2.37, 3, 5.5, 17.25, 99.9, 1_234.5, 98_765.4, 7_654_321.1, 9_999_999.9])
+def test_the_interpolated_share_is_that_of_the_fixed_point(dimensions: int, excess: float) -> None:
+    expected = fixed_point(dimensions + excess, dimensions)
+    keep = keep_share(dimensions + excess, dimensions)
+    assert 1 - keep == pytest.approx(1 - expected, rel=1e-6)
+    assert keep == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dimensions", [1, 7, 100])
+def test_more_samples_never_keep_less(dimensions: int) -> None:
+    sizes = dimensions + torch.logspace(math.log10(2), 8, 5000, dtype=torch.float64)
+    shares = torch.tensor([keep_share(float(n), dimensions) for n in sizes], dtype=torch.float64)
+    assert bool((shares.diff() > 0).all())
+
+
+@pytest.mark.parametrize("n", [2e7, 1.1e8])
+def test_beyond_the_table_the_share_is_solved_for_by_itself(n: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrated, "_log_odds_dropped", None)
+    assert 1 - keep_share(n) == pytest.approx(2 / n, rel=1e-6)  # its limit for large n
+
+
+def test_shares_of_many_sizes_are_solved_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve, solved = calibrated._solve, []
+    monkeypatch.setattr(calibrated, "_solve", lambda n, dimensions: solved.append(dimensions) or solve(n, dimensions))
+    calibrated._log_odds_dropped.cache_clear()
+    for n in torch.linspace(10, 1e6, 300, dtype=torch.float64):
+        keep_share(float(n)), keep_share(float(n), 7)
+    assert solved == [1, 7]
+
+
+def test_the_number_of_tables_that_are_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrated, "GRID", 3)
+    calibrated._log_odds_dropped.cache_clear()
+    for dimensions in range(1, 101):
+        keep_share(1000.0, dimensions)
+    assert calibrated._log_odds_dropped.cache_info().currsize == calibrated.TABLES
+    calibrated._log_odds_dropped.cache_clear()  # of tables this coarse

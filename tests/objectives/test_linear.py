@@ -102,9 +102,9 @@ def test_tce_is_what_numpy_makes_of_its_definition(seed, n, chunk_size, gamma):
     confidence = p[np.arange(n), t]
     kept = confidence <= gamma
     by_logits = (p - np.eye(V)[t]) * kept[:, None] / n
-    loss, told = layer.fused(f"tce:gamma={gamma}", chunk_size=chunk_size, return_confidence=True)
+    loss, returned = layer.fused(f"tce:gamma={gamma}", chunk_size=chunk_size, return_confidence=True)
     assert loss.item() == pytest.approx(-np.log(confidence[kept]).sum() / n, rel=1e-9, abs=1e-12)
-    np.testing.assert_allclose(told.numpy(), confidence, rtol=1e-9)
+    np.testing.assert_allclose(returned.numpy(), confidence, rtol=1e-9)
     for got, wanted in zip(layer.gradients(loss), (by_logits @ w, by_logits.T @ h, by_logits.sum(0)), strict=True):
         np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-7, atol=1e-12)
 
@@ -322,7 +322,7 @@ def test_another_index_can_be_the_ignored_one():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"hidden": torch.zeros(4, 9, D + 1)}, r"hidden should be \(\.\.\., 6\).*\(4, 9, 7\)"),
         ({"hidden": torch.tensor(1.0)}, r"hidden should be"),
@@ -344,11 +344,20 @@ def test_another_index_can_be_the_ignored_one():
         ({"objective": "tec"}, "unknown objective 'tec'; did you mean 'tce'"),
     ],
 )
-def test_what_does_not_fit_is_named(change, said):
+def test_what_does_not_fit_is_named(change, message):
     layer = Layer()
-    given = {"hidden": layer.hidden, "weight": layer.weight, "targets": layer.targets, "objective": "ce"} | change
-    with pytest.raises(UserError, match=said):
-        linear_cross_entropy(**given)
+    arguments = {"hidden": layer.hidden, "weight": layer.weight, "targets": layer.targets, "objective": "ce"} | change
+    with pytest.raises(UserError, match=message):
+        linear_cross_entropy(**arguments)
+
+
+def test_an_objective_that_depends_on_a_chain_is_refused_until_the_chain_has_settled_it():
+    layer, online = Layer(), resolve("tce-online")
+    for objective in ("tce-online", online):
+        with pytest.raises(UserError, match=r"'tce-online.*no chain runs here.*tce-quantile:keep=0\.95"):
+            layer.fused(objective)
+    settled = online.for_generation([1.0, 0.9])
+    assert layer.fused(settled).item() == pytest.approx(layer.unfused(settled).item(), rel=1e-5)
 
 
 def test_importing_the_objectives_does_not_load_torch():

@@ -1,4 +1,4 @@
-"""Online truncation: the rule against its definition, what it does to a Gaussian, and that it goes by a chain's records alone."""
+"""Online truncation: the rule against its definition, what it does to a Gaussian, and that only a chain's records decide it."""
 
 import sys
 from pathlib import Path
@@ -7,20 +7,23 @@ from typing import Any
 import pytest
 import torch
 from gaussian_support import Memory, chain, numbers
+from gaussian_support import run as run_gaussian
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fortifai.config import Sampling
 from fortifai.contract.declaration import modalities
+from fortifai.contract.modality import Likelihood
 from fortifai.contract.samples import Samples
 from fortifai.errors import UserError
-from fortifai.objectives import CrossEntropy, LeavingOut, resolve
+from fortifai.objectives import CrossEntropy, LeavingOut, registry, resolve
 from fortifai.objectives.online import MOST, OnlineTruncation
 from fortifai.objectives.truncated import leave_out
 from fortifai.randomness import stream
 from fortifai.records.schema import GenerationRecord
-from fortifai.recursion.protocol import OWN_NLL, run_chain
-from fortifai.registry import load_object
+from fortifai.recursion.chain import Chain
+from fortifai.recursion.measurement import OWN_NLL
+from fortifai.recursion.protocol import run_chain
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import online
@@ -29,10 +32,7 @@ RULE = "tce-online:gain=1,dimensions=1"
 
 
 def run(horizon: int = 6, history: Memory | None = None, **changes: Any) -> Memory:
-    history = Memory() if history is None else history
-    for _ in run_chain(chain(**{"objective": RULE, **changes}), history, horizon):
-        pass
-    return history
+    return run_gaussian(horizon, history, **{"objective": RULE, **changes})
 
 
 # The rule
@@ -84,7 +84,7 @@ def test_exactly_the_share_goes_the_most_confident_first_and_equals_alike(elemen
 
 
 def test_a_chain_records_the_mean_nll_of_its_own_samples_and_truncates_by_it():
-    history, asked = run(30), []
+    history, shares = run(30), []
     own_nll = [record.notes[OWN_NLL] for record in history.records]
     for record in history.records:
         made, model = history.made[record.generation], history.models[record.generation]
@@ -92,10 +92,10 @@ def test_a_chain_records_the_mean_nll_of_its_own_samples_and_truncates_by_it():
             2 * torch.pi * model.variance, dtype=torch.float64
         ).log()
         assert record.notes[OWN_NLL] == pytest.approx(float(expected), rel=1e-12)
-        asked.append(OnlineTruncation().share(own_nll[: record.generation]))
-        assert record.masked_share == pytest.approx(asked[-1], abs=1e-12)
-    assert asked[0] == 0
-    assert 0 < max(asked) < MOST
+        shares.append(OnlineTruncation().share(own_nll[: record.generation]))
+        assert record.masked_share == pytest.approx(shares[-1], abs=1e-12)
+    assert shares[0] == 0
+    assert 0 < max(shares) < MOST
 
 
 @pytest.mark.parametrize("objective", ["ce", "tce-quantile:keep=0.9", "tce-calibrated"])
@@ -105,15 +105,15 @@ def test_other_objectives_neither_pay_for_it_nor_record_it(objective):
 
 @pytest.mark.parametrize("start", ["warm", "scratch"])
 @pytest.mark.parametrize("strategy", ["replace", "accumulate", "fresh-mix:k=7", "control"])
-def test_a_chain_stopped_after_any_generation_goes_on_to_the_same_bits(strategy, start):
+def test_a_chain_stopped_after_any_generation_resumes_to_the_same_bits(strategy, start):
     changes = {"strategy": strategy, "start": start}
     whole = run(**changes)
     assert any(record.masked_share for record in whole.records)
     for finished in range(7):
-        kept = whole.until(finished)
+        stopped = whole.until(finished)
         # As a run folder keeps them: written as JSON, and read back.
-        kept.records[:] = [GenerationRecord.model_validate_json(record.model_dump_json()) for record in kept.records]
-        resumed = run(history=kept, **changes)
+        stopped.records[:] = [GenerationRecord.model_validate_json(record.model_dump_json()) for record in stopped.records]
+        resumed = run(history=stopped, **changes)
         assert numbers(resumed.records) == numbers(whole.records)
         assert all(resumed.made[g].fingerprint() == whole.made[g].fingerprint() for g in range(7))
 
@@ -123,20 +123,19 @@ def test_generation_0_is_that_of_cross_entropy():
 
 
 def test_an_entropy_that_is_not_finite_ends_the_chain(monkeypatch):
-    monkeypatch.setattr("gaussian_support.Gaussian.nll", lambda self, model, samples: samples["x"] * torch.inf)
+    infinite = Likelihood(torch.full((40,), torch.inf), torch.ones(40))
+    monkeypatch.setattr("gaussian_support.Gaussian.likelihood", lambda self, model, samples: infinite)
     last = run().records[-1]
     assert (last.generation, last.status) == (0, "diverged")
     assert "negative log-likelihood" in last.reason
 
 
-def analytic(chains: int | None, n: int = 30, objective: str = RULE, temperature: float = 1.0, seed: int = 0) -> Any:
+def analytic(chains: int | None, n: int = 30, objective: str = RULE, temperature: float = 1.0, seed: int = 0) -> Chain[Any]:
     declaration = modalities.get("analytic-gaussian")
-    adapter = declaration.build(load_object(declaration.config)())
-    splits = adapter.load(load_object(declaration.data)(rows=n, held_out=2, chains=chains, seed=seed))
+    tables = declaration.tables()
     metric = declaration.metrics[0]
     return chain(
-        modality=adapter,
-        splits=splits,
+        adapter=declaration.bind(tables["model"](), tables["data"](rows=n, held_out=2, chains=chains, seed=seed)),
         n=n,
         metrics=(metric,),
         fidelity_metric=metric.name,
@@ -144,6 +143,19 @@ def analytic(chains: int | None, n: int = 30, objective: str = RULE, temperature
         sampling=Sampling(temperature=temperature),
         seed=seed,
     )
+
+
+def test_without_a_chain_there_is_nothing_to_decide_it_by():
+    p = torch.tensor([0.1, 0.9])
+    for use in (resolve(RULE).weights, lambda p: resolve(RULE).loss(-p.log(), p), lambda p: resolve(RULE).outside_chain()):
+        with pytest.raises(UserError, match=r"'tce-online:dimensions=1,gain=1'.*use a fixed share, such as tce-quantile"):
+            use(p)
+
+
+@pytest.mark.parametrize("name", [name for name in registry if name != "tce-online"])
+def test_an_objective_that_depends_on_no_chain_is_used_as_it_is(name):
+    objective = resolve(name)
+    assert objective.outside_chain() is objective
 
 
 def test_a_batch_of_chains_is_refused_since_its_record_is_of_one():
@@ -155,28 +167,26 @@ def test_a_batch_of_chains_is_refused_since_its_record_is_of_one():
 
 
 def test_a_simulated_chain_is_a_chain_of_the_protocol(monkeypatch):
-    """The simulation, given a chain's own noise, follows that chain through the protocol."""
+    """On a chain's own noise, the simulation follows that chain through the protocol."""
     history = Memory()
     records = list(run_chain(analytic(None, temperature=0.9), history, 20))
-    drawn = iter(
-        [history_x(analytic(None, temperature=0.9)), *(standard(history, g, 0.9) for g in range(21))],
-    )
-    monkeypatch.setattr(online.torch, "randn", lambda *_, **__: next(drawn).unsqueeze(0))
+    noise = iter([real_samples(analytic(None, temperature=0.9)), *(standard_noise(history, g, 0.9) for g in range(21))])
+    monkeypatch.setattr(online.torch, "randn", lambda *_, **__: next(noise).unsqueeze(0))
     simulated = online.chains("online", 30, 0.9, 1, generations=20)
     assert sum(bool(record.masked_share) for record in records) > 5
     assert float(simulated) == pytest.approx(float(history.models[20].variance) ** 0.5, rel=1e-9)
 
 
-def history_x(given: Any) -> torch.Tensor:
+def real_samples(of_chain: Chain[Any]) -> torch.Tensor:
     """The real samples that generation 0 is fitted to."""
-    kept: list[Samples] = []
-    fit = given.modality.fit
-    given.modality.fit = lambda samples, *rest: kept.append(samples) or fit(samples, *rest)
-    list(run_chain(given, Memory(), 0))
-    return kept[0]["x"]
+    training: list[Samples] = []
+    fit = of_chain.adapter.fit
+    of_chain.adapter.fit = lambda samples, *rest: training.append(samples) or fit(samples, *rest)
+    list(run_chain(of_chain, Memory(), 0))
+    return training[0]["x"]
 
 
-def standard(history: Memory, generation: int, temperature: float) -> torch.Tensor:
+def standard_noise(history: Memory, generation: int, temperature: float) -> torch.Tensor:
     """The noise that a generation's samples are made of."""
     model = history.models[generation]
     return (history.made[generation]["x"] - model.mean) / (model.variance * temperature) ** 0.5
