@@ -27,21 +27,21 @@ EXPERIMENT = Experiment(GAUSSIAN, N, "replace", (Check(2, "benchmark", FITS, log
 
 
 def loop(chains: int, seed: int = 0) -> list[float]:
-    """Give the log variance after 100 fits of every chain, one by one."""
+    """Run chains one by one, and return the log variance of each after 100 fits."""
     rng = np.random.default_rng(seed)
-    found = []
+    log_variances = []
     for _ in range(chains):
         mean, deviation = 0.0, 1.0
         for _ in range(FITS):
             x = rng.normal(mean, deviation, N)
             mean, deviation = x.mean(), x.std()
-        found.append(2 * math.log(deviation))
-    return found
+        log_variances.append(2 * math.log(deviation))
+    return log_variances
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Chains run with one thread each."""
+    """Run with one thread, as chains do."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -49,21 +49,21 @@ def one_thread():
 
 
 def test_batch_against_a_loop(benchmark: BenchmarkFixture) -> None:
-    measure(replace(EXPERIMENT, n=10), 1_000, 0)  # imports and warms up
+    measure(replace(EXPERIMENT, n=10), 1_000, 0)  # so that nothing is imported or allocated for the first time
     loop(4)
     seconds = []
 
     def both() -> None:
         # Side by side, the loop before and after, so that a machine that slows down slows both.
         start = time.perf_counter()
-        found = loop(LOOPED // 2, 1)
+        looped = loop(LOOPED // 2, 1)
         middle = time.perf_counter()
         (tally,) = measure(EXPERIMENT, CHAINS, 0)
         end = time.perf_counter()
-        found += loop(LOOPED // 2, 2)
+        looped += loop(LOOPED // 2, 2)
         seconds.append((end - middle, (time.perf_counter() - end + middle - start) * CHAINS / LOOPED))
         assert abs(tally.mean - PREDICTED) < 4.5 * tally.standard_error
-        assert abs(np.mean(found) - PREDICTED) < 4.5 * np.std(found) / math.sqrt(LOOPED)
+        assert abs(np.mean(looped) - PREDICTED) < 4.5 * np.std(looped) / math.sqrt(LOOPED)
 
     benchmark.pedantic(both, rounds=3, iterations=1)
     ratios = [slow / fast for fast, slow in seconds]

@@ -1,4 +1,4 @@
-"""Laws that a recursive training loop must obey, in closed form, and their check through the suites' own protocol."""
+"""Laws that a recursive training loop must obey, in closed form, and their check through the protocol that suites run."""
 
 from fortifai.laws.calibration import Calibration, Row, calibrate
 

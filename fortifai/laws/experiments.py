@@ -1,9 +1,9 @@
-"""Which laws are checked, at which settings. Each experiment runs chains once, and all its checks read the same chains."""
+"""Which laws are checked, at which settings. An experiment runs its chains once, and all its checks read the same chains."""
 
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -16,61 +16,79 @@ SIZES = (10, 32, 100, 316)
 """Samples a generation at which laws 1 to 3 are checked."""
 
 LOG_FITS = {10: 100, 32: 100, 100: 200, 316: 316}
-"""By n, the fits after which the log path is checked, beyond those to which the mean of the variance is."""
+"""By n, the fit after which the log path is checked; the mean of the variance is checked up to fit n only."""
 
 
-def variance(model: Any) -> Tensor:
-    """The fitted variance."""
-    value: Tensor = model.variance
-    return value
+class GaussianModels(Protocol):
+    """Fitted Gaussians of C chains: mean and variance, (C,) each."""
+
+    mean: Tensor
+    variance: Tensor
 
 
-def log_variance(model: Any) -> Tensor:
-    """The logarithm of the fitted variance."""
-    return variance(model).log()
+class CategoricalModels(Protocol):
+    """Fitted distributions over K classes of C chains: probabilities (K, C)."""
+
+    probabilities: Tensor
 
 
-def squared_mean(model: Any) -> Tensor:
-    """The squared error of the fitted mean; the true one is 0."""
-    value: Tensor = model.mean**2
-    return value
+class RegressionModels(Protocol):
+    """Fitted regressions on D features of C chains: coefficients (C, D)."""
+
+    coefficients: Tensor
 
 
-def second_moment(model: Any) -> Tensor:
-    """The fitted variance and the squared mean together, which keep an expectation of 1."""
+def variance(model: GaussianModels) -> Tensor:
+    """Return the fitted variance, (C,)."""
+    return model.variance
+
+
+def log_variance(model: GaussianModels) -> Tensor:
+    """Return the logarithm of the fitted variance, (C,)."""
+    return model.variance.log()
+
+
+def squared_mean(model: GaussianModels) -> Tensor:
+    """Return the squared error of the fitted mean, (C,); the true one is 0."""
+    return model.mean**2
+
+
+def second_moment(model: GaussianModels) -> Tensor:
+    """Return the fitted variance plus the squared mean, (C,), which keep an expectation of 1 together."""
     return variance(model) + squared_mean(model)
 
 
-def excess_error(model: Any) -> Tensor:
-    """The squared distance of the coefficients from the true ones, which are all 1."""
-    value: Tensor = ((model.coefficients - 1) ** 2).sum(-1)
-    return value
+def excess_error(model: RegressionModels) -> Tensor:
+    """Return the squared distance of the coefficients from the true ones, (C,); those are all 1."""
+    return ((model.coefficients - 1) ** 2).sum(-1)
 
 
-def diversity(model: Any) -> Tensor:
-    """The heterozygosity: the chance that two draws differ."""
-    value: Tensor = 1 - (model.probabilities**2).sum(0)
-    return value
+def diversity(model: CategoricalModels) -> Tensor:
+    """Return the heterozygosity, the chance that two draws differ, (C,)."""
+    return 1 - (model.probabilities**2).sum(0)
 
 
 def times(factor: float, statistic: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
-    """Give a statistic in other units."""
+    """Return a statistic in other units."""
     return lambda model: factor * statistic(model)
 
 
-def absorbed(k: int) -> Callable[[Any], Tensor]:
-    """Give whether class k has everything."""
+def absorbed(k: int) -> Callable[[CategoricalModels], Tensor]:
+    """Return the statistic that is 1 for a chain in which class k has everything, and 0 for others, (C,)."""
     return lambda model: (model.probabilities[k] == 1).double()
 
 
 def replace() -> Iterator[Experiment]:
-    """Laws 1 and 2: the mean of the variance for t <= n, which rare survivors carry later on; the log path also beyond."""
+    """Yield laws 1 and 2.
+
+    The mean of the variance is checked for t <= n, because rare survivors carry it later on; the log path also beyond.
+    """
     for n in SIZES:
         checks = []
         for t in (1, n // 2, n):
-            at, kept = f"replace, n = {n}, t = {t}", theory.replace_variance(n, t)
-            checks.append(Check(1, f"variance, {at}", t, variance, kept))
-            checks.append(Check(1, f"variance of the mean, {at}", t, squared_mean, 1 - kept))
+            at, expected = f"replace, n = {n}, t = {t}", theory.replace_variance(n, t)
+            checks.append(Check(1, f"variance, {at}", t, variance, expected))
+            checks.append(Check(1, f"variance of the mean, {at}", t, squared_mean, 1 - expected))
             checks.append(Check(1, f"the sum of both, {at}", t, second_moment, 1.0))
         for t in sorted({1, n, LOG_FITS[n]}):
             checks.append(
@@ -80,19 +98,19 @@ def replace() -> Iterator[Experiment]:
 
 
 def accumulate() -> Iterator[Experiment]:
-    """Law 3."""
+    """Yield law 3, for two numbers of fits."""
     for n in SIZES:
         checks = []
         for t in (2, 12):  # the product is within 1 % of its limit by then, and later generations cost ever more
-            at, kept = f"accumulate, n = {n}, t = {t}", theory.accumulate_variance(n, t)
-            checks.append(Check(3, f"variance, {at}", t, variance, kept))
-            checks.append(Check(3, f"variance of the mean, {at}", t, squared_mean, 1 - kept))
+            at, expected = f"accumulate, n = {n}, t = {t}", theory.accumulate_variance(n, t)
+            checks.append(Check(3, f"variance, {at}", t, variance, expected))
+            checks.append(Check(3, f"variance of the mean, {at}", t, squared_mean, 1 - expected))
             checks.append(Check(3, f"the sum of both, {at}", t, second_moment, 1.0))
         yield Experiment(GAUSSIAN, n, "accumulate", tuple(checks), size=2 * n)
 
 
 def anchored() -> Iterator[Experiment]:
-    """Law 4, at its plateau."""
+    """Yield law 4, at its plateau."""
     n = 100
     for real in (0.1, 0.25, 0.5, 0.75):
         t, mean = _settled(partial(theory.anchored_mean_variance, n, real))
@@ -105,7 +123,7 @@ def anchored() -> Iterator[Experiment]:
 
 
 def weighted() -> Iterator[Experiment]:
-    """Law 5, at the best weight and on either side of it, in units of the variance of a mean of the real samples."""
+    """Yield law 5, at the best weight and on either side of it, in units of the variance of a mean of the real samples."""
     n = 100
     for ratio in (0.5, 1.0, 2.0, 6.0):
         best = theory.best_real_weight(ratio)
@@ -123,7 +141,7 @@ def weighted() -> Iterator[Experiment]:
 
 
 def truncation() -> Iterator[Experiment]:
-    """Law 6: one fit to real data, many samples, since the threshold is set by their own mean and variance."""
+    """Yield law 6: one fit to real data, of many samples, because the threshold is set by their own mean and variance."""
     n = 10_000
     for a in (0.25, 0.5, 1.0, 2.0):
         gamma = math.exp(-(a**2) / 2)
@@ -132,7 +150,7 @@ def truncation() -> Iterator[Experiment]:
 
 
 def categories() -> Iterator[Experiment]:
-    """Law 7: heterozygosity along the way, and absorption when there is next to none left."""
+    """Yield law 7: heterozygosity along the way, and absorption when almost none is left."""
     n, truth = 10, (0.4, 0.3, 0.2, 0.1)
     end = 150  # less than one chain in a million is not absorbed by then
     checks = [
@@ -143,7 +161,7 @@ def categories() -> Iterator[Experiment]:
 
 
 def regressions() -> Iterator[Experiment]:
-    """Law 8."""
+    """Yield law 8, for both strategies that it has an answer for."""
     n, features = 40, 5
     cases = (("replace", "fresh", theory.regression_error), ("accumulate", "shared", theory.regression_error_accumulated))
     for strategy, design, predict in cases:
@@ -162,7 +180,7 @@ def regressions() -> Iterator[Experiment]:
 
 
 def _settled(recursion: Callable[[float], float]) -> tuple[int, float]:
-    """Give the fit from which on a recursion is within 0.01 % of its plateau, and the plateau."""
+    """Return the first fit at which a recursion is within 0.01 % of its plateau, and the plateau."""
     t, plateau = 1, recursion(math.inf)
     while abs(recursion(t) / plateau - 1) > 1e-4:
         t += 1
@@ -179,4 +197,4 @@ EXPERIMENTS: dict[int, Callable[[], Iterator[Experiment]]] = {
     7: categories,
     8: regressions,
 }
-"""By law."""
+"""By law; one function may stand for several."""

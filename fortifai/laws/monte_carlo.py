@@ -1,37 +1,47 @@
-"""Many chains at once through the protocol of one, and what theory says of them beside what they did."""
+"""Many chains at once through the protocol of one, and their statistics beside what theory predicts."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from torch import Tensor
 
 from fortifai import objectives
-from fortifai.config import Sampling
+from fortifai.config import ModelConfig, Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.contract.samples import Samples
 from fortifai.errors import Diverged
 from fortifai.randomness import seed_of
 from fortifai.records.schema import GenerationRecord
 from fortifai.recursion import strategies
-from fortifai.recursion.protocol import Chain, run_chain
+from fortifai.recursion.chain import Chain
+from fortifai.recursion.protocol import run_chain
 from fortifai.recursion.strategies import Strategy
-from fortifai.registry import load_object
+
+ModelT = TypeVar("ModelT")
 
 BATCH_SAMPLES = 2**18
 """Samples of one generation that a batch of chains holds together: 2 MiB a tensor; more or fewer were slower."""
 
-KEPT_SAMPLES = 2**22
-"""Samples that a batch of chains keeps in all: the real ones of its pool, and all synthetic ones where a strategy reads them."""
+STORED_SAMPLES = 2**22
+"""Samples that a batch of chains stores in all: the real ones of its pool, and all synthetic ones if a strategy reads them."""
 
 ROUNDING = 1e-12
-"""Relative size of a sum of squares below which a spread is no spread but rounding."""
+"""Relative size of a sum of squares below which a spread is only rounding."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One prediction: after ``t`` fits, the expected value of a statistic of the fitted model, one number a chain, (C,)."""
+    """One prediction of a law.
+
+    Attributes:
+        law: The law's number in docs/laws.md.
+        setting: What is predicted, and at which settings, for people.
+        t: Fits after which it is checked; 1 is the fit to real data.
+        statistic: Returns a number of each chain, (C,), of the models of C chains.
+        predicted: The statistic's expected value.
+    """
 
     law: int
     setting: str
@@ -44,7 +54,14 @@ class Check:
 class Experiment:
     """Chains of one configuration, and all that is checked of them.
 
-    ``size`` is the size by which the number of chains is chosen: the samples that a fit costs.
+    Attributes:
+        modality: The name of the kind of model.
+        n: Samples of a generation.
+        strategy: How training sets are composed, by name.
+        checks: What is predicted.
+        objective: The loss, by name.
+        config: Settings of the model that are not the default.
+        size: The samples of a fit by which the number of chains is chosen; None: n.
     """
 
     modality: str
@@ -52,18 +69,30 @@ class Experiment:
     strategy: str
     checks: tuple[Check, ...]
     objective: str = "ce"
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict)
     size: int | None = None
 
     @property
     def fits(self) -> int:
-        """How many fits a chain has."""
+        """The number of fits of a chain."""
         return max(check.t for check in self.checks)
+
+    def real_samples(self) -> int:
+        """Return how many real samples a chain draws in all."""
+        strategy = strategies.resolve(self.strategy)
+        return sum(strategy.fresh(self.n, generation) for generation in range(self.fits))
 
 
 @dataclass
 class Tally:
-    """Mean and standard error of a number over chains, added up batch by batch around ``origin``, which saves precision."""
+    """Mean and standard error of a number over chains, added up batch by batch.
+
+    Attributes:
+        origin: Subtracted before adding up, which saves precision; near the mean.
+        count: Chains so far.
+        total: Sum of their differences from the origin.
+        squares: Sum of the squares of these.
+    """
 
     origin: float
     count: int = 0
@@ -71,13 +100,11 @@ class Tally:
     squares: float = 0.0
 
     def add(self, values: Tensor) -> None:
-        """Count in one number a chain."""
-        off = values.double() - self.origin
-        self.count, self.total, self.squares = (
-            self.count + off.numel(),
-            self.total + float(off.sum()),
-            self.squares + float(off @ off),
-        )
+        """Add one number of each chain, (C,)."""
+        differences = values.double() - self.origin
+        self.count += differences.numel()
+        self.total += float(differences.sum())
+        self.squares += float(differences @ differences)
 
     @property
     def mean(self) -> float:
@@ -86,7 +113,7 @@ class Tally:
 
     @property
     def standard_error(self) -> float:
-        """The standard deviation over chains by the square root of their number."""
+        """The standard deviation over chains, divided by the square root of their number."""
         spread = self.squares - self.total**2 / self.count
         if spread <= ROUNDING * self.squares:
             return 0.0
@@ -94,47 +121,61 @@ class Tally:
 
 
 @dataclass
-class Memory:
-    """A history that keeps every model, and of the samples only what the strategy will read."""
+class Memory(Generic[ModelT]):
+    """A history that keeps every model, and of the samples only what the strategy will read.
+
+    Attributes:
+        strategy: How the chains' training sets are composed.
+        models: Of every generation so far.
+        stored: Samples by the generation that made them.
+    """
 
     strategy: Strategy
-    models: list[Any] = field(default_factory=list)
-    made: dict[int, Samples] = field(default_factory=dict)
+    models: list[ModelT] = field(default_factory=list)
+    stored: dict[int, Samples] = field(default_factory=dict)
 
     def recorded(self) -> list[GenerationRecord]:
-        """Nothing: a batch of chains is run from its start to its end."""
+        """Return no records, because a batch of chains always runs from its start to its end."""
         return []
 
     def samples(self, generation: int) -> Samples:
-        """Give what a generation made, as long as the strategy needs it."""
-        return self.made[generation]
+        """Return what a generation made. Raises KeyError if the strategy does not read it any more."""
+        return self.stored[generation]
 
-    def model(self, generation: int) -> Any:
-        """Give the models of a generation."""
+    def model(self, generation: int) -> ModelT:
+        """Return the model of a generation."""
         return self.models[generation]
 
-    def commit(self, record: GenerationRecord, samples: Samples | None, model: Any) -> None:
-        """Keep a generation. Raises Diverged when there is none."""
-        if samples is None:
+    def commit(self, record: GenerationRecord, samples: Samples | None, model: ModelT | None) -> None:
+        """Keep a generation. Raises Diverged if it has no samples."""
+        if samples is None or model is None:
             raise Diverged(f"generation {record.generation}: {record.reason}")
         if not self.strategy.remembers_all:
-            self.made.clear()
-        self.made[record.generation] = samples
+            self.stored.clear()
+        self.stored[record.generation] = samples
         self.models.append(model)
 
 
-def follow(experiment: Experiment, chains: int | None, seed: int) -> list[Any]:
-    """Run a batch of chains (None: one chain, without a chain axis) and give the models of every generation."""
-    strategy = strategies.resolve(experiment.strategy)
-    declaration = modalities.get(experiment.modality)
-    modality = declaration.build(load_object(declaration.config)(**experiment.config))
-    # As many rows as are drawn in all: every one is used once, so real data is as independent as theory has it.
-    rows = _fresh(experiment)
-    splits = modality.load(load_object(declaration.data)(rows=rows, held_out=1, chains=chains, seed=seed))
+def run_batch(experiment: Experiment, chains: int | None, seed: int) -> list[object]:
+    """Run a batch of chains and return the models of every generation.
+
+    Args:
+        experiment: What is run.
+        chains: How many chains advance together; None: one, without a chain axis.
+        seed: Of real data and of chains.
+
+    Raises:
+        Diverged: Training left the finite numbers.
+    """
+    strategy, declaration = strategies.resolve(experiment.strategy), modalities.get(experiment.modality)
+    tables = declaration.tables()
+    config = cast(ModelConfig, tables["model"].model_validate(dict(experiment.config)))
+    # As many rows as are drawn in all: every one is used once, so that real data is as independent as theory assumes.
+    rows = experiment.real_samples()
+    data = tables["data"].model_validate({"rows": rows, "held_out": 1, "chains": chains, "seed": seed})
     metric = declaration.metrics[0]
     chain = Chain(
-        modality=modality,
-        splits=splits,
+        adapter=declaration.bind(config, data),
         sampling=Sampling(),
         n=experiment.n,
         start="scratch",
@@ -144,39 +185,42 @@ def follow(experiment: Experiment, chains: int | None, seed: int) -> list[Any]:
         objective=objectives.resolve(experiment.objective),
         seed=seed,
     )
-    history = Memory(strategy)
+    history: Memory[object] = Memory(strategy)
     for _ in run_chain(chain, history, experiment.fits - 1):
         pass
     return history.models
 
 
 def measure(experiment: Experiment, chains: int, seed: int) -> list[Tally]:
-    """Give mean and standard error of every check over at least two independent chains, in batches of bounded memory."""
+    """Run independent chains in batches of bounded memory, and return mean and standard error of every check.
+
+    Args:
+        experiment: What is run.
+        chains: How many chains in all, >= 2.
+        seed: The same seed gives the same numbers.
+    """
     tallies = [Tally(check.predicted) for check in experiment.checks]
     for number, size in enumerate(_batches(experiment, chains)):
-        models = follow(experiment, size, seed_of("law", seed, *_names(experiment), number))
+        models = run_batch(experiment, size, seed_of("law", seed, *_names(experiment), number))
         for check, tally in zip(experiment.checks, tallies, strict=True):
             tally.add(check.statistic(models[check.t - 1]))
     return tallies
 
 
 def _batches(experiment: Experiment, chains: int) -> Iterator[int]:
+    """Yield the number of chains of each batch."""
     strategy, generations = strategies.resolve(experiment.strategy), range(experiment.fits)
-    kept = _fresh(experiment)
+    stored = experiment.real_samples()
     if strategy.remembers_all:
-        kept += sum(strategy.makes(experiment.n, g) for g in generations)
-    largest = max(strategy.training_size(experiment.n, g) for g in generations)
-    most = max(1, min(BATCH_SAMPLES // largest, KEPT_SAMPLES // kept))
+        stored += sum(strategy.makes(experiment.n, generation) for generation in generations)
+    largest = max(strategy.training_size(experiment.n, generation) for generation in generations)
+    most = max(1, min(BATCH_SAMPLES // largest, STORED_SAMPLES // stored))
     while chains > 0:
         yield min(most, chains)
         chains -= most
 
 
-def _fresh(experiment: Experiment) -> int:
-    strategy = strategies.resolve(experiment.strategy)
-    return sum(strategy.fresh(experiment.n, generation) for generation in range(experiment.fits))
-
-
 def _names(experiment: Experiment) -> tuple[str | int, ...]:
+    """Return the names of the experiment's random streams."""
     config = (f"{key}={value}" for key, value in sorted(experiment.config.items()))
     return (experiment.modality, experiment.n, experiment.strategy, experiment.objective, *config)

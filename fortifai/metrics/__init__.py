@@ -1,6 +1,6 @@
-"""Metrics: what is measured of every generation. Each declares its direction, unit, range, least n and inputs.
+"""Metrics: what is measured of every generation.
 
-The metrics declared here serve every modality; an adapter's declaration brings its own.
+The metrics declared here serve every modality; an adapter's declaration adds its own.
 """
 
 import math
@@ -19,46 +19,51 @@ __all__ = ["SHARED", "Metric", "find", "measure", "of", "registry"]
 
 SHARED = (
     Metric(
+        compute="fortifai.metrics.confidence:held_out_nll",
         name="nll",
         summary="negative log-likelihood of held-out real data",
         better="lower",
         unit="nats per element",
         valid=(-math.inf, math.inf),
-        least_n=1,
         reads=("real", "model"),
-        compute="fortifai.metrics.confidence:held_out_nll",
     ),
     Metric(
-        name="confidence_gap",
+        compute="fortifai.metrics.confidence:confidence_gap",
         summary="mean confidence on own samples minus on held-out real data",
         better="target",
         target=0.0,
         unit="probability",
         valid=(-1.0, 1.0),
-        least_n=1,
         reads=("real", "synthetic", "model"),
-        compute="fortifai.metrics.confidence:confidence_gap",
     ),
 )
+"""The metrics that every modality has."""
 
 
 def registry() -> Registry[Metric]:
-    """Give every metric by name: the shared ones and those of every installed modality.
+    """Return every metric by name: the shared ones and those of every installed modality.
 
-    Raises UserError when two modalities claim one name for different things.
+    Raises:
+        UserError: Two modalities use one name for different metrics.
     """
     return _collect(modalities.get(name) for name in modalities if modalities.broken(name) is None)
 
 
 def of(declaration: ModalityDeclaration) -> Registry[Metric]:
-    """Give the metrics that one modality can be measured by: the shared ones and its own."""
+    """Return the metrics of one modality by name: the shared ones and its own."""
     return _collect([declaration])
 
 
 def find(declaration: ModalityDeclaration, name: str) -> Metric:
-    """Give one of a modality's metrics by name, with its argument behind a colon where it takes one.
+    """Return one of a modality's metrics by name.
 
-    Raises UnknownName, and UserError when an argument is missing or not taken.
+    Args:
+        declaration: The modality.
+        name: The metric's name, with its argument behind a colon where it takes one.
+
+    Raises:
+        UnknownName: The modality has no such metric.
+        UserError: An argument is missing, or there is one that the metric does not take.
     """
     known, (plain, colon, argument) = of(declaration), name.partition(":")
     metric = known.get(plain if plain in known else name)
@@ -66,16 +71,19 @@ def find(declaration: ModalityDeclaration, name: str) -> Metric:
 
 
 def _collect(declarations: Iterable[ModalityDeclaration]) -> Registry[Metric]:
-    found: Registry[Metric] = Registry("metric")
+    by_name: Registry[Metric] = Registry("metric")
     for metric in (*SHARED, *(metric for declaration in declarations for metric in declaration.metrics)):
-        found.register(metric.name, metric)
-    return found
+        by_name.register(metric.name, metric)
+    return by_name
 
 
 def measure(metric: Metric, inputs: "MetricInputs[Any, Any]") -> float:
-    """Measure one generation. NaN and infinities pass: whether they end a chain is the protocol's business.
+    """Return the value of a metric for one generation.
 
-    Raises UserError when there are fewer samples than the metric means anything for.
+    NaN and infinities pass: whether they end a chain is for the protocol to decide.
+
+    Raises:
+        UserError: There are fewer synthetic samples than the metric's ``least_n``, or an extra is not installed.
     """
     if "synthetic" in metric.reads and len(inputs.synthetic) < metric.least_n:
         raise UserError(f"metric {metric.name!r} needs at least {metric.least_n} samples, got {len(inputs.synthetic)}")

@@ -9,42 +9,59 @@ import math
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.contract.metric import Metric
 
-PACKAGE = "fortifai.modalities.analytic"
-
-
-def _declare(kind: str, summary: str, metric: Metric) -> ModalityDeclaration:
-    return ModalityDeclaration(
-        name=f"analytic-{kind}",
-        version="1",
-        summary=summary,
-        adapter=f"{PACKAGE}.{kind}:{kind.capitalize()}Adapter",
-        config=f"{PACKAGE}.config:{kind.capitalize()}Config",
-        data=f"{PACKAGE}.config:AnalyticData",
-        sampling="fortifai.config:Sampling",
-        metrics=(metric,),
-    )
-
-
-def _distance(name: str, summary: str, unit: str, largest: float, least_n: int) -> Metric:
-    return Metric(name, summary, "lower", unit, (0, largest), least_n, ("synthetic",), f"{PACKAGE}.metrics:{name}")
-
-
-GAUSSIAN = _declare(
-    "gaussian",
-    "a standard normal distribution, fitted by maximum likelihood",
-    _distance(
-        "gaussian_distance", "Wasserstein-2 distance of the moments to those of the truth", "standard deviations", math.inf, 2
+GAUSSIAN = ModalityDeclaration(
+    name="analytic-gaussian",
+    version="1",
+    summary="a standard normal distribution, fitted by maximum likelihood",
+    adapter="fortifai.modalities.analytic.gaussian:GaussianAdapter",
+    config="fortifai.modalities.analytic.config:GaussianConfig",
+    data="fortifai.modalities.analytic.config:AnalyticData",
+    metrics=(
+        Metric(
+            compute="fortifai.modalities.analytic.metrics:gaussian_distance",
+            summary="Wasserstein-2 distance of the moments to those of the truth",
+            better="lower",
+            unit="standard deviations",
+            valid=(0, math.inf),
+            reads=("synthetic",),
+            least_n=2,
+        ),
     ),
 )
-CATEGORICAL = _declare(
-    "categorical",
-    "a categorical distribution, fitted by counting",
-    _distance("frequency_distance", "total variation distance of the frequencies to the truth", "probability", 1, 1),
+CATEGORICAL = ModalityDeclaration(
+    name="analytic-categorical",
+    version="1",
+    summary="a categorical distribution, fitted by counting",
+    adapter="fortifai.modalities.analytic.categorical:CategoricalAdapter",
+    config="fortifai.modalities.analytic.config:CategoricalConfig",
+    data="fortifai.modalities.analytic.config:AnalyticData",
+    metrics=(
+        Metric(
+            compute="fortifai.modalities.analytic.metrics:frequency_distance",
+            summary="total variation distance of the frequencies to the truth",
+            better="lower",
+            unit="probability",
+            valid=(0, 1),
+            reads=("synthetic",),
+        ),
+    ),
 )
-REGRESSION = _declare(
-    "regression",
-    "a linear regression, fitted by least squares",
-    _distance(
-        "response_distance", "Wasserstein-2 distance of the responses' moments to the truth", "noise deviations", math.inf, 2
+REGRESSION = ModalityDeclaration(
+    name="analytic-regression",
+    version="1",
+    summary="a linear regression, fitted by least squares",
+    adapter="fortifai.modalities.analytic.regression:RegressionAdapter",
+    config="fortifai.modalities.analytic.config:RegressionConfig",
+    data="fortifai.modalities.analytic.config:AnalyticData",
+    metrics=(
+        Metric(
+            compute="fortifai.modalities.analytic.metrics:response_distance",
+            summary="Wasserstein-2 distance of the responses' moments to the truth",
+            better="lower",
+            unit="noise deviations",
+            valid=(0, math.inf),
+            reads=("synthetic",),
+            least_n=2,
+        ),
     ),
 )

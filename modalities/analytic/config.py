@@ -1,4 +1,4 @@
-"""What can be set about the analytic models and their data. Imports no torch."""
+"""Settings of the analytic models and their data. Imports no torch."""
 
 import math
 from typing import Literal, Self
@@ -22,7 +22,7 @@ class GaussianConfig(ModelConfig):
 
     @property
     def label(self) -> str:
-        """The kind of model."""
+        """A short name for tables: ``gaussian``."""
         return "gaussian"
 
 
@@ -39,7 +39,7 @@ class CategoricalConfig(ModelConfig):
 
     @property
     def label(self) -> str:
-        """The kind of model and its size."""
+        """A short name for tables, such as ``categorical-4`` of 4 classes."""
         return f"categorical-{len(self.probabilities)}"
 
 
@@ -48,10 +48,10 @@ class RegressionConfig(ModelConfig):
 
     features: Identity[int] = Field(5, ge=1, description="features, and so coefficients; there is no intercept")
     design: Identity[Literal["fresh", "shared"]] = Field(
-        "fresh", description="where a generation's features are from: drawn anew, or those that it regenerates labels for"
+        "fresh", description="the features of what a generation makes: drawn anew, or those of the rows that it relabels"
     )
 
     @property
     def label(self) -> str:
-        """The kind of model and its size."""
+        """A short name for tables, such as ``regression-5-fresh`` of 5 features."""
         return f"regression-{self.features}-{self.design}"

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from fortifai.config import Sampling
-from fortifai.contract.modality import Fit
+from fortifai.contract.modality import Fit, Likelihood
 from fortifai.contract.samples import Samples
 from fortifai.objectives import CrossEntropy, Objective
 
@@ -18,34 +18,35 @@ from .config import GaussianConfig
 
 @dataclass(frozen=True)
 class Gaussian:
-    """``mean`` and ``variance``, each () or (C,), float64."""
+    """``mean`` and ``variance``, float64 () each, or (C,) of C chains."""
 
     mean: Tensor
     variance: Tensor
 
-    def first(self) -> "Gaussian":
-        """Give the first chain's model."""
-        return Gaussian(self.mean.reshape(-1)[0], self.variance.reshape(-1)[0])
 
-
-class GaussianAdapter(AnalyticAdapter[Gaussian]):
+class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
     """Samples hold one tensor, ``x``: float64 (n,) or (n, C). The variance is divided by n, not by n - 1.
 
     Confidence is the density relative to its mode, exp(-(x - mean)^2 / 2 variance), by the plain fit to the same samples. The
-    objective's weights enter the variance only, which is divided by the kept weight; the mean is everybody's.
+    objective's weights enter the variance only, which is divided by the kept weight; the mean is that of all samples.
     """
 
-    config: GaussianConfig
-    model_class: ClassVar[type[Gaussian]] = Gaussian
+    model_class = Gaussian
 
-    def draw(self, rows: int, chains: tuple[int, ...], rng: torch.Generator) -> dict[str, Tensor]:
-        """Standard normal numbers."""
+    @staticmethod
+    def draw(config: GaussianConfig, rows: int, chains: tuple[int, ...], rng: torch.Generator) -> dict[str, Tensor]:
+        """Draw standard normal numbers, ``x``: float64 (rows, *chains)."""
         return {"x": noise((rows, *chains), rng)}
 
     def fit(
-        self, samples: Samples, validation: Samples, objective: Objective, init: Gaussian | None, rng: torch.Generator
+        self,
+        samples: Samples,
+        objective: Objective,
+        init: Gaussian | None,
+        rng: torch.Generator,
+        checkpoints: Path | None = None,
     ) -> Fit[Gaussian]:
-        """Weighted moments, the variance once more by what the objective keeps."""
+        """Return the weighted mean, and the weighted variance of what the objective keeps."""
         x, weight = columns(samples["x"]), samples.weights()
         total = weight.sum()
         mean = weight @ x / total
@@ -60,17 +61,16 @@ class GaussianAdapter(AnalyticAdapter[Gaussian]):
         variance = (weight @ squared) / (weight @ kept)
         return Fit(Gaussian(mean.reshape(shape), variance.reshape(shape)), masked)
 
-    def sample(self, model: Gaussian, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
+    def sample(self, model: Gaussian, source: Samples, sampling: Sampling, rng: torch.Generator) -> dict[str, Tensor]:
         """Draw as many numbers as ``source`` has; a temperature multiplies the variance."""
         x = noise((len(source), *model.mean.shape), rng)
-        return Samples({"x": x.mul_((model.variance * sampling.temperature).sqrt()).add_(model.mean)}, source.origin)
+        return {"x": x.mul_((model.variance * sampling.temperature).sqrt()).add_(model.mean)}
 
-    def nll(self, model: Gaussian, samples: Samples) -> Tensor:
-        """-log p(x), (n,), in nats; of the first chain."""
-        one = model.first()
-        return 0.5 * ((columns(samples["x"])[:, 0] - one.mean) ** 2 / one.variance + torch.log(2 * math.pi * one.variance))
-
-    def confidence(self, model: Gaussian, samples: Samples) -> Tensor:
-        """The density relative to its mode, (n,); of the first chain."""
-        one = model.first()
-        return torch.exp(-0.5 * (columns(samples["x"])[:, 0] - one.mean) ** 2 / one.variance)
+    def likelihood(self, model: Gaussian, samples: Samples) -> Likelihood:
+        """Return -log p(x) in nats and the density relative to its mode, (n,) each; of the first chain."""
+        mean, variance = model.mean.reshape(-1)[0], model.variance.reshape(-1)[0]
+        squared = (columns(samples["x"])[:, 0] - mean) ** 2
+        return Likelihood(
+            0.5 * (squared / variance + torch.log(2 * math.pi * variance)),
+            torch.exp(-0.5 * squared / variance),
+        )

@@ -1,36 +1,35 @@
 """How far what a generation made is from the truth; of a batch, its first chain."""
 
 import math
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from fortifai.contract.metric_inputs import MetricInputs
 
 from .batch import columns
+from .categorical import CategoricalAdapter
+from .regression import RegressionAdapter
 
 
 def gaussian_distance(inputs: MetricInputs) -> float:
-    """Wasserstein-2 distance between the Gaussian with the samples' mean and standard deviation, and the standard normal."""
-    return _moments(inputs, "x", 1.0)
+    """Return the Wasserstein-2 distance of the Gaussian with the samples' mean and deviation to the standard normal, >= 0."""
+    return _distance_of_moments(inputs.synthetic["x"], 1.0)
 
 
-def response_distance(inputs: MetricInputs) -> float:
-    """Wasserstein-2 distance between the Gaussian with the responses' mean and standard deviation, and the true responses'."""
-    return _moments(inputs, "y", math.sqrt(_config(inputs).features + 1))
+def response_distance(inputs: MetricInputs[RegressionAdapter]) -> float:
+    """Return the Wasserstein-2 distance of the Gaussian with the labels' mean and deviation to the true labels', >= 0."""
+    return _distance_of_moments(inputs.synthetic["y"], math.sqrt(inputs.adapter.config.features + 1))
 
 
-def frequency_distance(inputs: MetricInputs) -> float:
-    """Half the sum of absolute differences between the samples' frequencies and the true probabilities."""
-    truth = torch.tensor(_config(inputs).probabilities, dtype=torch.float64)
+def frequency_distance(inputs: MetricInputs[CategoricalAdapter]) -> float:
+    """Return half the sum of absolute differences of the samples' frequencies to the true probabilities, in [0, 1]."""
+    truth = torch.tensor(inputs.adapter.config.probabilities, dtype=torch.float64)
     first = columns(inputs.synthetic["x"])[:, 0]
     return float((torch.bincount(first, minlength=len(truth)) / len(first) - truth).abs().sum() / 2)
 
 
-def _moments(inputs: MetricInputs, name: str, deviation: float) -> float:
-    first = columns(inputs.synthetic[name])[:, 0]
+def _distance_of_moments(values: Tensor, deviation: float) -> float:
+    """Compare the first chain of (n,) or (n, C) values with a Gaussian of mean 0 and this standard deviation."""
+    first = columns(values)[:, 0]
     return math.hypot(float(first.mean()), float(first.std(correction=0)) - deviation)
-
-
-def _config(inputs: MetricInputs) -> Any:
-    return inputs.adapter.config

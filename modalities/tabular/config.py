@@ -1,10 +1,11 @@
-"""What a suite, or a user, can set about tables and mixtures. Imports no torch, so that listing and validating stay instant."""
+"""Settings of tables and mixtures. Imports no torch, so that listing and validating stay instant."""
 
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from fortifai.config import Frozen, Identity, ModelConfig, Runtime
+from fortifai.device import DeviceName
 
 
 class MixtureConfig(ModelConfig):
@@ -14,15 +15,11 @@ class MixtureConfig(ModelConfig):
     max_iterations: Identity[int] = Field(100, ge=1, description="most EM iterations in one fit")
     tolerance: Identity[float] = Field(1e-3, gt=0, description="EM stops when the mean log-likelihood changes by less, in nats")
     covariance_floor: Identity[float] = Field(1e-6, ge=0, description="added to the diagonal of every covariance")
-    device: Runtime[str] = Field(
-        "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
-        description="where EM runs; auto takes cuda where there is one",
-    )
+    device: Runtime[DeviceName] = "auto"
 
     @property
     def label(self) -> str:
-        """The kind of model and its size."""
+        """A short name for tables, such as ``gaussian-mixture-5`` of 5 components."""
         return f"gaussian-mixture-{self.components}"
 
 
@@ -40,5 +37,5 @@ class TableData(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _source_alone(cls, value: Any) -> Any:
+    def _from_source_alone(cls, value: Any) -> Any:
         return {"source": value} if isinstance(value, str) else value

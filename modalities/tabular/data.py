@@ -17,12 +17,13 @@ LEAST_ROWS = 50
 """Fewer rows than this cannot be cut into a pool and two held-out parts that mean anything."""
 
 
-def load(data: TableData) -> Splits:
-    """Load and split the table that ``data`` names: the same settings and content, the same splits.
+def load_table(data: TableData) -> Splits:
+    """Load and split a table: the same settings and content give the same splits, of one tensor ``x``, float64 (n, D).
 
-    Raises UserError for a table that is missing or unusable, with the column and the row at fault.
+    Raises:
+        UserError: The table is missing or unusable; names the column and the row at fault.
     """
-    table = read(data)
+    table = _read(data)
     order = torch.randperm(len(table), generator=stream("tabular", "split", data.seed)).numpy()
     shuffled = table.to_numpy(np.float64)[order]
     validation = _held_out(data.validation, len(table), data)
@@ -32,15 +33,15 @@ def load(data: TableData) -> Splits:
     return Splits(*(Samples.real(x=torch.from_numpy(np.ascontiguousarray(part))) for part in parts))
 
 
-def read(data: TableData) -> pd.DataFrame:
-    """Give the columns that ``data`` names as finite numbers, logarithms taken, in the units of the table."""
-    known = BUNDLED.get(data.source)
-    frame = known.frame() if known else read_file(data.source, sorted(BUNDLED))
+def _read(data: TableData) -> pd.DataFrame:
+    """Return the wanted columns as finite numbers, logarithms taken, in the units of the table."""
+    bundled = BUNDLED.get(data.source)
+    frame = bundled.frame() if bundled else read_file(data.source, sorted(BUNDLED))
     table = numbers(pick(frame, data.columns, data.source), data.source)
     if len(table) < LEAST_ROWS:
         raise UserError(f"{data.source} has {len(table)} rows; at least {LEAST_ROWS} are needed")
-    wanted = data.logs if data.logs is not None else tuple(c for c in (known.logs if known else ()) if c in table)
-    for name in pick(table, wanted, data.source):
+    usual_logs = tuple(name for name in (bundled.logs if bundled else ()) if name in table)
+    for name in pick(table, usual_logs if data.logs is None else data.logs, data.source):
         if (table[name] <= 0).any():
             row = int((table[name] <= 0).to_numpy().argmax()) + 1
             raise UserError(f"{data.source}: no logarithm of column {name!r}: row {row} holds {table[name].iloc[row - 1]:g}")
@@ -55,7 +56,7 @@ def _held_out(share: float, rows: int, data: TableData) -> int:
 def _standardise(
     values: NDArray[np.float64], pool: NDArray[np.float64], names: list[str], data: TableData
 ) -> NDArray[np.float64]:
-    # What is held out must not decide how it is seen, so mean and standard deviation are the pool's.
+    # Held-out rows must not decide how they are scaled, so mean and standard deviation are the pool's.
     mean, deviation = pool.mean(axis=0), pool.std(axis=0)
     flat = [name for name, low, high in zip(names, pool.min(axis=0), pool.max(axis=0), strict=True) if low == high]
     if flat:

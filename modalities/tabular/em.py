@@ -1,19 +1,19 @@
 """EM for a Gaussian mixture, with per-sample weights and truncation per component.
 
-What is truncated. An element is a pair (sample, component). Its confidence is the component's density relative to its mode,
+What is truncated: an element is a pair (sample, component). Its confidence is the component's density relative to its mode,
 exp(-m^2 / 2) with m the Mahalanobis distance; its mass is the responsibility times the sample's weight. The objective's
 weights enter the covariance update only: what lies closest to a component's mean is left out of that component's spread,
 and the sum is divided by the mass that was kept. Means and mixture weights are updated from everything, because the centre
 of a cloud is not what over-confidence moves.
 
-When. In every M-step, by the confidence of the model that this iteration started from, as a gradient step sees the current
-model's. A quantile rule ranks by m, which no scaling of a covariance changes, so this does not feed on itself; a fixed
-threshold does, up to a fixed point. Truncating once, after EM has converged with plain cross entropy, was tried too: on
+When it is truncated: in every M-step, by the confidence of the model that this iteration started from, as a gradient step uses
+the current model's. A quantile rule ranks by m, which no scaling of a covariance changes, so it does not feed on itself; a
+fixed threshold does, up to a fixed point. Truncating once, after EM has converged with plain cross entropy, was tried too: on
 diamonds (three components, three seeds) keeping 90 % lasted as long either way, and keeping 95 % shorter in one seed.
 
-A truncated EM climbs no likelihood, so its end is where the likelihood stands still, or the most iterations allowed.
+A truncated EM does not climb a likelihood, so it ends where the likelihood stands still, or after the most iterations allowed.
 
-n samples, D columns, K components; everything is float64.
+Suffixes in shapes: n samples, D columns, K components; everything is float64.
 """
 
 import math
@@ -35,7 +35,14 @@ EMPTY = 1e-8
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted mixture, the share of its elements that the last M-step masked, and how EM went."""
+    """What EM returns.
+
+    Attributes:
+        mixture: The fitted mixture.
+        masked_share: Share of the mass of elements that the last M-step masked, in [0, 1].
+        iterations: EM iterations that were run.
+        converged: Whether the likelihood stood still before the most iterations allowed.
+    """
 
     mixture: GaussianMixture
     masked_share: float
@@ -44,9 +51,17 @@ class Fitted:
 
 
 def fit(x: Tensor, weight: Tensor, objective: Objective, start: GaussianMixture, config: MixtureConfig) -> Fitted:
-    """Fit a mixture to (n, D) samples with weights (n,), from ``start``.
+    """Fit a mixture by EM.
 
-    Raises Diverged when the mixture or its likelihood leaves the finite numbers.
+    Args:
+        x: Samples, (n, D).
+        weight: Of each sample, (n,), >= 0; their scale does not matter.
+        objective: The loss, by its weights.
+        start: The mixture to start from.
+        config: How many iterations, and when to stop.
+
+    Raises:
+        Diverged: The mixture or its likelihood left the finite numbers.
     """
     weight = weight / weight.mean()
     mixture, level, masked, converged = start, float("-inf"), 0.0, False
@@ -61,47 +76,71 @@ def fit(x: Tensor, weight: Tensor, objective: Objective, start: GaussianMixture,
             raise Diverged(f"the likelihood is {level} in EM iteration {iteration}")
         mass = responsibility * weight.unsqueeze(1)
         confidence = torch.exp(-0.5 * squared)
-        share = truncate(objective, confidence, responsibility, mass)
-        masked = float((mass * (share == 0)).sum() / mass.sum())
-        mixture = maximise(x, mass, mass * share, mixture, config.covariance_floor)
+        kept = objective_weights(objective, confidence, responsibility, mass)
+        masked = float((mass * (kept == 0)).sum() / mass.sum())
+        mixture = maximise(x, mass, mass * kept, mixture, config.covariance_floor)
         converged = abs(level - last) < config.tolerance
     mixture.factors()  # raises Diverged where the last M-step left the finite numbers
     return Fitted(mixture, masked, iteration, converged)
 
 
-def truncate(objective: Objective, confidence: Tensor, responsibility: Tensor, mass: Tensor) -> Tensor:
-    """Give the objective's weight of every element (sample, component), (n, K): each component has its own threshold.
+def objective_weights(objective: Objective, confidence: Tensor, responsibility: Tensor, mass: Tensor) -> Tensor:
+    """Return the objective's weight of every element (sample, component), (n, K): each component has its own threshold.
 
     An adaptive objective adapts to the confidence of every sample, the mean of its elements by responsibility, once an iteration.
+
+    Args:
+        objective: The loss.
+        confidence: Of every element, (n, K), in [0, 1].
+        responsibility: (n, K), rows of which sum to 1.
+        mass: Responsibility times the sample's weight, (n, K).
     """
-    current = objective.adapt((responsibility * confidence).sum(1))
+    current = objective.adapt_to(lambda: (responsibility * confidence).sum(1))
     return torch.stack([current.weights(c, mass=m) for c, m in zip(confidence.T, mass.T, strict=True)], dim=1)
 
 
 def k_means_start(x: Tensor, weight: Tensor, config: MixtureConfig, seed: int) -> GaussianMixture:
-    """Give the mixture of the clusters that k-means finds from a k-means++ start: where EM from scratch begins."""
+    """Return the mixture of the clusters that k-means finds from a k-means++ start, from which EM from scratch begins.
+
+    Args:
+        x: Samples, (n, D).
+        weight: Of each sample, (n,), >= 0.
+        config: The number of components, and the floor of their covariances.
+        seed: Of k-means++, 32 bits.
+
+    Raises:
+        Diverged: The samples are not finite.
+    """
     if not bool(torch.isfinite(x).all()):
         raise Diverged("the training data is not finite")
-    # Here, because planning a run and warm starts need none of the seconds that it takes to import.
+    # Imported here, because planning a run and warm starts need none of the seconds that it takes.
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        # A collapsed generation has fewer distinct rows than there are clusters: that is what we measure, no news.
+        # A collapsed generation has fewer distinct rows than there are clusters: that is what is measured, no reason to warn.
         warnings.simplefilter("ignore", ConvergenceWarning)
         clusters = KMeans(config.components, n_init=1, random_state=seed).fit(x.cpu().numpy(), sample_weight=weight.cpu().numpy())
     label = torch.from_numpy(clusters.labels_).to(x.device, torch.int64)
     mass = torch.nn.functional.one_hot(label, config.components).to(x.dtype) * weight.unsqueeze(1)
-    nowhere = GaussianMixture(
+    unit = GaussianMixture(
         weights=x.new_full((config.components,), 1 / config.components),
         means=torch.from_numpy(clusters.cluster_centers_).to(x),
         covariances=torch.eye(x.shape[1], dtype=x.dtype, device=x.device).repeat(config.components, 1, 1),
     )
-    return maximise(x, mass, mass, nowhere, config.covariance_floor)
+    return maximise(x, mass, mass, unit, config.covariance_floor)
 
 
 def maximise(x: Tensor, mass: Tensor, kept: Tensor, last: GaussianMixture, floor: float) -> GaussianMixture:
-    """Give the M-step: weights and means from ``mass``, covariances from ``kept``, both (n, K) and summed per component."""
+    """Return the mixture after an M-step.
+
+    Args:
+        x: Samples, (n, D).
+        mass: What weights and means are computed from, (n, K).
+        kept: What covariances are computed from, (n, K), summed and divided per component.
+        last: The mixture before, whose mean and covariance an empty component keeps.
+        floor: Added to the diagonal of every covariance, >= 0.
+    """
     total, total_kept = mass.sum(0), kept.sum(0)
     alive, spread = total > EMPTY, total_kept > EMPTY
     means = torch.where(alive.unsqueeze(1), mass.T @ x / total.clamp(min=EMPTY).unsqueeze(1), last.means)

@@ -1,7 +1,7 @@
 """Metrics of tables: how far the rows of a generation are from held-out real rows.
 
-Samples hold ``x``, float64 (n, D). R real rows, S synthetic rows, D columns. Where a metric reads only some rows, it takes
-the first: the test split was shuffled once, and a mixture's draws have no order.
+Samples hold ``x``, float64 (n, D): R real rows of the test split, S synthetic rows, D columns. Where a metric reads only some
+rows, it takes the first: the test split was shuffled once, and a mixture's draws have no order.
 """
 
 import numpy as np
@@ -27,20 +27,29 @@ from .mixture import GaussianMixture
 Table = NDArray[np.float64]
 
 PROJECTIONS = 50
+"""Directions that the sliced Wasserstein distance is averaged over."""
+
 MOST_PAIRED = 1000
 """Most rows of each kind where the cost is the square of their number, or a classifier's."""
+
 FEATURES = 64
 """Random Fourier features that the two-sample classifier sees."""
+
 TAIL = 0.01
+"""Share of the real values in either tail of a column."""
+
 MODES = 10
 """Modes of the reference mixture; fewer where the pool has fewer than 20 rows for each."""
+
 REFERENCE_ROWS = 5000
+"""Rows of the training pool that the reference mixture is fitted to."""
+
 STILL_ALIVE = 0.1
 """A mode is alive while it receives at least this part of its real share of rows."""
 
 
 def sliced_wasserstein(inputs: MetricInputs) -> float:
-    """Wasserstein-1 distance along a direction, averaged over 50 random directions: in standard deviations, >= 0.
+    """Return the Wasserstein-1 distance along a direction, averaged over 50 random directions: in standard deviations, >= 0.
 
     The directions are the same in every generation, so that their choice cancels where generations are compared. Reads all
     rows, any R and S; 0 for a sample against itself (Bonneel et al., 2015; computed by POT).
@@ -48,15 +57,15 @@ def sliced_wasserstein(inputs: MetricInputs) -> float:
     real, synthetic = _rows(inputs)
 
     def directions() -> Table:
-        drawn = torch.randn(real.shape[1], PROJECTIONS, dtype=torch.float64, generator=inputs.stream("sliced_wasserstein"))
-        return torch.nn.functional.normalize(drawn, dim=0).numpy()
+        normal = torch.randn(real.shape[1], PROJECTIONS, dtype=torch.float64, generator=inputs.stream("sliced_wasserstein"))
+        return torch.nn.functional.normalize(normal, dim=0).numpy()
 
     projections = inputs.once("sliced_wasserstein", directions)
     return float(ot.sliced.sliced_wasserstein_distance(synthetic, real, projections=projections, p=1))
 
 
 def energy_distance(inputs: MetricInputs) -> float:
-    """Square root of 2 E|X - Y| - E|X - X'| - E|Y - Y'| in D dimensions: in root standard deviations, >= 0.
+    """Return the square root of 2 E|X - Y| - E|X - X'| - E|Y - Y'| in D dimensions: in root standard deviations, >= 0.
 
     The means are over all pairs, a row with itself included (V-statistic): never negative, 0 for a sample against itself, and
     a little above 0 for two samples of one law. Reads at most 1,000 rows of each (Szekely and Rizzo, 2013).
@@ -68,17 +77,17 @@ def energy_distance(inputs: MetricInputs) -> float:
 
 
 def ks_max(inputs: MetricInputs) -> float:
-    """Largest Kolmogorov-Smirnov distance of any column, in [0, 1]; reads all rows."""
+    """Return the largest Kolmogorov-Smirnov distance of any column, in [0, 1]; reads all rows."""
     return float(_kolmogorov_smirnov(inputs).max())
 
 
 def ks_mean(inputs: MetricInputs) -> float:
-    """Kolmogorov-Smirnov distance averaged over columns, in [0, 1]; reads all rows."""
+    """Return the Kolmogorov-Smirnov distance averaged over columns, in [0, 1]; reads all rows."""
     return float(_kolmogorov_smirnov(inputs).mean())
 
 
 def classifier_auc(inputs: MetricInputs) -> float:
-    """How well a classifier tells real from synthetic rows it has not seen: area under the ROC curve, 0.5 = not at all.
+    """Return how well a classifier tells real from synthetic rows it has not seen: area under the ROC curve, 0.5 = not at all.
 
     Ridge on 64 random Fourier features of the standardised rows, two-fold: fast, smooth, and equally sensitive in every
     generation. Reads min(R, S, 1000) rows of each. Rows that are in both samples pull it below 0.5.
@@ -98,16 +107,16 @@ def classifier_auc(inputs: MetricInputs) -> float:
 
 
 def variance_ratio(inputs: MetricInputs) -> float:
-    """Total variance (trace of the covariance) of the synthetic rows over that of the real ones: >= 0, 1 = the same.
+    """Return the total variance (trace of the covariance) of the synthetic rows over that of the real ones: >= 0, best at 1.
 
-    Two-sided: below 1 spread is lost, above 1 it is too large, and either is lost fidelity.
+    Below 1 spread is lost, above 1 there is too much, and either is lost fidelity.
     """
     real, synthetic = _rows(inputs)
     return float(synthetic.var(axis=0).sum() / real.var(axis=0).sum())
 
 
 def tail_mass(inputs: MetricInputs) -> float:
-    """Share of the real values in a column's tails that the synthetic values still reach, averaged over columns: [0, 1].
+    """Return the share of the real values in a column's tails that synthetic values still reach, averaged over columns: [0, 1].
 
     A tail holds what is at or beyond the 1st or the 99th percentile of the real test split; a value is reached when it lies
     within the synthetic minimum and maximum. It grows with S, so compare it at one S only.
@@ -120,10 +129,10 @@ def tail_mass(inputs: MetricInputs) -> float:
 
 
 def live_modes(inputs: MetricInputs) -> float:
-    """How many of a real reference mixture's 10 modes still receive at least a tenth of their real share of rows.
+    """Return how many of a real reference mixture's 10 modes still receive at least a tenth of their real share of rows.
 
     The reference is fitted once to 5,000 rows of the training pool, whatever model is benchmarked; a row belongs to the mode
-    of highest responsibility. In 0 ... 10, fewer where the pool is small; with few samples a rare mode may be missed by chance.
+    of highest responsibility. In 0 ... 10, or less where the pool is small. With few samples a rare mode may be missed by chance.
     """
     reference, share = inputs.once("live_modes", lambda: _reference(inputs))
     return float((_shares(reference, inputs.synthetic["x"]) >= STILL_ALIVE * share).sum())

@@ -1,27 +1,30 @@
-"""A user's file as a table of finite numbers, or a clear word on what is wrong with it and where."""
+"""A user's file as a table of finite numbers, or an error that says what is wrong with it and where."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fortifai.errors import UserError
+from fortifai.errors import UserError, did_you_mean
 
 MOSTLY = 0.5
 """A column in which more than this share of the values reads as numbers is numeric, with some text in it."""
 
 
 def read_file(source: str, bundled: Sequence[str]) -> pd.DataFrame:
-    """Read a .csv or .parquet file.
+    """Return the table of a .csv or .parquet file.
 
-    Raises UserError for one that is missing (with the nearest bundled names), of another kind, unreadable or empty.
+    Args:
+        source: Its path.
+        bundled: Names of bundled tables, the nearest of which are suggested for a file that is missing.
+
+    Raises:
+        UserError: The file is missing, of another kind, unreadable or empty.
     """
     path = Path(source).expanduser()
     if not path.is_file():
-        near = get_close_matches(source, bundled, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"bundled tables: {', '.join(bundled)}"
+        hint = did_you_mean(source, bundled) or f"bundled tables: {', '.join(bundled)}"
         raise UserError(f"no data file {source!r}, and no bundled table of that name; {hint}")
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise UserError(f"{source}: only .csv and .parquet files can be read")
@@ -35,13 +38,21 @@ def read_file(source: str, bundled: Sequence[str]) -> pd.DataFrame:
 
 
 def pick(frame: pd.DataFrame, columns: Sequence[str] | None, source: str) -> pd.DataFrame:
-    """Give these columns, in this order; None gives all. Raises UserError for a name the table does not have, or one twice."""
+    """Return some columns of a table.
+
+    Args:
+        frame: The table.
+        columns: Their names, in the order that is wanted; None: all.
+        source: The table's name, for messages.
+
+    Raises:
+        UserError: A name is unknown or stands twice.
+    """
     if columns is None:
         return frame
     known = [str(name) for name in frame]
     if unknown := [name for name in columns if name not in known]:
-        near = get_close_matches(unknown[0], known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(known)}"
+        hint = did_you_mean(unknown[0], known) or f"it has {', '.join(known)}"
         raise UserError(f"{source} has no column {unknown[0]!r}; {hint}")
     if len(set(columns)) < len(columns):
         raise UserError(f"{source}: a column is named twice in data.columns: {', '.join(columns)}")
@@ -49,20 +60,25 @@ def pick(frame: pd.DataFrame, columns: Sequence[str] | None, source: str) -> pd.
 
 
 def numbers(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Give the table as float64.
+    """Return a table as float64.
 
-    Raises UserError for columns of text, and for a text, a missing or an infinite value, with its column and row. Rows count
-    from 1, the header not counted.
+    Args:
+        frame: The table.
+        source: Its name, for messages.
+
+    Raises:
+        UserError: A column holds text, or a value is text, missing or infinite; names its column and row. Rows count from 1,
+            the header not included.
     """
-    read = {name: _as_numbers(column) for name, column in frame.items()}
-    text = [str(name) for name, values in read.items() if _numeric_share(frame[name], values) <= MOSTLY]
+    parsed = {name: _as_numbers(column) for name, column in frame.items()}
+    text = [str(name) for name, values in parsed.items() if _numeric_share(frame[name], values) <= MOSTLY]
     if text:
-        rest = [str(name) for name in frame if name not in text]
-        remedy = f"leave them out with data.columns={rest}".replace("'", '"') if rest else "no numeric column is left"
+        numeric = [str(name) for name in frame if name not in text]
+        remedy = f"leave them out with data.columns={numeric}".replace("'", '"') if numeric else "no numeric column is left"
         raise UserError(f"{source}: not numeric: {', '.join(text)}; {remedy}")
-    for name, values in read.items():
+    for name, values in parsed.items():
         _require_finite(frame[name], values, f"{source}: column {name!r}")
-    return pd.DataFrame(read)
+    return pd.DataFrame(parsed)
 
 
 def _as_numbers(column: pd.Series) -> np.ndarray:
@@ -82,7 +98,7 @@ def _require_finite(column: pd.Series, values: np.ndarray, where: str) -> None:
         row = int((bad & ~missing).argmax())
         raise UserError(f"{where} is numeric, but row {row + 1} holds {column.iloc[row]!r}")
     if missing.any():
-        found = f"has missing values: {int(missing.sum())}, the first in row {int(missing.argmax()) + 1}"
-        raise UserError(f"{where} {found}; drop these rows, fill them in, or leave the column out with data.columns")
+        count = f"has missing values: {int(missing.sum())}, the first in row {int(missing.argmax()) + 1}"
+        raise UserError(f"{where} {count}; drop these rows, fill them in, or leave the column out with data.columns")
     if np.isinf(values).any():
         raise UserError(f"{where} holds an infinity in row {int(np.isinf(values).argmax()) + 1}")

@@ -1,5 +1,6 @@
 """Analytic adapters whose noise a test chooses."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,26 +9,29 @@ from torch import Tensor
 
 from fortifai.config import Sampling
 from fortifai.contract.declaration import modalities
-from fortifai.contract.modality import Modality
+from fortifai.contract.modality import AnyModality
 from fortifai.contract.samples import Samples, Splits
 from fortifai.laws.monte_carlo import Memory
 from fortifai.objectives import resolve as objective_of
 from fortifai.randomness import seed_of
-from fortifai.recursion.protocol import Chain, run_chain
+from fortifai.recursion.chain import Chain
+from fortifai.recursion.protocol import run_chain
 from fortifai.recursion.strategies import resolve as strategy_of
-from fortifai.registry import load_object
 
 CHAINS = 4
 
 
-def adapter(kind: str, **config: Any) -> Modality[Any]:
+def adapter_of(kind: str, chains: int | None, rows: int = 400) -> AnyModality:
     declaration = modalities.get(f"analytic-{kind}")
-    return declaration.build(load_object(declaration.config)(**config))
+    tables = declaration.tables()
+    return declaration.bind(tables["model"](), tables["data"](rows=rows, held_out=3, chains=chains))
 
 
-def real(kind: str, chains: int | None, rows: int = 400) -> Splits:
-    declaration = modalities.get(f"analytic-{kind}")
-    return adapter(kind).load(load_object(declaration.data)(rows=rows, held_out=3, chains=chains))
+def alone(batch: AnyModality, c: int) -> AnyModality:
+    """The adapter of one chain of a batch: the same one, with that chain's real data."""
+    own, splits = copy(batch), batch.splits
+    own.splits = Splits(*(column(part, c) for part in (splits.train, splits.validation, splits.test)))
+    return own
 
 
 def column(samples: Samples, c: int) -> Samples:
@@ -35,14 +39,22 @@ def column(samples: Samples, c: int) -> Samples:
 
 
 def models(
-    kind: str, splits: Splits, *, n: int = 20, strategy: str = "replace", objective: str = "ce", horizon: int = 4
+    kind: str, adapter: AnyModality, *, n: int = 20, strategy: str = "replace", objective: str = "ce", horizon: int = 4
 ) -> list[Any]:
     """The models of every generation, through the protocol."""
-    chosen, metric = strategy_of(strategy), modalities.get(f"analytic-{kind}").metrics[0]
-    history = Memory(chosen)
+    metric = modalities.get(f"analytic-{kind}").metrics[0]
     chain = Chain(
-        adapter(kind), splits, Sampling(), n, "scratch", (metric,), metric.name, chosen, objective_of(objective), seed=5
+        adapter=adapter,
+        sampling=Sampling(),
+        n=n,
+        start="scratch",
+        metrics=(metric,),
+        fidelity_metric=metric.name,
+        strategy=strategy_of(strategy),
+        objective=objective_of(objective),
+        seed=5,
     )
+    history: Memory[Any] = Memory(chain.strategy)
     assert [record.status for record in run_chain(chain, history, horizon)] == ["ok"] * (horizon + 1)
     return history.models
 

@@ -1,13 +1,13 @@
 """A batch of chains is what its chains would be one by one."""
 
+import numpy as np
 import pytest
 import torch
-from laws_support import CHAINS, Injected, adapter, column, models, real
-from scipy.stats import ks_2samp
+from laws_support import CHAINS, Injected, adapter_of, alone, models
+from scipy.stats import ks_2samp, norm
 
-from fortifai.contract.samples import Splits
 from fortifai.laws.experiments import GAUSSIAN, log_variance
-from fortifai.laws.monte_carlo import Check, Experiment, follow
+from fortifai.laws.monte_carlo import Check, Experiment, run_batch
 from fortifai.objectives import resolve
 
 STRATEGIES = [
@@ -28,12 +28,12 @@ def tensors(model):
     return list(vars(model).values())
 
 
-def assert_same(batch, alone, kind, c):
-    for one, other in zip(batch, alone, strict=True):
-        for many, single in zip(tensors(one), tensors(other), strict=True):
-            mine = many[c] if kind == "regression" or many.ndim == 1 else many[:, c]
-            assert mine.shape == single.shape
-            assert torch.allclose(mine, single, rtol=1e-9, atol=1e-12)
+def assert_same(of_batch, of_chain, kind, c):
+    for batch, chain in zip(of_batch, of_chain, strict=True):
+        for many, single in zip(tensors(batch), tensors(chain), strict=True):
+            one_of_many = many[c] if kind == "regression" or many.ndim == 1 else many[:, c]
+            assert one_of_many.shape == single.shape
+            assert torch.allclose(one_of_many, single, rtol=1e-9, atol=1e-12)
 
 
 @pytest.fixture
@@ -57,72 +57,108 @@ def inject(monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_chain_of_a_batch_is_the_chain_alone(kind, strategy, inject):
-    splits = real(kind, CHAINS)
+    adapter = adapter_of(kind, CHAINS)
     inject(None)
-    batch = models(kind, splits, strategy=strategy)
+    batch = models(kind, adapter, strategy=strategy)
     for c in range(CHAINS):
         inject(c)
-        own = Splits(*(column(part, c) for part in (splits.train, splits.validation, splits.test)))
-        assert_same(batch, models(kind, own, strategy=strategy), kind, c)
+        assert_same(batch, models(kind, alone(adapter, c), strategy=strategy), kind, c)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_an_objective_weighs_every_chain_of_a_batch_by_itself(kind, objective, inject):
-    splits = real(kind, CHAINS)
+    adapter = adapter_of(kind, CHAINS)
     inject(None)
-    batch = models(kind, splits, objective=objective, horizon=2)
+    batch = models(kind, adapter, objective=objective, horizon=2)
     inject(2)
-    own = Splits(*(column(part, 2) for part in (splits.train, splits.validation, splits.test)))
-    assert_same(batch, models(kind, own, objective=objective, horizon=2), kind, 2)
+    assert_same(batch, models(kind, alone(adapter, 2), objective=objective, horizon=2), kind, 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_batch_of_one_is_the_chain_alone_bit_for_bit(kind, strategy):
-    batch, alone = (models(kind, real(kind, chains), strategy=strategy) for chains in (1, None))
-    for one, other in zip(batch, alone, strict=True):
-        for many, single in zip(tensors(one), tensors(other), strict=True):
+    of_batch, of_chain = (models(kind, adapter_of(kind, chains), strategy=strategy) for chains in (1, None))
+    for batch, chain in zip(of_batch, of_chain, strict=True):
+        for many, single in zip(tensors(batch), tensors(chain), strict=True):
             assert torch.equal(many.reshape(single.shape), single)
 
 
 def test_chains_of_a_batch_have_the_distribution_of_chains_that_run_one_by_one():
     experiment = Experiment(GAUSSIAN, 10, "replace", (Check(2, "", 8, log_variance, 0.0),))
-    alone = torch.stack([log_variance(follow(experiment, None, seed)[-1]) for seed in range(200)])
-    batch = log_variance(follow(experiment, 5_000, 1_000)[-1])
-    assert ks_2samp(alone.numpy(), batch.numpy()).pvalue > 1e-3
+    one_by_one = torch.stack([log_variance(run_batch(experiment, None, seed)[-1]) for seed in range(200)])
+    together = log_variance(run_batch(experiment, 5_000, 1_000)[-1])
+    assert ks_2samp(one_by_one.numpy(), together.numpy()).pvalue > 1e-3
 
 
 def test_chains_of_a_batch_are_independent():
     experiment = Experiment(GAUSSIAN, 10, "anchored:real=0.5", (Check(4, "", 6, log_variance, 0.0),))
-    found = torch.stack([log_variance(follow(experiment, 2, seed)[-1]) for seed in range(200)], dim=1)
-    assert abs(float(torch.corrcoef(found)[0, 1])) < 0.25  # 3.5 standard errors
+    pairs = torch.stack([log_variance(run_batch(experiment, 2, seed)[-1]) for seed in range(200)], dim=1)
+    assert abs(float(torch.corrcoef(pairs)[0, 1])) < 0.25  # 3.5 standard errors
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_cross_entropy_is_truncation_that_truncates_nothing(kind):
-    splits = real(kind, CHAINS)
-    for one, other in zip(models(kind, splits), models(kind, splits, objective="tce:gamma=1"), strict=True):
-        assert all(torch.equal(*pair) for pair in zip(tensors(one), tensors(other), strict=True))
+    adapter = adapter_of(kind, CHAINS)
+    for plain, truncated in zip(models(kind, adapter), models(kind, adapter, objective="tce:gamma=1"), strict=True):
+        assert all(torch.equal(*pair) for pair in zip(tensors(plain), tensors(truncated), strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chains", [None, 3])
 def test_saving_and_loading_changes_no_bit(kind, chains, tmp_path):
-    model = models(kind, real(kind, chains), horizon=0)[0]
-    adapter(kind).save(model, tmp_path)
-    back = adapter(kind).load_model(tmp_path)
-    assert all(torch.equal(*pair) for pair in zip(tensors(model), tensors(back), strict=True))
+    adapter = adapter_of(kind, chains)
+    model = models(kind, adapter, horizon=0)[0]
+    adapter.save(model, tmp_path)
+    loaded = adapter.load_model(tmp_path)
+    assert all(torch.equal(*pair) for pair in zip(tensors(model), tensors(loaded), strict=True))
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= adapter.model_bytes()
 
 
-def test_fits_agree_with_independent_implementations():
-    import numpy as np
+def test_a_regression_agrees_with_numpy():
+    adapter = adapter_of("regression", None)
+    fitted = adapter.fit(adapter.splits.train, resolve("ce"), None, torch.Generator()).model
+    x, y = (adapter.splits.train[name].numpy() for name in ("x", "y"))
+    assert fitted.coefficients.numpy() == pytest.approx(np.linalg.lstsq(x, y, rcond=None)[0], rel=1e-9)
 
-    splits = real("regression", None)
-    x, y = splits.train["x"].numpy(), splits.train["y"].numpy()
-    found = adapter("regression").fit(splits.train, splits.validation, resolve("ce"), None, torch.Generator())
-    assert found.model.coefficients.numpy() == pytest.approx(np.linalg.lstsq(x, y, rcond=None)[0], rel=1e-9)
-    splits = real("gaussian", None)
-    found = adapter("gaussian").fit(splits.train, splits.validation, resolve("ce"), None, torch.Generator())
-    x = splits.train["x"].numpy()
-    assert (float(found.model.mean), float(found.model.variance)) == pytest.approx((x.mean(), x.var()), rel=1e-9)
+
+def test_a_gaussian_agrees_with_numpy():
+    adapter = adapter_of("gaussian", None)
+    fitted = adapter.fit(adapter.splits.train, resolve("ce"), None, torch.Generator()).model
+    x = adapter.splits.train["x"].numpy()
+    assert (float(fitted.mean), float(fitted.variance)) == pytest.approx((x.mean(), x.var()), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_likelihood_of_a_batch_is_that_of_its_first_chain(kind):
+    batch = adapter_of(kind, CHAINS)
+    first = alone(batch, 0)
+    of_batch, of_first = (
+        adapter.likelihood(adapter.fit(adapter.splits.train, resolve("ce"), None, torch.Generator()).model, adapter.splits.test)
+        for adapter in (batch, first)
+    )
+    for many, single in zip(of_batch, of_first, strict=True):
+        assert many.shape == single.shape == (len(first.splits.test),)
+        torch.testing.assert_close(many, single)
+
+
+@pytest.mark.parametrize(
+    ("kind", "densities"),
+    [
+        ("gaussian", lambda model, data: norm.pdf(data["x"], model.mean, model.variance.sqrt())),
+        ("categorical", lambda model, data: model.probabilities.numpy()[data["x"]]),
+        ("regression", lambda model, data: norm.pdf(data["y"], data["x"] @ model.coefficients, 1)),
+    ],
+)
+def test_the_likelihood_is_that_of_an_independent_implementation(kind, densities):
+    adapter = adapter_of(kind, None)
+    model = adapter.fit(adapter.splits.train, resolve("ce"), None, torch.Generator()).model
+    nll, confidence = adapter.likelihood(model, adapter.splits.test)
+    density = densities(model, adapter.splits.test)
+    assert nll.numpy() == pytest.approx(-np.log(density), rel=1e-9)
+    mode = {
+        "gaussian": lambda: norm.pdf(0, 0, model.variance.sqrt()),
+        "categorical": lambda: 1.0,
+        "regression": lambda: norm.pdf(0),
+    }
+    assert confidence.numpy() == pytest.approx(density / mode[kind](), rel=1e-9)

@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from fortifai.cli import main
 from fortifai.contract.modality import Fit
+from fortifai.contract.samples import Samples
 from fortifai.errors import UserError
 from fortifai.laws import calibrate
 from fortifai.laws.calibration import bound
@@ -25,11 +26,11 @@ def laws_violated(*laws):
 
 @pytest.mark.parametrize("law", EXPERIMENTS)
 def test_the_protocol_obeys_every_law(law):
-    found = calibrate([law], chains=200)
-    assert found.rows
-    assert {row.law for row in found.rows} == {law}
-    assert found.violated() == []
-    assert all(row.standard_error > 0 and abs(row.z) <= found.bound for row in found.rows)
+    calibration = calibrate([law], chains=200)
+    assert calibration.rows
+    assert {row.law for row in calibration.rows} == {law}
+    assert calibration.violated() == []
+    assert all(row.standard_error > 0 and abs(row.z) <= calibration.bound for row in calibration.rows)
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others():
@@ -52,7 +53,7 @@ def test_a_tally_is_the_mean_and_its_standard_error():
     assert tally.standard_error == pytest.approx(float(values.std()) / math.sqrt(10))
 
 
-# A ruler that cannot fail is none: loops that are wrong
+# Loops that are wrong: a ruler that cannot fail is not a ruler
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_a_variance_divided_by_n_minus_1_is_caught(monkeypatch, gaussian):
     fit = adapter.fit
 
     def unbiased(self, samples, *args):
-        found, n = fit(self, samples, *args), len(samples)
-        return Fit(model(found.model.mean, found.model.variance * n / (n - 1)), found.masked_share)
+        fitted, n = fit(self, samples, *args), len(samples)
+        return Fit(model(fitted.model.mean, fitted.model.variance * n / (n - 1)), fitted.masked_share)
 
     monkeypatch.setattr(adapter, "fit", unbiased)
     assert laws_violated(1, 2, 3) == {1, 2, 3}
@@ -76,16 +77,16 @@ def test_a_variance_divided_by_n_minus_1_is_caught(monkeypatch, gaussian):
 
 def test_a_generation_that_trains_on_real_data_again_is_caught(monkeypatch):
     # generation 1 is fitted to the real data of generation 0: every fit is counted one too early
-    def late(self, generation, recipe, rng):
-        return recipe.real(0) if generation == 1 else recipe.synthetic(generation - 1)
+    def late(self, generation, supply, rng):
+        return supply.real(0) if generation == 1 else supply.synthetic(generation - 1)
 
     monkeypatch.setattr(strategies.Replace, "mix", late)
     assert laws_violated(1, 2) == {1, 2}
 
 
 def test_an_accumulated_pool_without_the_real_data_is_caught(monkeypatch):
-    def forgetful(self, generation, recipe, rng):
-        return strategies._pool([recipe.synthetic(g) for g in range(generation)])
+    def forgetful(self, generation, supply, rng):
+        return Samples.concat([supply.synthetic(g) for g in range(generation)])
 
     monkeypatch.setattr(strategies.Accumulate, "mix", forgetful)
     assert laws_violated(3) == {3}
@@ -95,8 +96,8 @@ def test_an_anchor_that_is_not_fresh_is_caught(monkeypatch):
     monkeypatch.setattr(strategies.Anchored, "fresh", lambda self, n, generation: n if generation == 0 else self._anchors(n))
     mix = strategies.Anchored.mix
 
-    def stale(self, generation, recipe, rng):
-        first = strategies.Recipe(recipe.n, lambda g: recipe.real(0).take(slice(self._anchors(recipe.n))), recipe.synthetic)
+    def stale(self, generation, supply, rng):
+        first = strategies.Supply(supply.n, lambda g: supply.real(0).take(slice(self._anchors(supply.n))), supply.synthetic)
         return mix(self, generation, first, rng)
 
     monkeypatch.setattr(strategies.Anchored, "mix", stale)
@@ -116,7 +117,7 @@ def test_a_truncation_on_the_wrong_side_is_caught(monkeypatch):
 
 
 def test_training_on_what_is_not_the_last_output_is_caught(monkeypatch):
-    monkeypatch.setattr(strategies.Replace, "mix", lambda self, generation, recipe, rng: recipe.real(0))
+    monkeypatch.setattr(strategies.Replace, "mix", lambda self, generation, supply, rng: supply.real(0))
     assert laws_violated(7, 8) == {7, 8}
 
 
@@ -153,11 +154,11 @@ def test_a_violated_law_is_exit_1_and_named(monkeypatch, capsys):
     assert run(monkeypatch, capsys, "--law", "3", "--chains", "200", "--json")[0] == 1
 
 
-@pytest.mark.parametrize(("words", "said"), [(("--law", "11"), "unknown law 11"), (("--chains", "9"), "9 chains are too few")])
-def test_wrong_usage_is_exit_2_and_one_line(monkeypatch, capsys, words, said):
+@pytest.mark.parametrize(("words", "message"), [(("--law", "11"), "unknown law 11"), (("--chains", "9"), "9 chains are too few")])
+def test_wrong_usage_is_exit_2_and_one_line(monkeypatch, capsys, words, message):
     code, out, err = run(monkeypatch, capsys, *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert said in err
+    assert message in err
 
 
 def test_chains_that_do_not_vary_and_are_wrong_are_a_violation(monkeypatch, gaussian):

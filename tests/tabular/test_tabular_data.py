@@ -1,4 +1,4 @@
-"""Tables: the bundled ones, a user's files, and what is said of a bad one."""
+"""Tables: the bundled ones, a user's files, and the errors for unusable ones."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from fortifai.errors import UserError
 from fortifai.modalities.tabular.config import TableData
-from fortifai.modalities.tabular.data import load
+from fortifai.modalities.tabular.data import load_table
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def write(frame: pd.DataFrame, folder: Path, name: str = "table.csv") -> str:
 
 def refused(source: str, **settings: object) -> str:
     with pytest.raises(UserError) as caught:
-        load(TableData(source=source, **settings))  # type: ignore[arg-type]
+        load_table(TableData(source=source, **settings))  # type: ignore[arg-type]
     return str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "rows", "columns"), [("diamonds", 53_920, 7), ("penguins", 342, 4), ("mixture-2d", 10_000, 2)])
 def test_bundled_tables_load_standardised_and_clipped(name: str, rows: int, columns: int) -> None:
-    splits = load(TableData(source=name))
+    splits = load_table(TableData(source=name))
     parts = (splits.train, splits.validation, splits.test)
     assert sum(map(len, parts)) == rows
     assert all(part["x"].shape[1] == columns and part["x"].dtype == torch.float64 for part in parts)
@@ -51,25 +51,25 @@ def test_a_string_stands_for_the_source() -> None:
 
 
 def test_the_split_is_a_function_of_the_seed() -> None:
-    a, b, c = (load(TableData(source="penguins", seed=seed)) for seed in (0, 0, 1))
+    a, b, c = (load_table(TableData(source="penguins", seed=seed)) for seed in (0, 0, 1))
     assert a.data_hash() == b.data_hash() != c.data_hash()
 
 
 def test_standardisation_ignores_what_is_held_out(good: pd.DataFrame, tmp_path: Path) -> None:
-    splits = load(TableData(source=write(good, tmp_path)))
+    splits = load_table(TableData(source=write(good, tmp_path)))
     torch.testing.assert_close(splits.train["x"].mean(0), torch.zeros(3).double(), atol=1e-12, rtol=0)
     assert float(splits.test["x"].mean(0).abs().max()) > 1e-3
 
 
 def test_csv_and_parquet_give_the_same_data(good: pd.DataFrame, tmp_path: Path) -> None:
-    a, b = (load(TableData(source=write(good, tmp_path, name))) for name in ("a.csv", "b.parquet"))
+    a, b = (load_table(TableData(source=write(good, tmp_path, name))) for name in ("a.csv", "b.parquet"))
     assert torch.allclose(a.train["x"], b.train["x"], atol=1e-12)
 
 
 def test_columns_and_logarithms_are_as_asked(good: pd.DataFrame, tmp_path: Path) -> None:
     source = write(good, tmp_path)
-    plain = load(TableData(source=source, columns=("mass", "length"), clip=100))
-    logs = load(TableData(source=source, columns=("mass", "length"), logs=("mass",), clip=100))
+    plain = load_table(TableData(source=source, columns=("mass", "length"), clip=100))
+    logs = load_table(TableData(source=source, columns=("mass", "length"), logs=("mass",), clip=100))
     assert torch.equal(plain.train["x"][:, 1], logs.train["x"][:, 1])
     a, b = plain.train["x"][:, 0], logs.train["x"][:, 0]
     assert torch.equal(a.argsort(), b.argsort())
@@ -104,9 +104,9 @@ def test_text_in_a_numeric_column_is_shown_with_its_row(good: pd.DataFrame, tmp_
 
 def test_columns_of_text_are_named_with_the_way_out(good: pd.DataFrame, tmp_path: Path) -> None:
     good["kind"], good["seen"] = "tree", True
-    said = refused(write(good, tmp_path))
-    assert 'not numeric: kind, seen; leave them out with data.columns=["length", "mass", "count"]' in said
-    load(TableData(source=write(good, tmp_path), columns=("length", "mass", "count")))
+    message = refused(write(good, tmp_path))
+    assert 'not numeric: kind, seen; leave them out with data.columns=["length", "mass", "count"]' in message
+    load_table(TableData(source=write(good, tmp_path), columns=("length", "mass", "count")))
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])

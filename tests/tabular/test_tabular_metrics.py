@@ -1,5 +1,8 @@
 """Metrics of tables: against closed forms and independent libraries, and their invariants."""
 
+from copy import copy
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +20,7 @@ from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
 from fortifai.randomness import stream
 
-ADAPTER = GaussianMixtureAdapter(MixtureConfig())
+ADAPTER = GaussianMixtureAdapter(MixtureConfig(), TableData(source="mixture-2d"))
 BY_NAME = {metric.name: metric for metric in declaration.metrics}
 DISTANCES = ["sliced_wasserstein", "energy_distance", "ks_max", "ks_mean"]
 
@@ -26,9 +29,11 @@ def normal(n: int, columns: int, purpose: str) -> Tensor:
     return torch.randn(n, columns, dtype=torch.float64, generator=stream(purpose))
 
 
-def inputs(real: Tensor, synthetic: Tensor, pool: Tensor | None = None) -> MetricInputs:
+def inputs(real: Tensor, synthetic: Tensor, pool: Tensor | None = None) -> MetricInputs[Any, Any]:
     train = Samples.real(x=real if pool is None else pool)
-    return MetricInputs(Splits(train, train, Samples.real(x=real)), Samples.real(x=synthetic), ADAPTER)
+    adapter = copy(ADAPTER)
+    adapter.splits = Splits(train, train, Samples.real(x=real))
+    return MetricInputs(adapter, Samples.real(x=synthetic))
 
 
 def value(name: str, real: Tensor, synthetic: Tensor) -> float:
@@ -60,9 +65,9 @@ def test_a_distance_is_symmetric_zero_to_itself_and_grows_with_a_shift(name: str
 
 def test_sliced_wasserstein_of_a_shift_is_its_mean_projection() -> None:
     a, shift = normal(500, 4, "a"), torch.tensor([1.0, -2.0, 0.5, 0.0], dtype=torch.float64)
-    given_inputs = inputs(a, a + shift)
-    measured = metrics.sliced_wasserstein(given_inputs)
-    projections = given_inputs.cache["sliced_wasserstein"]
+    shifted = inputs(a, a + shift)
+    measured = metrics.sliced_wasserstein(shifted)
+    projections = shifted.cache["sliced_wasserstein"]
     assert measured == pytest.approx(float(np.abs(shift.numpy() @ projections).mean()))
     np.testing.assert_allclose(np.linalg.norm(projections, axis=0), 1)
 
@@ -109,11 +114,10 @@ def test_tail_mass_is_what_the_synthetic_range_reaches() -> None:
 
 
 def test_live_modes_counts_the_modes_that_synthetic_rows_still_visit() -> None:
-    splits = GaussianMixtureAdapter(MixtureConfig()).load(TableData(source="mixture-2d"))
-    x = splits.test["x"]
-    given_inputs = inputs(x, x, pool=splits.train["x"])
-    assert metrics.live_modes(given_inputs) == 10
-    reference = given_inputs.cache["live_modes"][0]
+    x, pool = ADAPTER.splits.test["x"], ADAPTER.splits.train["x"]
+    everything = inputs(x, x, pool)
+    assert metrics.live_modes(everything) == 10
+    reference = everything.cache["live_modes"][0]
     visited = reference.log_joint(x)[0].argmax(1) < 4
-    assert metrics.live_modes(inputs(x, x[visited], pool=splits.train["x"])) == 4
-    assert metrics.live_modes(inputs(x, x[:1].repeat(100, 1), pool=splits.train["x"])) == 1
+    assert metrics.live_modes(inputs(x, x[visited], pool)) == 4
+    assert metrics.live_modes(inputs(x, x[:1].repeat(100, 1), pool)) == 1

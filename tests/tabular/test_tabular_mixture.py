@@ -13,7 +13,7 @@ from torch import Tensor
 from fortifai import objectives
 from fortifai.errors import Diverged
 from fortifai.modalities.tabular.config import MixtureConfig
-from fortifai.modalities.tabular.em import Fitted, fit, k_means_start, truncate
+from fortifai.modalities.tabular.em import Fitted, fit, k_means_start, objective_weights
 from fortifai.modalities.tabular.mixture import GaussianMixture
 from fortifai.randomness import stream
 
@@ -59,19 +59,19 @@ def close(a: Any, b: Any, tolerance: float = 1e-6) -> None:
 @pytest.mark.parametrize("components", [1, 2, 4])
 def test_cross_entropy_agrees_with_scikit_learn_from_the_same_start(components: int, floor: float) -> None:
     x, config = two_clouds(), MixtureConfig(components=components, tolerance=1e-6, covariance_floor=floor)
-    ours, theirs = run(x, components=components, tolerance=1e-6, covariance_floor=floor), reference(x, config)
-    close(ours.mixture.weights, theirs.weights_)
-    close(ours.mixture.means, theirs.means_)
-    close(ours.mixture.covariances, theirs.covariances_)
-    assert ours.iterations == theirs.n_iter_
-    assert ours.converged == theirs.converged_
-    assert ours.masked_share == 0
+    fitted, expected = run(x, components=components, tolerance=1e-6, covariance_floor=floor), reference(x, config)
+    close(fitted.mixture.weights, expected.weights_)
+    close(fitted.mixture.means, expected.means_)
+    close(fitted.mixture.covariances, expected.covariances_)
+    assert fitted.iterations == expected.n_iter_
+    assert fitted.converged == expected.converged_
+    assert fitted.masked_share == 0
 
 
-def test_log_density_agrees_with_scikit_learn() -> None:
+def test_the_likelihood_agrees_with_scikit_learn() -> None:
     x = two_clouds()
     close(
-        run(x, tolerance=1e-6).mixture.log_density(x),
+        -run(x, tolerance=1e-6).mixture.likelihood(x).nll,
         reference(x, MixtureConfig(components=2, tolerance=1e-6, covariance_floor=0)).score_samples(x),
     )
 
@@ -132,7 +132,8 @@ def test_every_component_keeps_its_own_share() -> None:
     x, config = two_clouds(), MixtureConfig(components=2)
     joint, squared = start_for(x, config).log_joint(x)
     responsibility = joint.softmax(1)
-    kept = truncate(objectives.resolve("tce-quantile:keep=0.9"), torch.exp(-0.5 * squared), responsibility, responsibility)
+    quantile = objectives.resolve("tce-quantile:keep=0.9")
+    kept = objective_weights(quantile, torch.exp(-0.5 * squared), responsibility, responsibility)
     close((responsibility * kept).sum(0) / responsibility.sum(0), [0.9, 0.9], 0.01)
 
 
@@ -162,7 +163,7 @@ def test_a_dead_component_stays_dead_and_does_no_harm() -> None:
     far = GaussianMixture(start.weights, start.means + torch.tensor([[0.0], [1e4]], dtype=torch.float64), start.covariances)
     fitted = fit(x, x.new_ones(len(x)), objectives.resolve("tce-quantile:keep=0.9"), far, config).mixture
     close(fitted.weights, [1, 0])
-    assert bool(torch.isfinite(fitted.log_density(x)).all())
+    assert bool(torch.isfinite(fitted.likelihood(x).nll).all())
     assert bool(torch.isfinite(fitted.draw(100, 1.0, stream("dead"))).all())
 
 
@@ -191,7 +192,7 @@ def test_a_start_from_data_outside_the_finite_numbers_diverges() -> None:
 def test_a_covariance_that_is_no_covariance_diverges() -> None:
     model = GaussianMixture(torch.ones(1).double(), torch.zeros(1, 2).double(), -torch.eye(2).double()[None])
     with pytest.raises(Diverged, match="component 0 is no longer positive definite"):
-        model.log_density(torch.zeros(1, 2).double())
+        model.likelihood(torch.zeros(1, 2).double())
 
 
 def test_confidence_is_the_density_relative_to_the_mode() -> None:
@@ -199,8 +200,8 @@ def test_confidence_is_the_density_relative_to_the_mode() -> None:
     model = GaussianMixture(torch.ones(1).double(), torch.zeros(1, 2).double(), cov[None])
     x = torch.randn(50, 2, dtype=torch.float64, generator=stream("confidence"))
     density = multivariate_normal(np.zeros(2), cov.numpy())
-    close(model.confidence(x), density.pdf(x.numpy()) / density.pdf(np.zeros(2)), 1e-12)
-    assert float(model.confidence(torch.zeros(1, 2).double())) == pytest.approx(1)
+    close(model.likelihood(x).confidence, density.pdf(x.numpy()) / density.pdf(np.zeros(2)), 1e-12)
+    assert float(model.likelihood(torch.zeros(1, 2).double()).confidence) == pytest.approx(1)
 
 
 def test_temperature_multiplies_the_covariances_and_leaves_the_means() -> None:

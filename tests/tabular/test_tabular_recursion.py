@@ -11,19 +11,20 @@ from fortifai import objectives
 from fortifai.config import Sampling
 from fortifai.contract.samples import Samples
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
-from fortifai.modalities.tabular.config import MixtureConfig
+from fortifai.modalities.tabular.config import MixtureConfig, TableData
 from fortifai.randomness import stream
 
 SHRINK, GENERATIONS, N = 0.9, 10, 20_000
 
 
 def variance_after(objective: str) -> float:
-    adapter, sampling = GaussianMixtureAdapter(MixtureConfig(components=1)), Sampling(temperature=SHRINK)
+    adapter = GaussianMixtureAdapter(MixtureConfig(components=1), TableData(source="mixture-2d"))
+    sampling = Sampling(temperature=SHRINK)
     samples = Samples.real(x=torch.randn(N, 1, dtype=torch.float64, generator=stream("real")))
     model = None
     for generation in range(GENERATIONS):
-        model = adapter.fit(samples, samples, objectives.resolve(objective), model, stream("fit", generation)).model
-        samples = adapter.sample(model, samples, sampling, stream("sample", generation))
+        model = adapter.fit(samples, objectives.resolve(objective), model, stream("fit", generation)).model
+        samples = Samples.synthetic(adapter.sample(model, samples, sampling, stream("sample", generation)), generation)
     return float(samples["x"].var())
 
 
