@@ -14,15 +14,16 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from fortifai.modalities.text.config import Decoding, LanguageModelConfig
-from fortifai.modalities.text.model import network, regeneration, tokenizer
+from fortifai.modalities.text.model import network, regeneration
+from fortifai.modalities.text.model.tokenizer import train_tokenizer
 
 BLOCKS, BLOCK, ROUNDS = 512, 128, 3
 
 
 def test_a_cache_written_in_place_is_faster(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    tokens = tokenizer.train("in the beginning\n" * 100, 256)
-    model = network.begin(LanguageModelConfig(vocabulary=256, hidden_size=128, layers=3), tokens, BLOCK, seed=0)
+    tokenizer = train_tokenizer("in the beginning\n" * 100, 256)
+    model = network.initial_model(LanguageModelConfig(vocabulary=256, hidden_size=128, layers=3), tokenizer, BLOCK, seed=0)
     source = torch.zeros(BLOCKS, BLOCK, dtype=torch.int32)
 
     def write() -> tuple[float, Tensor]:
@@ -33,7 +34,7 @@ def test_a_cache_written_in_place_is_faster(benchmark: BenchmarkFixture, monkeyp
     def round_of_both() -> tuple[float, float]:
         in_place, text = write()
         with monkeypatch.context() as patch:
-            patch.setattr(regeneration, "buffered_cache", lambda of, capacity: DynamicCache(config=of.config))
+            patch.setattr(regeneration, "buffered_cache", lambda model, capacity: DynamicCache(config=model.config))
             copied, same = write()
         assert torch.equal(text, same)
         return in_place, copied

@@ -9,21 +9,20 @@ frequencies and no grammar; noise: tokens drawn with equal probability. In brack
 """
 
 import argparse
+from collections.abc import Mapping
 from statistics import median
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from fortifai.contract.metric import Metric
 from fortifai.contract.metric_inputs import MetricInputs
-from fortifai.contract.samples import Samples, Splits
+from fortifai.contract.samples import Samples
 from fortifai.metrics import measure
-from fortifai.modalities.text.config import TextData
-from fortifai.modalities.text.data import corpora
-from fortifai.modalities.text.data.blocks import split
+from fortifai.modalities.text.adapter import LanguageModelAdapter
+from fortifai.modalities.text.config import LanguageModelConfig, TextData
 from fortifai.modalities.text.metrics.declared import METRICS
-from fortifai.modalities.text.model import tokenizer
+from fortifai.modalities.text.model.network import LanguageModel
 from fortifai.randomness import stream
 from fortifai.recursion.null import measure_nulls
 
@@ -32,17 +31,22 @@ DEFAULT = ("unigram_js", "bigram_js", "trigram_js")
 BLOCK = 128
 
 
-def load(vocabulary: int | None, pretrained: str | None, held_out: int) -> tuple[Splits, Any]:
-    """Cut the King James text by a tokenizer of its own, or a pretrained one; give what stands in for an adapter too."""
-    corpus = corpora.read(TextData())
-    encoder = tokenizer.pretrained(pretrained) if vocabulary is None else tokenizer.train("".join(corpus.train), vocabulary)
-    return split(corpus, encoder, TextData(block=BLOCK, most_held_out=held_out)), SimpleNamespace(tokenizer=encoder)
+def adapter_of(vocabulary: int | None, pretrained: str | None, held_out: int) -> LanguageModelAdapter:
+    """Return an adapter of the King James text, with a tokenizer of its own or a pretrained one; no model is made."""
+    config = LanguageModelConfig(pretrained=pretrained) if vocabulary is None else LanguageModelConfig(vocabulary=vocabulary)
+    return LanguageModelAdapter(config, TextData(block=BLOCK, most_held_out=held_out))
 
 
-def texts(splits: Splits, vocabulary: int, n: int) -> dict[str, Samples]:
-    """Give n blocks of each kind that the module names, but the nulls."""
+def texts(pool: Samples, vocabulary: int, n: int) -> dict[str, Samples]:
+    """Return n blocks, int32 (n, 128), of each kind that the module names, the nulls aside.
+
+    Args:
+        pool: The real training blocks.
+        vocabulary: The number of tokens that noise is drawn from.
+        n: Blocks of each kind, at least 10.
+    """
     rng = stream("text_metric_range")
-    floor = splits.train.take(torch.randperm(len(splits.train), generator=rng)[:n])
+    floor = pool.take(torch.randperm(len(pool), generator=rng)[:n])
     tokens = floor["tokens"]
     shuffled = tokens.reshape(-1)[torch.randperm(tokens.numel(), generator=rng)].reshape(tokens.shape)
     noise = torch.randint(vocabulary, tokens.shape, generator=rng, dtype=tokens.dtype)
@@ -50,16 +54,18 @@ def texts(splits: Splits, vocabulary: int, n: int) -> dict[str, Samples]:
     return {"floor": floor, "narrow": narrow, "shuffled": Samples.real(tokens=shuffled), "noise": Samples.real(tokens=noise)}
 
 
-def row(metric: Metric, splits: Splits, adapter: Any, vocabulary: int, n: int) -> dict[str, float]:
-    """Measure one metric on all of them."""
+def row(metric: Metric, adapter: LanguageModelAdapter, vocabulary: int, n: int) -> dict[str, float]:
+    """Return one metric of n blocks of each kind, by kind; see `texts` for the arguments."""
     cache: dict[str, Any] = {}
-    made = texts(splits, vocabulary, n)
-    values = {kind: measure(metric, MetricInputs(splits, samples, adapter, None, cache)) for kind, samples in made.items()}
-    return {"floor": values.pop("floor"), "null": median(measure_nulls(adapter, splits, metric, n)), **values}
+    values = {
+        kind: measure(metric, MetricInputs[LanguageModelAdapter, LanguageModel](adapter, samples, cache=cache))
+        for kind, samples in texts(adapter.splits.train, vocabulary, n).items()
+    }
+    return {"floor": values.pop("floor"), "null": median(measure_nulls(adapter, metric, n)), **values}
 
 
-def with_phi(values: dict[str, float]) -> list[str]:
-    """Give the values as text; behind those between floor and null stands their fidelity, were the floor generation 0."""
+def with_phi(values: Mapping[str, float]) -> list[str]:
+    """Return the values as text, each but floor and null with the fidelity that it would have, were the floor generation 0."""
     floor, null = values["floor"], values["null"]
     return [
         f"{value:.3f}" if kind in ("floor", "null") else f"{value:.3f} ({(null - value) / (null - floor):.2f})"
@@ -70,19 +76,19 @@ def with_phi(values: dict[str, float]) -> list[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--metric", action="append", choices=[m.name for m in METRICS if "model" not in m.needs])
+    parser.add_argument("--metric", action="append", choices=[m.name for m in METRICS if "model" not in m.reads])
     parser.add_argument("--vocabulary", action="append", type=int)
     parser.add_argument("--n", action="append", type=int)
     parser.add_argument("--pretrained")
     parser.add_argument("--held-out", type=int, default=TextData().most_held_out)
-    given = parser.parse_args()
+    options = parser.parse_args()
     print("| metric | vocabulary | n | floor | null | narrow | shuffled | noise |\n|---|---|---|---|---|---|---|---|")
-    for wanted in [None] if given.pretrained else given.vocabulary or (256, 512, 1024):
-        splits, adapter = load(wanted, given.pretrained, given.held_out)
-        vocabulary = wanted or adapter.tokenizer.size
-        for name in given.metric or DEFAULT:
-            for n in given.n or (500, 1000, 2000):
-                values = row(BY_NAME[name], splits, adapter, vocabulary, n)
+    for size in [None] if options.pretrained else options.vocabulary or (256, 512, 1024):
+        adapter = adapter_of(size, options.pretrained, options.held_out)
+        vocabulary = size or adapter.tokenizer.size
+        for name in options.metric or DEFAULT:
+            for n in options.n or (500, 1000, 2000):
+                values = row(BY_NAME[name], adapter, vocabulary, n)
                 print(f"| {name} | {vocabulary} | {n} | {' | '.join(with_phi(values))} |", flush=True)
 
 

@@ -1,14 +1,16 @@
 """The text adapter: causal language models that continue a text and are trained on what they wrote."""
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fortifai.config import Sampling
-from fortifai.contract.modality import Fit, Modality
-from fortifai.contract.samples import Samples, Splits
+from fortifai.contract.modality import Fit, Likelihood, Modality
+from fortifai.contract.samples import Samples
+from fortifai.device import device_of
 from fortifai.errors import UserError
 from fortifai.files import write_text
 from fortifai.needs import Need
@@ -17,139 +19,169 @@ from fortifai.randomness import integer_seed
 
 from .config import Decoding, LanguageModelConfig, TextData
 from .data import corpora
-from .data.blocks import split
+from .data.blocks import cut_into_blocks
 from .excerpt import paragraph
-from .kr_test.item import Item
-from .kr_test.items import items
-from .model import network, regeneration, training
+from .kr_test.items import Item
+from .kr_test.sources import items_for
+from .model import network
 from .model.network import LanguageModel
-from .model.tokenizer import Tokenizer, pretrained, train
-from .needs import needs
-from .selection import selector
+from .model.regeneration import regenerate
+from .model.tokenizer import pretrained_tokenizer, train_tokenizer
+from .model.training import train
+from .needs import needs_of
+from .selection import Judge, by_kr_test, by_validation_nll
+
+BYTES_PER_PARAMETER = 4
+"""Weights are kept as float32."""
+
+BYTES_PER_TOKEN = 64
+"""What a token of the vocabulary takes in a saved tokenizer, roughly."""
 
 
-class LanguageModelAdapter(Modality[LanguageModel]):
+class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, LanguageModel]):
     """Causal language models. Samples hold one tensor, ``tokens``: int32 (n, T), blocks of a text without special tokens.
 
-    An element is a token, its confidence the probability that the model gives to it after the begin token and all tokens of its
+    An element is a token. Its confidence is the probability that the model gives it after the begin token and all tokens of its
     block before it.
+
+    Attributes:
+        data: Which text, and how it is cut and split.
+        tokenizer: The pretrained model's, or one trained on the training part of the text.
     """
 
-    config: LanguageModelConfig
-    categorical = True
+    def __init__(self, config: LanguageModelConfig, data: TextData) -> None:
+        """Read, split and tokenise a text.
 
-    def __init__(self, config: LanguageModelConfig) -> None:
-        super().__init__(config)
-        self._loaded: tuple[TextData, Tokenizer] | None = None
+        Args:
+            config: The model and how it is trained.
+            data: Which text, and how it is cut and split.
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the data that was loaded."""
-        return self._data()[1]
-
-    @property
-    def kr_items(self) -> tuple[Item, ...]:
-        """The KR-test items of the data that was loaded. Raises UserError when it has none."""
-        return items(self._data()[0])
-
-    def needs(self, data: TextData) -> list[Need]:
-        """List a text, a model and items of a KR-test that come with no package, and which of them are missing here."""
-        return needs(self.config, data)
-
-    def load(self, data: TextData) -> Splits:
-        """Read, split and tokenise a text. Raises UserError for one that is missing, unreadable or too short."""
+        Raises:
+            UserError: The text is missing, unreadable or too short, or the tokenizer is missing or does not know its language.
+        """
         corpus = corpora.read(data)
-        if self.config.pretrained is not None:
-            tokenizer = pretrained(self.config.pretrained)
+        if config.pretrained is not None:
+            self.tokenizer = pretrained_tokenizer(config.pretrained)
         else:
-            tokenizer = train("".join(corpus.train), self.config.vocabulary)
-        self._loaded = data, tokenizer
-        return split(corpus, tokenizer, data)
+            self.tokenizer = train_tokenizer("".join(corpus.train), config.vocabulary)
+        self.data = data
+        super().__init__(config, cut_into_blocks(corpus, self.tokenizer, data))
 
-    def check(self, n: int, splits: Splits) -> None:
-        """Refuse an absent device, an n beyond the pool, blocks longer than the model reads, tokens that it does not know."""
-        network.device_of(self.config)
-        block, pool = splits.train["tokens"].shape[1], len(splits.train)
+    @cached_property
+    def kr_items(self) -> tuple[Item, ...]:
+        """The KR-test items that go with the text. Raises UserError if there are none, or if their file is wrong."""
+        return items_for(self.data)
+
+    @classmethod
+    def needs(cls, config: LanguageModelConfig, data: TextData) -> Sequence[Need]:
+        """Return the text, model and KR-test items that no package brings, and which of them are missing here.
+
+        Raises:
+            UserError: The file of KR-test items is wrong.
+        """
+        return needs_of(config, data)
+
+    def check(self, n: int) -> None:
+        """Raise UserError for what cannot be trained.
+
+        That is an absent device, an n beyond the training pool, blocks that do not divide into training sequences or are longer
+        than the model can read, and a tokenizer with tokens that the model does not know.
+        """
+        device_of(self.config.device)
+        block, pool = self.data.block, len(self.splits.train)
         sequence = self.config.training.block
         if sequence is not None and block % sequence:
             raise UserError(f"data.block = {block} cannot be cut into training sequences of model.training.block = {sequence}")
         if n > pool:
             raise UserError(f"n = {n} real blocks are asked for, and the training pool has {pool}: lower n or data.block")
-        network.check(network.settings(self.config, self.tokenizer, block), self.tokenizer, block, self.config.label)
+        settings = network.settings(self.config, self.tokenizer, block)
+        network.check_fits(settings, self.tokenizer, block, self.config.label)
 
     def fit(
-        self, samples: Samples, validation: Samples, objective: Objective, init: LanguageModel | None, rng: torch.Generator
-    ) -> Fit[LanguageModel]:
-        """Train as `fit_resumably` does, without checkpoints."""
-        return self.fit_resumably(samples, validation, objective, init, rng, None)
-
-    def fit_resumably(
         self,
         samples: Samples,
-        validation: Samples,
         objective: Objective,
         init: LanguageModel | None,
         rng: torch.Generator,
-        checkpoints: Path | None,
+        checkpoints: Path | None = None,
     ) -> Fit[LanguageModel]:
-        """Train on from ``init``, or from the pretrained or random weights without one.
+        """Train a copy of ``init``, or the pretrained or random weights without one; see `Modality.fit`.
 
-        Notes ``training_tokens``, ``steps`` and ``epoch_kept``. Raises Diverged when the loss leaves the finite numbers.
+        The fit's notes are ``training_tokens``, ``steps`` and ``epoch_kept``.
         """
-        data, tokenizer = self._data()
         seed = integer_seed(rng)
         block = samples["tokens"].shape[1]
-        model = deepcopy(init) if init is not None else network.begin(self.config, tokenizer, block, seed)
+        model = deepcopy(init) if init is not None else network.initial_model(self.config, self.tokenizer, block, seed)
         network.move(model, self.config)
         settings = self.config.training
-        fresh = init is None and self.config.pretrained is None
-        epochs = (settings.first_epochs or settings.epochs) if fresh else settings.epochs
-        select = selector(settings.keep, data, validation, self.token_nll)
-        done = training.train(model, samples, objective, self.config, epochs, seed, select, checkpoints)
-        notes = {"training_tokens": float(done.tokens), "steps": float(done.step), "epoch_kept": float(done.best_epoch)}
-        return Fit(model, done.masked / max(done.tokens, 1), notes)
+        from_scratch = init is None and self.config.pretrained is None
+        epochs = (settings.first_epochs or settings.epochs) if from_scratch else settings.epochs
+        progress = train(model, samples, objective, self.config, epochs, seed, self._judge(), checkpoints)
+        notes = {
+            "training_tokens": float(progress.tokens),
+            "steps": float(progress.step),
+            "epoch_kept": float(progress.best_epoch),
+        }
+        return Fit(model, progress.masked / max(progress.tokens, 1), notes)
 
-    def sample(self, model: LanguageModel, source: Samples, sampling: Sampling, rng: torch.Generator) -> Samples:
-        """Write every block of ``source`` anew, stretch by stretch, each after the source's own text before it."""
-        assert isinstance(sampling, Decoding)
+    def sample(self, model: LanguageModel, source: Samples, sampling: Decoding, rng: torch.Generator) -> Mapping[str, Tensor]:
+        """Return every block of ``source`` written anew, stretch by stretch, each after the source's own text before it.
+
+        Args:
+            model: The model that writes.
+            source: Blocks, ``tokens`` int32 (n, T).
+            sampling: How the text is continued.
+            rng: The source of every random number.
+
+        Returns:
+            ``tokens``, int32 (n, T).
+        """
         network.move(model, self.config)
-        with network.precision(self.config, model.network.device):
-            written = regeneration.regenerate(model, source["tokens"], sampling, integer_seed(rng))
-        return Samples({"tokens": written}, source.origin)  # the protocol stamps the generation
+        with network.autocast(self.config, model.network.device):
+            return {"tokens": regenerate(model, source["tokens"], sampling, integer_seed(rng))}
 
-    def show(self, samples: Samples, stem: Path) -> None:
-        """Write the first blocks as one paragraph of text."""
-        text = paragraph(self.tokenizer.decode(row.tolist()) for row in samples["tokens"])
-        write_text(stem.with_suffix(".txt"), text + "\n")
-
-    def nll(self, model: LanguageModel, samples: Samples) -> Tensor:
-        """-log p of every token, float32 (n, T), in nats."""
-        return self.token_nll(model, samples["tokens"])
-
-    def confidence(self, model: LanguageModel, samples: Samples) -> Tensor:
-        """p of every token, float32 (n, T)."""
-        return torch.exp(-self.nll(model, samples))
+    def likelihood(self, model: LanguageModel, samples: Samples) -> Likelihood:
+        """Return -log p in nats, and p in [0, 1], of every token: two float32 (n, T)."""
+        nll = self.token_nll(model, samples["tokens"])
+        return Likelihood(nll, torch.exp(-nll))
 
     def token_nll(self, model: LanguageModel, tokens: Tensor) -> Tensor:
-        """-log p of every token after the begin token and all before it in its row, float32 (n, T), in nats."""
+        """Return the negative log-likelihood of every token after the begin token and all before it in its row.
+
+        Args:
+            model: The model.
+            tokens: int32 (n, T), rows of any origin, such as the items of a KR-test.
+
+        Returns:
+            float32 (n, T), in nats.
+        """
         network.move(model, self.config)
-        with network.precision(self.config, model.network.device):
+        with network.autocast(self.config, model.network.device):
             return network.token_nll(model, tokens, self.config.evaluation_batch)
+
+    def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
+        """Write the first blocks, ``tokens`` int32 (n, T), as one paragraph of text."""
+        text = paragraph(self.tokenizer.decode(row.tolist()) for row in data["tokens"])
+        write_text(stem.with_suffix(".txt"), text + "\n")
 
     def save(self, model: LanguageModel, folder: Path) -> None:
         """Write safetensors and JSON, as transformers does, and the tokenizer."""
         network.save(model, folder)
 
     def load_model(self, folder: Path) -> LanguageModel:
-        """Read it back."""
+        """Return the model that `save` wrote, equal to the last bit."""
         return network.load(folder)
 
-    def model_bytes(self, splits: Splits) -> int:
-        """Four bytes a parameter, and the tokenizer."""
-        block = splits.train["tokens"].shape[1]
-        return 4 * network.parameters(network.settings(self.config, self.tokenizer, block)) + 64 * self.tokenizer.size
+    def model_bytes(self) -> int:
+        """Return about how many bytes a saved model takes: its parameters and its tokenizer."""
+        parameters = network.parameters(network.settings(self.config, self.tokenizer, self.data.block))
+        return BYTES_PER_PARAMETER * parameters + BYTES_PER_TOKEN * self.tokenizer.size
 
-    def _data(self) -> tuple[TextData, Tokenizer]:
-        if self._loaded is None:
-            raise RuntimeError("load the data first: the tokenizer is made from it")
-        return self._loaded
+    def _judge(self) -> Judge | None:
+        """Return what judges the model after every epoch, so that the best one is kept; None where the last one is."""
+        keep = self.config.training.keep
+        if keep == "validation_nll":
+            return by_validation_nll(self.splits.validation["tokens"], self.token_nll)
+        if keep == "kr_test":
+            return by_kr_test(self.kr_items, self.data.block, self.token_nll)
+        return None

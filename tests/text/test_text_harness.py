@@ -1,4 +1,4 @@
-"""Tasks of the lm-evaluation-harness on a model of ours, offline, from a task file and its data."""
+"""Tasks of the lm-evaluation-harness on a small model, offline, from a task file and its data."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from fortifai.modalities.text.config import LanguageModelConfig
 from fortifai.modalities.text.metrics import harness
 from fortifai.modalities.text.model import network
 from fortifai.modalities.text.model.network import LanguageModel
-from fortifai.modalities.text.model.tokenizer import train
+from fortifai.modalities.text.model.tokenizer import train_tokenizer
 
 TASK = """
 task: tiny
@@ -44,8 +44,8 @@ ITEMS = [
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
     config = LanguageModelConfig(vocabulary=256, hidden_size=16, intermediate_size=16, layers=1, heads=2)
-    model = network.begin(config, train(" ".join(WORDS), 256), 60, 0)
-    with torch.no_grad():  # so that what was read before matters
+    model = network.initial_model(config, train_tokenizer(" ".join(WORDS), 256), 60, 0)
+    with torch.no_grad():  # so that what stands before a token matters
         for parameter in model.network.parameters():
             parameter.mul_(8)
     return model
@@ -66,7 +66,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def inputs(model: LanguageModel) -> MetricInputs:
-    return MetricInputs(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), model)  # type: ignore[arg-type]
+    return MetricInputs(SimpleNamespace(), SimpleNamespace(), model)  # type: ignore[arg-type]
 
 
 def score(model: LanguageModel, context: str, choice: str) -> float:
@@ -75,7 +75,7 @@ def score(model: LanguageModel, context: str, choice: str) -> float:
     return -float(network.token_nll(model, torch.tensor([tokens]), 1)[0, before:].sum())
 
 
-def test_a_task_file_is_scored_as_by_our_own_likelihoods(model, task):
+def test_a_task_file_is_scored_as_by_the_likelihoods_of_the_model(model, task):
     metric = metrics.find(modalities.get("text"), f"lm-eval:{task()}")
     right = [
         max(range(3), key=lambda k, item=item: score(model, item["context"], item["choices"][k])) == item["label"]
@@ -87,13 +87,13 @@ def test_a_task_file_is_scored_as_by_our_own_likelihoods(model, task):
 
 def test_the_global_generators_and_the_tokenizer_are_left_alone(model, task):
     before, path = (torch.get_rng_state(), model.tokenizer.encoder.to_str()), task()
-    given = inputs(model)
-    assert harness.lm_eval(given, path) == harness.lm_eval(given, path)
+    generation = inputs(model)
+    assert harness.lm_eval(generation, path) == harness.lm_eval(generation, path)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert model.tokenizer.encoder.to_str() == before[1]
 
 
-def test_a_task_that_cannot_be_used_is_answered(model, task, tmp_path):
+def test_a_task_that_cannot_be_used_is_refused_with_the_reason(model, task, tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml: no such task file"):
         harness.load(str(tmp_path / "none.yaml"))
     with pytest.raises(UserError, match="perplexity, is better when lower"):

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from fortifai.errors import UserError
 from fortifai.modalities.text.config import TextData
 from fortifai.modalities.text.data import corpora
-from fortifai.modalities.text.kr_test import accuracy as kr_test
-from fortifai.modalities.text.kr_test.accuracy import accuracy
-from fortifai.modalities.text.kr_test.item import Item
-from fortifai.modalities.text.kr_test.items import read
-from fortifai.modalities.text.kr_test.king_james import KINDS, WORD, make
-from fortifai.modalities.text.model.tokenizer import train
+from fortifai.modalities.text.kr_test.accuracy import Accuracy, accuracy
+from fortifai.modalities.text.kr_test.items import Item, read_items
+from fortifai.modalities.text.kr_test.king_james import KINDS, WORD, make_items
+from fortifai.modalities.text.kr_test.sources import items_for
+from fortifai.modalities.text.model.tokenizer import train_tokenizer
 
-BYTES = train("any text", 256)
+BYTES = train_tokenizer("any text", 256)
 RECORDS = [
     {
         "context": "The mill stands by the river.",
@@ -46,12 +45,12 @@ def corpus() -> corpora.Corpus:
 
 
 @pytest.fixture(scope="module")
-def made(corpus) -> tuple[Item, ...]:
-    return make(corpus)
+def items(corpus) -> tuple[Item, ...]:
+    return make_items(corpus)
 
 
 def uneven(tokens: torch.Tensor) -> torch.Tensor:
-    """A model of sorts: what it gives a token depends on the token, on the one before it, and on how far into the text it is."""
+    """A stand-in for a model: log-probabilities that depend on the token, on the one before it, and on its place in the text."""
     before = torch.cat([torch.full_like(tokens[:, :1], BYTES.begin), tokens[:, :-1]], dim=1)
     place = torch.arange(tokens.shape[1])
     return -((tokens * 7 + before * 3 + place) % 23).float() / 7
@@ -72,10 +71,10 @@ def by_definition(item: Item) -> float:
 
 
 def test_the_score_is_the_mean_over_the_length_of_the_shorter_continuation():
-    found = accuracy(uneven, ITEMS, BYTES)
+    measured = accuracy(uneven, ITEMS, BYTES)
     expected = [by_definition(item) for item in ITEMS]
-    np.testing.assert_allclose(found.margins, expected, atol=1e-9)
-    assert found.value == np.mean(np.array(expected) > 0)
+    np.testing.assert_allclose(measured.margins, expected, atol=1e-9)
+    assert measured.value == np.mean(np.array(expected) > 0)
 
 
 words = st.text(alphabet="abc de", min_size=1, max_size=30).filter(str.strip)
@@ -90,49 +89,49 @@ def test_batching_changes_no_answer(triples):
         if true != false
     ]
     if items:
-        found = accuracy(uneven, items, BYTES)
-        np.testing.assert_allclose(found.margins, [by_definition(item) for item in items], atol=1e-9)
+        margins = accuracy(uneven, items, BYTES).margins
+        np.testing.assert_allclose(margins, [by_definition(item) for item in items], atol=1e-9)
 
 
 def test_continuations_that_no_tokens_tell_apart_are_half_right():
     same = [Item(context="", sentence_true="abc", sentence_false=f"abc{'d' * (i + 1)}", location=i) for i in range(5)]
-    found = accuracy(uneven, same, BYTES)
-    assert (found.margins == 0).all()
-    assert found.value == 2 / 5
+    measured = accuracy(uneven, same, BYTES)
+    assert (measured.margins == 0).all()
+    assert measured.value == 2 / 5
 
 
-def test_a_model_that_finds_everything_equally_likely_is_at_chance(made):
-    found = accuracy(lambda tokens: torch.full(tokens.shape, -1.5), made, BYTES)
-    assert abs(found.value - 0.5) <= 1 / len(made)
-    assert found.low < 0.5 < found.high
+def test_a_model_to_which_everything_is_equally_likely_is_at_chance(items):
+    measured = accuracy(lambda tokens: torch.full(tokens.shape, -1.5), items, BYTES)
+    assert abs(measured.value - 0.5) <= 1 / len(items)
+    assert measured.low < 0.5 < measured.high
 
 
 def test_the_interval_is_wilsons():
     margins = np.array([1.0] * 70 + [-1.0] * 30)
-    found = kr_test.Accuracy.of(margins)
+    measured = Accuracy.of(margins)
     z, n, p = 1.959963984540054, 100, 0.7
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
+    assert (measured.low, measured.high) == pytest.approx((centre - half, centre + half))
 
 
 def test_a_context_that_is_too_long_loses_its_beginning():
-    widths, seen = [], []
+    widths, texts = [], []
 
     def score(tokens: torch.Tensor) -> torch.Tensor:
         widths.append(tokens.shape[1])
-        seen.append(BYTES.decode(tokens[0].tolist()))
+        texts.append(BYTES.decode(tokens[0].tolist()))
         return uneven(tokens)
 
     accuracy(score, ITEMS[:1], BYTES, longest=40)
     assert widths == [40]
-    assert seen == ["by the river. It grinds rye for three villages"[-40:]]
+    assert texts == ["by the river. It grinds rye for three villages"[-40:]]
 
 
-def test_accuracy_is_given_for_each_fraction_of_the_text():
+def test_accuracy_is_known_for_each_fraction_of_the_text():
     items = [Item(context="", sentence_true="a", sentence_false="b", location=i) for i in (1, 2, 30, 99, 100)]
-    found = kr_test.Accuracy.of(np.array([1.0, -1.0, 1.0, 1.0, 1.0]))
-    assert [part and part.value for part in found.by_fraction(items, 4)] == [0.5, 1.0, None, 1.0]
+    measured = Accuracy.of(np.array([1.0, -1.0, 1.0, 1.0, 1.0]))
+    assert [part and part.value for part in measured.by_fraction(items, 4)] == [0.5, 1.0, None, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +141,8 @@ def test_accuracy_is_given_for_each_fraction_of_the_text():
 )
 def test_a_list_and_lines_are_read_alike(tmp_path, written):
     (tmp_path / "kr.json").write_text(written)
-    assert read(tmp_path / "kr.json") == ITEMS
-    assert kr_test.items(TextData(source="python-topics", kr_test=str(tmp_path / "kr.json"))) == ITEMS
+    assert read_items(tmp_path / "kr.json") == ITEMS
+    assert items_for(TextData(source="python-topics", kr_test=str(tmp_path / "kr.json"))) == ITEMS
 
 
 def without(record: dict, key: str) -> dict:
@@ -151,7 +150,7 @@ def without(record: dict, key: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "\n".join(json.dumps(record) for record in (RECORDS[0], without(RECORDS[1], "sentence_false"))),
@@ -168,21 +167,21 @@ def without(record: dict, key: str) -> dict:
         ("7", r"item 1 \(line 1\)"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_said_with_its_line_and_key(tmp_path, text, said):
+def test_what_is_wrong_in_a_file_is_named_with_its_line_and_key(tmp_path, text, message):
     (tmp_path / "kr.json").write_text(text)
-    with pytest.raises(UserError, match=said):
-        read(tmp_path / "kr.json")
+    with pytest.raises(UserError, match=message):
+        read_items(tmp_path / "kr.json")
 
 
 def test_a_file_that_is_missing_and_a_text_without_items_are_named(tmp_path):
     with pytest.raises(UserError, match="no KR-test file"):
-        read(tmp_path / "none.json")
+        read_items(tmp_path / "none.json")
     with pytest.raises(UserError, match="no KR-test comes with the text 'python-topics'"):
-        kr_test.items(TextData(source="python-topics"))
+        items_for(TextData(source="python-topics"))
 
 
 def exchanged(item: Item) -> tuple[str, str]:
-    """Give the one word that was exchanged, and the word in its place."""
+    """Return the one word that was exchanged, and the word in its place."""
     before, after = item.sentence_true.split(), item.sentence_false.split()
     (pair,) = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
     (true,), (false,) = (WORD.findall(word) for word in pair)
@@ -190,36 +189,36 @@ def exchanged(item: Item) -> tuple[str, str]:
     return true.removesuffix("’s"), false.removesuffix("’s")
 
 
-def test_there_are_enough_items_and_they_are_the_same_every_time(corpus, made):
-    assert 500 <= len(made) <= 600
-    assert len({item.sentence_true for item in made}) == len(made)
-    assert make(corpus) == made
+def test_there_are_enough_items_and_they_are_the_same_every_time(corpus, items):
+    assert 500 <= len(items) <= 600
+    assert len({item.sentence_true for item in items}) == len(items)
+    assert make_items(corpus) == items
 
 
-def test_items_are_neighbouring_verses_of_the_training_part_alone(corpus, made):
+def test_items_are_neighbouring_verses_of_the_training_part_alone(corpus, items):
     lines = [line for stretch in corpus.train for line in stretch.splitlines()]
-    for item in made:
+    for item in items:
         assert lines[item.location - 1] == item.sentence_true
         assert lines[item.location - 2] == item.context.rstrip("\n")
     held_out = {line for stretch in (*corpus.validation, *corpus.test) for line in stretch.splitlines()}
-    assert not held_out & {item.sentence_true for item in made}
-    assert [item.location for item in made] == sorted(item.location for item in made)
-    fifths = Counter(5 * item.location // (len(lines) + 1) for item in made)
+    assert not held_out & {item.sentence_true for item in items}
+    assert [item.location for item in items] == sorted(item.location for item in items)
+    fifths = Counter(5 * item.location // (len(lines) + 1) for item in items)
     assert set(fifths) == set(range(5))
 
 
-def test_a_false_continuation_has_one_name_or_number_exchanged_for_an_unrelated_one_of_its_kind(corpus, made):
+def test_a_false_continuation_has_one_name_or_number_exchanged_for_an_unrelated_one_of_its_kind(corpus, items):
     everything = "".join((*corpus.train, *corpus.validation, *corpus.test))
     counts = Counter(WORD.findall("".join(corpus.train)))
     more_frequent = 0
-    for item in made:
+    for item in items:
         true, false = exchanged(item)
         assert any(true in table and false in table and not table[true] & table[false] for table in KINDS), (true, false)
         assert 1 / 4 <= counts[false] / counts[true] <= 4
         assert false not in WORD.findall(item.context + item.sentence_true)
         assert item.sentence_false not in everything
         more_frequent += counts[false] > counts[true]
-    assert abs(more_frequent - len(made) / 2) <= 1, "frequency alone must decide nothing"
+    assert abs(more_frequent - len(items) / 2) <= 1, "frequency alone must decide nothing"
 
 
 def test_a_statement_that_another_verse_makes_is_not_called_false():
@@ -229,38 +228,38 @@ def test_a_statement_that_another_verse_makes_is_not_called_false():
     stretch = "\n".join([*told, *names, ""])
     outcomes = {}
     for last in ("knowest thou not yet that Egypt is destroyed", "knowest thou not yet that nothing is destroyed"):
-        found = {
+        exchanges = {
             item.sentence_false.split()[0]
             for turn in range(12)
-            for item in make(corpora.Corpus("x", (stretch.replace("cry", f"cry {'o' * turn}"),), (last,), ()))
+            for item in make_items(corpora.Corpus("x", (stretch.replace("cry", f"cry {'o' * turn}"),), (last,), ()))
             if item.sentence_true.startswith("Moab")
         }
-        outcomes[last.split()[5]] = found
+        outcomes[last.split()[5]] = exchanges
     assert "Egypt" in outcomes["nothing"], "the exchange is there to be refused"
     assert "Egypt" not in outcomes["Egypt"]
 
 
-def test_a_model_that_knows_the_text_by_heart_answers_rightly_and_pads_little(corpus, made):
+def test_a_model_that_knows_the_text_by_heart_answers_rightly_and_pads_little(corpus, items):
     known = {tuple(words[i : i + 4]) for words in map(str.split, corpus.train) for i in range(len(words) - 3)}
     padding = [0, 0]
 
     def score(tokens: torch.Tensor) -> torch.Tensor:
         padding[0] += int((tokens == BYTES.begin).sum())
         padding[1] += tokens.numel()
-        found = torch.zeros(tokens.shape)
+        log_p = torch.zeros(tokens.shape)
         for row, ids in enumerate(tokens.tolist()):
             words = BYTES.decode(i for i in ids if i != BYTES.begin).split()[:-1]  # the last may be cut
             unknown = sum(tuple(words[i : i + 4]) not in known for i in range(len(words) - 3))
-            found[row] = -unknown
-        return found
+            log_p[row] = -unknown
+        return log_p
 
-    assert accuracy(score, made, BYTES).value > 0.9
+    assert accuracy(score, items, BYTES).value > 0.9
     assert padding[0] < 0.1 * padding[1]
 
 
-def test_the_items_checked_by_hand_are_those_in_use(made):
+def test_the_items_checked_by_hand_are_those_in_use(items):
     rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ") and line[2].isdigit()]
     checked = [(int(row[0].removeprefix("| ")), row[2], row[3]) for row in rows]
-    sample = [made[i] for i in np.linspace(0, len(made) - 1, 30).round().astype(int)]
+    sample = [items[i] for i in np.linspace(0, len(items) - 1, 30).round().astype(int)]
     assert checked == [(item.location, item.sentence_true, item.sentence_false) for item in sample]
     assert all(row[4].startswith("false") for row in rows)

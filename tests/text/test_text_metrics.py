@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,13 +16,15 @@ from torchmetrics.text import Perplexity
 
 from fortifai.contract.metric import Metric
 from fortifai.contract.metric_inputs import MetricInputs
+from fortifai.contract.modality import Likelihood
 from fortifai.contract.samples import Samples, Splits
+from fortifai.fidelity.rule import parse_rule
 from fortifai.modalities.text.metrics import diversity, likelihood, ngrams
 from fortifai.modalities.text.metrics.declared import METRICS
 from fortifai.randomness import stream
 
 BY_NAME = {metric.name: metric for metric in METRICS}
-PLAIN = [metric for metric in METRICS if "model" not in metric.needs and metric.by_default]
+PLAIN = [metric for metric in METRICS if "model" not in metric.reads and metric.by_default]
 DISTANCES = ["unigram_js", "bigram_js", "trigram_js"]
 BLOCKS = st.lists(st.lists(st.integers(0, 6), min_size=5, max_size=5), min_size=1, max_size=8)
 
@@ -32,12 +33,14 @@ BLOCKS = st.lists(st.lists(st.integers(0, 6), min_size=5, max_size=5), min_size=
 class Table:
     """An adapter whose model is a table of log-probabilities of the next token, (V, V)."""
 
-    asked: int = 0
+    splits: Splits
+    passes: int = 0
 
-    def nll(self, model: Tensor, samples: Samples) -> Tensor:
-        self.asked += 1
+    def likelihood(self, model: Tensor, samples: Samples) -> Likelihood:
+        self.passes += 1
         tokens = samples["tokens"].long()
-        return -model[tokens[:, :-1], tokens[:, 1:]]
+        nll = -model[tokens[:, :-1], tokens[:, 1:]]
+        return Likelihood(nll, torch.exp(-nll))
 
 
 def text(n: int, purpose: str, vocabulary: int = 50, length: int = 16) -> Tensor:
@@ -47,9 +50,10 @@ def text(n: int, purpose: str, vocabulary: int = 50, length: int = 16) -> Tensor
     return drawn.reshape(n, length).int()
 
 
-def inputs(real: Tensor, synthetic: Tensor, pool: Tensor | None = None) -> MetricInputs:
+def inputs(real: Tensor, synthetic: Tensor, pool: Tensor | None = None, model: Tensor | None = None) -> MetricInputs:
     train = Samples.real(tokens=real if pool is None else pool)
-    return MetricInputs(Splits(train, train, Samples.real(tokens=real)), Samples.real(tokens=synthetic), Table())  # type: ignore[arg-type]
+    adapter = Table(Splits(train, train, Samples.real(tokens=real)))
+    return MetricInputs(adapter, Samples.synthetic({"tokens": synthetic}, 0), model)  # type: ignore[arg-type]
 
 
 def value(name: str, real: Tensor, synthetic: Tensor, pool: Tensor | None = None) -> float:
@@ -127,8 +131,8 @@ def test_n_grams_do_not_cross_the_seam_between_blocks() -> None:
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_distinct_counts_distinct_n_grams(n: int) -> None:
     tokens = text(50, "distinct")
-    found = counted(tokens, n)
-    assert value(f"distinct_{n}", tokens, tokens) == pytest.approx(len(found) / found.total())
+    grams = counted(tokens, n)
+    assert value(f"distinct_{n}", tokens, tokens) == pytest.approx(len(grams) / grams.total())
     assert value(f"distinct_{n}", tokens, torch.zeros(10, 12)) == pytest.approx(1 / (10 * (13 - n)))
 
 
@@ -187,20 +191,22 @@ def test_blocks_that_are_too_short_have_no_value() -> None:
 def test_perplexity_is_that_of_torchmetrics_from_logits() -> None:
     model = torch.randn(50, 50, generator=stream("model")).log_softmax(-1)
     real = text(30, "real")
-    given_inputs = inputs(real, text(20, "own"))
     reference = Perplexity()(model[real[:, :-1].long()], real[:, 1:].long())
-    measured = likelihood.perplexity(SimpleNamespace(nll=lambda part: Table().nll(model, getattr(given_inputs, part))))  # type: ignore[arg-type]
-    assert measured == pytest.approx(float(reference), rel=1e-5)
+    assert likelihood.perplexity(inputs(real, text(20, "own"), model=model)) == pytest.approx(float(reference), rel=1e-5)
 
 
 def test_an_infinite_likelihood_is_an_infinite_perplexity() -> None:
-    assert likelihood.perplexity(SimpleNamespace(nll=lambda _: torch.tensor([1e5]))) == math.inf  # type: ignore[arg-type]
+    real = torch.tensor([[0, 0]])
+    assert likelihood.perplexity(inputs(real, real, model=torch.tensor([[-1e5]]))) == math.inf
+
+
+def test_perplexity_can_be_a_rule() -> None:
+    assert str(parse_rule("perplexity>60"))
 
 
 def test_the_likelihood_gap_is_own_minus_real_and_asks_the_model_once() -> None:
-    base = inputs(torch.tensor([[0, 0, 0]]), torch.tensor([[0, 1, 0]]))
     model = torch.tensor([[0.25, 0.75], [1.0, 0.0]]).log()
-    given_inputs = MetricInputs(base.splits, base.synthetic, base.adapter, model)
-    assert likelihood.nll_gap(given_inputs) == pytest.approx(-math.log(0.75) / 2 + math.log(0.25))
-    assert likelihood.perplexity(given_inputs) == pytest.approx(4)
-    assert given_inputs.adapter.asked == 2  # type: ignore[attr-defined]
+    generation = inputs(torch.tensor([[0, 0, 0]]), torch.tensor([[0, 1, 0]]), model=model)
+    assert likelihood.nll_gap(generation) == pytest.approx(-math.log(0.75) / 2 + math.log(0.25))
+    assert likelihood.perplexity(generation) == pytest.approx(4)
+    assert generation.adapter.passes == 2  # type: ignore[attr-defined]

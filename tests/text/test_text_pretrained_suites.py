@@ -5,9 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,13 +15,10 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, Llama
 
 import fortifai
 from fortifai.errors import UserError
-from fortifai.modalities.text import hub
-from fortifai.modalities.text.config import LanguageModelConfig, TextData, Training
-from fortifai.modalities.text.needs import needs
+from fortifai.modalities.text.config import Training
 from fortifai.planning.chains import Selection
 from fortifai.planning.plan import make_plan
 from fortifai.planning.suite_file import load_suite
-from fortifai.records.reading import Progress
 
 PAPER = ("paper-llama", "paper-gemma")
 
@@ -38,7 +33,7 @@ def sentence(i: int) -> str:
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory) -> Path:
-    """A folder as WikiText-2 comes, of a text of our own, and a few items of a KR-test on it."""
+    """A folder like that of WikiText-2, with another text, and a few items of a KR-test on it."""
     folder = tmp_path_factory.mktemp("wikitext")
     for name, start, lines in (("train", 0, 300), ("valid", 300, 60), ("test", 360, 60)):
         (folder / f"wiki.{name}.raw").write_text("\n".join(sentence(i) for i in range(start, start + lines)) + "\n")
@@ -75,7 +70,7 @@ def tiny(tmp_path_factory, text) -> dict[str, Path]:
 
 
 def settings(model: Path, text: Path) -> list[str]:
-    """What makes a suite of the paper small: a tiny model, a short text, and no GPU; training and decoding stay."""
+    """Settings that make a suite of the paper small: a tiny model, a short text, and no GPU; training and decoding stay."""
     small = {
         "gpu": "false", "model.pretrained": model, "data.source": text, "data.kr_test": text / "kr.json", "data.block": 64,
         "data.most_held_out": 8, "model.training.block": 32, "model.training.epochs": 2, "n": 6, "sampling.new_tokens": 16,
@@ -107,8 +102,8 @@ def test_a_suite_has_the_settings_of_the_paper(name):
 @pytest.mark.parametrize("name", [*PAPER, "text-smollm2"])
 def test_a_suite_runs_end_to_end_on_a_tiny_model_of_the_class(name, tiny, text, tmp_path):
     small = {"seeds": 1, "generations": 1, "objectives": ["tce:gamma=0.9"], "strategies": ["fresh-mix:k=6"]}
-    done = fortifai.run(name, tmp_path, settings=settings(tiny.get(name, tiny["paper-llama"]), text), quiet=True, **small)
-    records = [json.loads(line) for file in done.path.glob("*/generations.jsonl") for line in file.read_text().splitlines()]
+    result = fortifai.run(name, tmp_path, settings=settings(tiny.get(name, tiny["paper-llama"]), text), quiet=True, **small)
+    records = [json.loads(line) for file in result.path.glob("*/generations.jsonl") for line in file.read_text().splitlines()]
     assert [record["generation"] for record in records] == [0, 1, 0, 1]
     # 6 and then 12 blocks of 64 tokens, in two epochs
     assert [record["training"]["size"] for record in records] == [6, 12] * 2
@@ -118,38 +113,37 @@ def test_a_suite_runs_end_to_end_on_a_tiny_model_of_the_class(name, tiny, text, 
     if name in PAPER:
         kr_test = [[record["metrics"][f"kr_test_{end}"] for end in ("low", "accuracy", "high")] for record in records]
         assert all(0 <= low < value <= high or low <= value < high for low, value, high in kr_test)
-    assert {row.objective for row in fortifai.score(done.path).rows} == {"ce", "tce:gamma=0.9"}
+    assert {row.objective for row in fortifai.score(result.path).rows} == {"ce", "tce:gamma=0.9"}
 
 
 def test_a_run_without_what_it_needs_stops_at_once_and_names_all_of_it(tmp_path):
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "CUDA_VISIBLE_DEVICES": ""}
     planned = command_line("plan", "paper-llama", "--out", tmp_path / "runs", "--json", **environment)
     assert planned.returncode == 0, planned.stderr
-    plan = json.loads(planned.stdout)
-    assert len(plan["chains"]) == 3 * 3 * 5
-    assert {(chain["id"], chain["state"]) for chain in plan["chains"]} == {(None, "unavailable")}
-    assert plan["estimate"]["seconds"] > 50 * 3600
-    assert plan["needs"] == [
+    answer = json.loads(planned.stdout)
+    assert len(answer["chains"]) == 3 * 3 * 5
+    assert {(chain["id"], chain["state"]) for chain in answer["chains"]} == {(None, "unavailable")}
+    assert answer["estimate"]["seconds"] > 50 * 3600
+    assert answer["needs"] == [
         "a CUDA GPU",
         "the text WikiText-2 (raw)",
         "the model meta-llama/Llama-3.2-1B",
         "KR-test items for the text wikitext-2",
     ]
-    assert [line.split(": ")[0] for line in plan["missing"]] == plan["needs"]
-    for line, remedy in zip(plan["missing"], ("--set gpu=false", "data.source", "HF_TOKEN", "data.kr_test"), strict=True):
+    assert [line.split(": ")[0] for line in answer["missing"]] == answer["needs"]
+    for line, remedy in zip(answer["missing"], ("--set gpu=false", "data.source", "HF_TOKEN", "data.kr_test"), strict=True):
         assert remedy in line
     ran = command_line("run", "paper-llama", "--out", tmp_path / "runs", **environment)
     assert (ran.returncode, ran.stdout) == (2, "")
     first, *lines = ran.stderr.splitlines()
     assert first == "fortifai: suite paper-llama cannot run on this machine, which lacks:"
-    assert [line.strip() for line in lines] == plan["missing"]
+    assert [line.strip() for line in lines] == answer["missing"]
     assert not (tmp_path / "runs").exists()
 
 
-def planned(name: str, *settings_: str) -> None:
+def plan(name: str, *settings_: str) -> None:
     """Plan a suite in this process, as `run` does before it writes anything."""
-    done = SimpleNamespace(progress=lambda chain, horizon: Progress("pending", 0), measured=lambda regime: [])
-    make_plan(load_suite(name, settings_), Selection(), done).require()
+    make_plan(load_suite(name, settings_), Selection()).require_needs()
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -159,66 +153,34 @@ def test_a_model_whose_vocabulary_is_too_small_for_its_tokenizer_is_refused(name
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 200}))
     with pytest.raises(UserError, match="model: the model knows 200 tokens and its tokenizer has 300: they do not match"):
-        planned(name, *settings(folder, text))
+        plan(name, *settings(folder, text))
 
 
 def test_training_sequences_that_do_not_fill_a_block_are_refused(tiny, text):
     with pytest.raises(UserError, match=r"data\.block = 64 cannot be cut into training sequences of model\.training\.block = 24"):
-        planned("paper-llama", *settings(tiny["paper-llama"], text), "model.training.block=24")
+        plan("paper-llama", *settings(tiny["paper-llama"], text), "model.training.block=24")
 
 
 def test_items_of_a_kr_test_that_are_wrong_are_refused_before_anything_is_trained(tiny, text, tmp_path):
     (items := tmp_path / "kr.json").write_text('[{"context": "a", "sentence_true": "b", "location": 0}]')
     with pytest.raises(UserError, match=r"kr.json: item 1 \(line 1\): sentence_false: is required"):
-        planned("paper-llama", *settings(tiny["paper-llama"], text), f"data.kr_test={items}")
+        plan("paper-llama", *settings(tiny["paper-llama"], text), f"data.kr_test={items}")
 
 
 @pytest.mark.parametrize(
-    ("metric", "said"),
+    ("metric", "message"),
     [("kr_test_accuracy", "no KR-test comes with the text"), ("lm-eval:none.yaml", "none.yaml: no such task file")],
 )
-def test_a_metric_that_cannot_be_measured_is_refused_before_anything_is_trained(tiny, text, metric, said):
+def test_a_metric_that_cannot_be_measured_is_refused_before_anything_is_trained(tiny, text, metric, message):
     small = [setting for setting in settings(tiny["paper-llama"], text) if not setting.startswith("data.kr_test")]
-    with pytest.raises(UserError, match=said):
-        planned(
-            "paper-llama", *small, "model.training.keep=last", f'metrics=["{metric}", "bigram_js"]', "fidelity_metric=bigram_js"
-        )
+    with pytest.raises(UserError, match=message):
+        plan("paper-llama", *small, "model.training.keep=last", f'metrics=["{metric}", "bigram_js"]', "fidelity_metric=bigram_js")
 
 
 @pytest.mark.parametrize("name", ["/no/folder", "./folder", "~/folder", "a/b/c"])
 def test_a_path_with_nothing_there_is_called_a_folder(name, text):
     with pytest.raises(UserError, match=f"model.pretrained '{name}': no such folder"):
-        planned("text-smollm2", *settings(Path(name), text), f"model.pretrained={name}")
-
-
-def test_a_name_of_the_hub_without_a_network_is_answered_quickly(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # where nothing listens
-    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    hub.reachable.cache_clear()
-    started = time.monotonic()
-    try:
-        (found,) = needs(LanguageModelConfig(pretrained="somebody/something"), TextData())
-    finally:
-        hub.reachable.cache_clear()
-    assert time.monotonic() - started < hub.PATIENCE + 1
-    assert found.what == "the model somebody/something"
-    assert found.missing is not None
-    assert "not in the local cache, and the hub does not answer" in found.missing
-
-
-def test_a_model_in_the_cache_of_the_hub_is_here_without_a_network(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "reachable", lambda: False)
-    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    snapshot = tmp_path / "models--somebody--something" / "snapshots" / "0123456789"
-    (snapshot.parent.parent / "refs").mkdir(parents=True)
-    (snapshot.parent.parent / "refs" / "main").write_text(snapshot.name)
-    snapshot.mkdir(parents=True)
-    states = []
-    for file in ("config.json", "tokenizer.json", "model.safetensors"):
-        (snapshot / file).write_text("{}")
-        (found,) = needs(LanguageModelConfig(pretrained="somebody/something"), TextData())
-        states.append(found.missing is None)
-    assert states == [False, False, True]
+        plan("text-smollm2", *settings(Path(name), text), f"model.pretrained={name}")
 
 
 STARVED = '''
@@ -230,10 +192,10 @@ from fortifai.modalities.text.adapter import LanguageModelAdapter
 class Starved(LanguageModelAdapter):
     """Asks for more memory than there is when it trains under the focal loss."""
 
-    def fit_resumably(self, samples, validation, objective, *rest):
+    def fit(self, samples, objective, *rest):
         if objective.name == "focal":
             torch.empty(2**52, dtype=torch.uint8)
-        return super().fit_resumably(samples, validation, objective, *rest)
+        return super().fit(samples, objective, *rest)
 
 declaration = replace(text, name="starved", adapter="starved:Starved")
 '''

@@ -1,4 +1,4 @@
-"""Tokens and back: any text survives, training repeats itself, and what cannot be encoded is said."""
+"""Tokens and back: any text survives, training repeats itself, and what cannot be encoded is counted or refused."""
 
 import os
 import subprocess
@@ -15,13 +15,19 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from fortifai.errors import UserError
 from fortifai.modalities.text import hub
 from fortifai.modalities.text.config import BYTES, TextData
-from fortifai.modalities.text.data.blocks import split
+from fortifai.modalities.text.data.blocks import cut_into_blocks
 from fortifai.modalities.text.data.corpora import Corpus
-from fortifai.modalities.text.model import tokenizer
-from fortifai.modalities.text.model.tokenizer import BEGIN, Tokenizer, load, pretrained, train
+from fortifai.modalities.text.model import tokenizer as tokenizer_module
+from fortifai.modalities.text.model.tokenizer import (
+    BEGIN,
+    Tokenizer,
+    load_tokenizer,
+    pretrained_tokenizer,
+    train_tokenizer,
+)
 
 WORDS = "In the beginning God created the heaven and the earth. And the earth was without form, and void.\n" * 40
-SMALL = train(WORDS, 300)
+SMALL = train_tokenizer(WORDS, 300)
 
 
 def word_level(vocabulary: dict[str, int], unknown: str | None) -> Tokenizer:
@@ -44,7 +50,7 @@ def test_any_text_survives_encoding_and_decoding(text):
 
 
 def test_without_merges_the_tokens_are_the_bytes():
-    bytewise = train(WORDS, BYTES)
+    bytewise = train_tokenizer(WORDS, BYTES)
     assert bytewise.size == BYTES + 1
     assert bytewise.begin == BYTES
     text = "Æneas — 𝄞"
@@ -59,28 +65,29 @@ def test_the_vocabulary_has_the_size_asked_for_and_one_token_that_begins_a_block
 
 
 def test_training_repeats_itself_in_another_process_with_other_threads():
-    code = f"from fortifai.modalities.text.model.tokenizer import train; print(train({WORDS!r}, 300).fingerprint())"
-    found = set()
+    importing = "from fortifai.modalities.text.model.tokenizer import train_tokenizer"
+    code = f"{importing}; print(train_tokenizer({WORDS!r}, 300).fingerprint())"
+    fingerprints = set()
     for threads, seed in (("1", "1"), ("4", "2")):
         environment = os.environ | {"RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": seed, "TOKENIZERS_PARALLELISM": "true"}
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-        found.add(done.stdout.strip())
-    assert found == {SMALL.fingerprint()}
+        process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        fingerprints.add(process.stdout.strip())
+    assert fingerprints == {SMALL.fingerprint()}
 
 
 def test_saving_and_loading_changes_nothing_and_transformers_reads_it_too(tmp_path):
     SMALL.save(tmp_path)
-    again = load(tmp_path)
+    again = load_tokenizer(tmp_path)
     assert again.begin == SMALL.begin
     assert again.fingerprint() == SMALL.fingerprint()
     assert again.encode(f"the {BEGIN} earth") == SMALL.encode(f"the {BEGIN} earth")
-    theirs = AutoTokenizer.from_pretrained(tmp_path)
-    assert theirs.bos_token_id == SMALL.begin
-    assert theirs.encode("the earth was void", add_special_tokens=False) == SMALL.encode("the earth was void")
+    of_transformers = AutoTokenizer.from_pretrained(tmp_path)
+    assert of_transformers.bos_token_id == SMALL.begin
+    assert of_transformers.encode("the earth was void", add_special_tokens=False) == SMALL.encode("the earth was void")
 
 
 def test_the_fingerprint_tells_tokenizers_apart():
-    other_text, other_size = train(WORDS + "Behold!\n" * 99, 300), train(WORDS, 299)
+    other_text, other_size = train_tokenizer(WORDS + "Behold!\n" * 99, 300), train_tokenizer(WORDS, 299)
     other_begin = Tokenizer(SMALL.encoder, 5)
     assert len({t.fingerprint() for t in (SMALL, other_text, other_size, other_begin)}) == 4
 
@@ -91,26 +98,25 @@ def test_the_fingerprint_tells_tokenizers_apart():
     ids=["begin of text", "end of text, for want of a begin"],
 )
 def test_a_pretrained_tokenizer_brings_the_token_that_begins_a_block(tmp_path, special, expected):
-    theirs = PreTrainedTokenizerFast(tokenizer_object=Encoder.from_str(SMALL.encoder.to_str()), **special)
-    theirs.save_pretrained(tmp_path)
+    PreTrainedTokenizerFast(tokenizer_object=Encoder.from_str(SMALL.encoder.to_str()), **special).save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")  # a folder of a model has one
-    found = pretrained(str(tmp_path))
-    assert found.encoder.id_to_token(found.begin) == expected
-    assert found.encode("the earth") == SMALL.encode("the earth")
+    tokenizer = pretrained_tokenizer(str(tmp_path))
+    assert tokenizer.encoder.id_to_token(tokenizer.begin) == expected
+    assert tokenizer.encode("the earth") == SMALL.encode("the earth")
 
 
 def test_a_pretrained_tokenizer_with_nothing_to_begin_a_block_is_refused(tmp_path):
     PreTrainedTokenizerFast(tokenizer_object=Encoder.from_str(SMALL.encoder.to_str())).save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="no begin-of-text and no end-of-text token"):
-        pretrained(str(tmp_path))
+        pretrained_tokenizer(str(tmp_path))
 
 
 def test_a_pretrained_model_that_is_nowhere_is_refused_at_once(monkeypatch, tmp_path):
-    monkeypatch.setattr(tokenizer, "reachable", lambda: False)
+    monkeypatch.setattr(tokenizer_module, "reachable", lambda: False)
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError, match="'nobody/nothing' cannot be loaded"):
-        pretrained("nobody/nothing")
+        pretrained_tokenizer("nobody/nothing")
 
 
 def test_a_tokenizer_that_knows_too_little_of_a_text_is_refused_with_the_share():
@@ -118,7 +124,7 @@ def test_a_tokenizer_that_knows_too_little_of_a_text_is_refused_with_the_share()
     known = word_level({"[UNK]": 0, "cat": 1}, "[UNK]")
     corpus = Corpus("pets", ("cat cat\n" * 50,), ("cat dog\n" * 50,), ("cat cat\n" * 50,))
     with pytest.raises(UserError, match=r"pets: the validation part: the tokenizer has no tokens for 37.5% of its characters"):
-        split(corpus, known, TextData(block=4))
+        cut_into_blocks(corpus, known, TextData(block=4))
 
 
 def test_characters_that_a_tokenizer_drops_without_a_word_are_counted():
@@ -133,15 +139,16 @@ def test_a_tokenizer_that_refuses_a_word_is_reported():
         word_level({"cat": 0}, None).encode("cat dog")
 
 
-def test_a_rare_unknown_sign_is_let_pass():
+def test_a_rare_unknown_sign_is_tolerated():
     known = word_level({"[UNK]": 0, "cat": 1}, "[UNK]")
     stretches = ("cat " * 500 + "~ ",)
-    assert split(Corpus("pets", stretches, stretches, stretches), known, TextData(block=50)).train["tokens"].shape == (10, 50)
+    splits = cut_into_blocks(Corpus("pets", stretches, stretches, stretches), known, TextData(block=50))
+    assert splits.train["tokens"].shape == (10, 50)
 
 
 def test_blocks_hold_the_text_in_order_and_no_block_spans_a_seam():
     stretches = ("the earth was void " * 9, "and God said ", "without form " * 30)
-    splits = split(Corpus("x", stretches, stretches, stretches[:1]), SMALL, TextData(block=8))
+    splits = cut_into_blocks(Corpus("x", stretches, stretches, stretches[:1]), SMALL, TextData(block=8))
     expected = []
     for stretch in stretches:
         tokens = SMALL.encode(stretch)
@@ -152,6 +159,6 @@ def test_blocks_hold_the_text_in_order_and_no_block_spans_a_seam():
 
 def test_a_part_shorter_than_a_block_is_refused():
     with pytest.raises(UserError, match=r"x: the test part has \d+ tokens, less than one block of 64: lower data.block"):
-        split(Corpus("x", (WORDS,), (WORDS,), ("the earth",)), SMALL, TextData(block=64))
+        cut_into_blocks(Corpus("x", (WORDS,), (WORDS,), ("the earth",)), SMALL, TextData(block=64))
     with pytest.raises(UserError, match="x: the test part has 0 tokens"):
-        split(Corpus("x", (WORDS,), (WORDS,), ()), SMALL, TextData(block=64))
+        cut_into_blocks(Corpus("x", (WORDS,), (WORDS,), ()), SMALL, TextData(block=64))

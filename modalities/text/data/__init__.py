@@ -1,1 +1,1 @@
-"""Real texts: where they come from, and how they are cut into blocks and split."""
+"""Real texts: where they come from, how they are split, and how they are cut into blocks of tokens."""

@@ -10,41 +10,49 @@ from ..model.tokenizer import Tokenizer
 from .corpora import Corpus
 
 MOST_LOST = 0.01
-"""A tokenizer may lack a rare sign. When it has no token for more than this share of a text, the model learns another text."""
+"""A tokenizer may lack a rare sign. If it has no token for more than this share of a text, the model learns another text."""
 
 
-def split(corpus: Corpus, tokenizer: Tokenizer, data: TextData) -> Splits:
-    """Cut the three parts of a corpus into blocks: ``tokens``, int32 (n, block); of held-out ones an even choice is kept.
+def cut_into_blocks(corpus: Corpus, tokenizer: Tokenizer, data: TextData) -> Splits:
+    """Return the three parts of a corpus as blocks of tokens.
 
-    Raises UserError when a part is shorter than one block, and when the tokenizer has no tokens for what stands in it.
+    Args:
+        corpus: The text, already split.
+        tokenizer: What turns it into tokens.
+        data: The length of a block, and how many blocks each held-out split keeps, evenly spread over its part.
+
+    Returns:
+        Splits with one tensor, ``tokens``: int32 (n, block).
+
+    Raises:
+        UserError: A part is shorter than one block, or the tokenizer has no tokens for more than 1 % of its characters.
     """
     parts = {"training": corpus.train, "validation": corpus.validation, "test": corpus.test}
     train, validation, test = (
         _blocks(stretches, tokenizer, data.block, f"{corpus.name}: the {part} part") for part, stretches in parts.items()
     )
-    return Splits(train, *(_evenly(part, data.most_held_out) for part in (validation, test)))
+    return Splits(train, _evenly_spread(validation, data.most_held_out), _evenly_spread(test, data.most_held_out))
 
 
-def _evenly(samples: Samples, most: int) -> Samples:
-    """Give at most this many blocks, evenly spread over the text."""
+def _evenly_spread(samples: Samples, most: int) -> Samples:
     return samples.take(torch.linspace(0, len(samples) - 1, min(most, len(samples))).round().long())
 
 
 def _blocks(stretches: tuple[str, ...], tokenizer: Tokenizer, block: int, where: str) -> Samples:
     # Each stretch by itself, so that no block spans a seam; what is left over at a stretch's end is shorter than a block.
-    rows, tokens, lost = [], 0, 0
+    rows, length, lost = [], 0, 0
     for stretch in stretches:
-        ids, missed = tokenizer.encode_measured(stretch)
-        found = torch.tensor(ids, dtype=torch.int32)
-        tokens, lost = tokens + len(found), lost + missed
-        rows.append(found[: len(found) // block * block].reshape(-1, block))
+        ids, characters_lost = tokenizer.encode_measured(stretch)
+        tokens = torch.tensor(ids, dtype=torch.int32)
+        length, lost = length + len(tokens), lost + characters_lost
+        rows.append(tokens[: len(tokens) // block * block].reshape(-1, block))
     share = lost / max(1, sum(len(stretch) for stretch in stretches))
     if share > MOST_LOST:
         raise UserError(
             f"{where}: the tokenizer has no tokens for {share:.1%} of its characters; take a model whose tokenizer knows this "
             "language, or one from scratch, whose tokenizer is made from the text"
         )
-    cut = torch.cat(rows) if rows else torch.empty(0, block, dtype=torch.int32)
-    if not len(cut):
-        raise UserError(f"{where} has {tokens} tokens, less than one block of {block}: lower data.block or give more text")
-    return Samples.real(tokens=cut)
+    blocks = torch.cat(rows) if rows else torch.empty(0, block, dtype=torch.int32)
+    if not len(blocks):
+        raise UserError(f"{where} has {length} tokens, less than one block of {block}: lower data.block or take a longer text")
+    return Samples.real(tokens=blocks)

@@ -1,4 +1,4 @@
-"""The texts by name, by file or by folder, each in three parts that do not overlap."""
+"""A text by name, by file or by folder, in three parts that do not overlap."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +21,22 @@ class Corpus:
 
 
 def read(data: TextData) -> Corpus:
-    """Read and split the text that ``data`` names: the same settings and content, the same parts.
+    """Read and split the text that ``data`` names; the same settings and content give the same parts.
 
-    A text with splits of its own keeps them; any other is cut by position (`splitting.split`). Raises UserError for a text that
-    is missing, empty or undecodable, and for WikiText-2 without a copy and a network.
+    A text with splits of its own keeps them; any other is cut by position (`splitting.split`).
+
+    Raises:
+        UserError: The text is missing, empty or undecodable, or it is WikiText-2, without a local copy and without a network.
     """
     if data.source == wikitext.NAME:
-        own: tuple[str, str, str] | None = wikitext.from_hub()
+        own_splits: tuple[str, str, str] | None = wikitext.from_hub()
+    elif data.source in BUNDLED:
+        own_splits = None
     else:
-        own = wikitext.from_folder(Path(data.source).expanduser(), data.encoding) if data.source not in BUNDLED else None
-    if own is not None:
-        train, validation, test = own
+        own_splits = wikitext.from_folder(Path(data.source).expanduser(), data.encoding)
+    if own_splits is not None:
+        train, validation, test = own_splits
         return Corpus(data.source, (train,), (validation,), (test,))
-    known = BUNDLED.get(data.source)
-    text = known() if known else read_path(data.source, data.encoding, [*BUNDLED, wikitext.NAME])
+    bundled = BUNDLED.get(data.source)
+    text = bundled() if bundled else read_path(data.source, data.encoding, [*BUNDLED, wikitext.NAME])
     return Corpus(data.source, *split(text, data.validation, data.test))

@@ -8,47 +8,64 @@ import pyarrow.parquet as pq
 from fortifai.errors import UserError
 
 from ..hub import dataset_file
-from .reading import decoded
+from .reading import read_decoded
 
 NAME = "wikitext-2"
 REPOSITORY, CONFIGURATION = "Salesforce/wikitext", "wikitext-2-raw-v1"
 SPLITS = ("train", "validation", "test")
 IN_RAW_FILES = {"train": "train", "validation": "valid", "test": "test"}
+"""What the splits are called in the names of the raw files."""
+
 COLUMN = "text"
 
 
 def from_hub() -> tuple[str, str, str]:
-    """Give the training, validation and test text of WikiText-2 (raw). Raises UserError without a copy and a network."""
+    """Return the training, validation and test text of WikiText-2 (raw).
+
+    Raises:
+        UserError: There is neither a local copy nor a network.
+    """
     train, validation, test = (_rows([file]) for file in hub_files())
     return train, validation, test
 
 
 def hub_files() -> list[Path]:
-    """Give the files of the three splits. Raises UserError without a copy and a network."""
-    remedy = "download it elsewhere and give its folder as data.source, or take a bundled text (king-james, python-topics)"
+    """Return the local copies of the files of the three splits, downloaded where they are missing.
+
+    Raises:
+        UserError: There is neither a local copy nor a network.
+    """
+    remedy = "download it elsewhere and name its folder as data.source, or take a bundled text (king-james, python-topics)"
     return [dataset_file(REPOSITORY, f"{CONFIGURATION}/{split}-00000-of-00001.parquet", remedy) for split in SPLITS]
 
 
 def from_folder(folder: Path, encoding: str) -> tuple[str, str, str] | None:
-    """Give the three texts of a folder with splits of its own, None if it has none.
+    """Return the training, validation and test text of a folder with splits of its own, or None if it has none.
 
     Such a folder holds wiki.train.raw, wiki.valid.raw and wiki.test.raw (or .tokens), or parquet files named after the splits
-    (train*.parquet, validation*.parquet, test*.parquet) with a column `text`. Raises UserError for a split that is missing.
+    (train*.parquet, validation*.parquet, test*.parquet) with a column `text`.
+
+    Args:
+        folder: The folder, which may be missing or a file.
+        encoding: Of the raw files.
+
+    Raises:
+        UserError: Some of the three splits are missing, or a file cannot be read.
     """
-    found = {split: sorted(folder.glob(f"wiki.{short}.*"))[-1:] for split, short in IN_RAW_FILES.items()}
-    if not any(found.values()):
-        found = {split: sorted(folder.glob(f"{split}*.parquet")) for split in SPLITS}
-    if not any(found.values()):
+    files = {split: sorted(folder.glob(f"wiki.{name}.*"))[-1:] for split, name in IN_RAW_FILES.items()}
+    if not any(files.values()):
+        files = {split: sorted(folder.glob(f"{split}*.parquet")) for split in SPLITS}
+    if not any(files.values()):
         return None
-    if absent := [split for split, files in found.items() if not files]:
-        present = ", ".join(file.name for files in found.values() for file in files)
+    if absent := [split for split in SPLITS if not files[split]]:
+        present = ", ".join(file.name for of_split in files.values() for file in of_split)
         raise UserError(f"{folder} has {present}, but no {' and no '.join(absent)} split beside it")
-    train, validation, test = (_text(files, encoding) for files in found.values())
+    train, validation, test = (_text(files[split], encoding) for split in SPLITS)
     return train, validation, test
 
 
 def _text(files: list[Path], encoding: str) -> str:
-    return _rows(files) if files[0].suffix == ".parquet" else decoded(files[0], encoding)
+    return _rows(files) if files[0].suffix == ".parquet" else read_decoded(files[0], encoding)
 
 
 def _rows(files: list[Path]) -> str:

@@ -15,19 +15,24 @@ from torch import Tensor
 from fortifai.fidelity.intervals import wilson
 
 from ..model.tokenizer import Tokenizer
-from .item import Item
+from .items import Item
 
 TOKENS_AT_ONCE = 16_384
+"""Tokens of one batch, which is what its memory depends on."""
 
 Score = Callable[[Tensor], Tensor]
-"""From tokens, int32 (n, T), to the log-probability of each after those before it, (n, T)."""
+"""From tokens, int32 (n, T), to the log-probability of each after those before it, (n, T), in nats."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The share of items answered rightly, with its Wilson 95 % interval, and each answer.
+    """The share of items that were answered rightly, and every answer.
 
-    ``margins``: float64 (n,), mean log-probability of the true continuation less that of the false one, in nats a token.
+    Attributes:
+        value: The share, in [0, 1]; 0.5 by chance.
+        low: The lower end of its Wilson 95 % interval.
+        high: The upper end of that interval.
+        margins: float64 (n,), mean log-probability of the true continuation minus that of the false one, in nats a token.
     """
 
     value: float
@@ -37,7 +42,13 @@ class Accuracy:
 
     @classmethod
     def of(cls, margins: NDArray[np.float64]) -> Self:
-        """Count margins above 0 as right, and half of those that are 0 (rounded down): a model that knows nothing has 50 %."""
+        """Count margins, float64 (n,), above 0 as right.
+
+        Of those that are 0 half are right, rounded down, so that a model that knows nothing has 50 %.
+
+        Raises:
+            ValueError: There are no margins.
+        """
         right = int((margins > 0).sum()) + int((margins == 0).sum()) // 2
         share = wilson(right, len(margins))
         if share is None or share.low is None or share.high is None:
@@ -45,17 +56,28 @@ class Accuracy:
         return cls(share.value, share.low, share.high, margins)
 
     def by_fraction(self, items: Sequence[Item], k: int) -> list["Accuracy | None"]:
-        """Give the accuracy in each of k equal fractions of the text, by location; None where a fraction has no item."""
+        """Return the accuracy in each of k equal fractions of the text; None where a fraction has no item.
+
+        Args:
+            items: The n items of the test, in the order of the margins; their locations say which fraction each is in.
+            k: The number of fractions, >= 1.
+        """
         location = np.array([item.location for item in items])
         fraction = np.minimum((location - location.min()) * k // max(1, np.ptp(location) + 1), k - 1)
         return [Accuracy.of(self.margins[fraction == i]) if (fraction == i).any() else None for i in range(k)]
 
 
 def accuracy(score: Score, items: Sequence[Item], tokenizer: Tokenizer, longest: int | None = None) -> Accuracy:
-    """Give the share of items whose true continuation has the higher mean log-probability, over the length of the shorter one.
+    """Return the share of items whose true continuation has the higher mean log-probability.
 
-    A continuation follows its context after a blank, unless the context ends in white space. ``longest``: most tokens that
-    the model reads; a longer context loses its beginning.
+    Both means are over the length of the shorter continuation. A continuation follows its context after a blank, unless the
+    context ends in white space.
+
+    Args:
+        score: The model that is asked.
+        items: The items of the test, at least one.
+        tokenizer: The model's.
+        longest: The most tokens that the model reads; a longer context loses its beginning. None: any number.
     """
     pairs = [_pair(item, tokenizer, longest) for item in items]
     margins = np.zeros(len(pairs))
@@ -69,10 +91,10 @@ def accuracy(score: Score, items: Sequence[Item], tokenizer: Tokenizer, longest:
         rows = torch.full((2 * len(batch), width), tokenizer.begin, dtype=torch.int32)
         for row, i in enumerate(batch):
             rows[2 * row : 2 * row + 2, : pairs[i].tokens.shape[1]] = pairs[i].tokens
-        found = score(rows).detach().double().cpu()
+        log_p = score(rows).detach().double().cpu()
         for row, i in enumerate(batch):
-            read_from, read_to = pairs[i].context, pairs[i].tokens.shape[1]
-            true, false = found[2 * row : 2 * row + 2, read_from:read_to].mean(dim=1).tolist()
+            start, stop = pairs[i].context, pairs[i].tokens.shape[1]
+            true, false = log_p[2 * row : 2 * row + 2, start:stop].mean(dim=1).tolist()
             # The same tokens are the same likelihood, whatever the products of a batch round to.
             margins[i] = 0.0 if torch.equal(*pairs[i].tokens) else true - false
     return Accuracy.of(margins)
@@ -80,7 +102,12 @@ def accuracy(score: Score, items: Sequence[Item], tokenizer: Tokenizer, longest:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Both continuations, cut to the shorter, after the context: int32 (2, T), the first ``context`` of them the context's."""
+    """Both continuations of an item after its context, cut to the shorter one.
+
+    Attributes:
+        tokens: int32 (2, T), the true one first.
+        context: How many of the T tokens are the context's.
+    """
 
     tokens: Tensor
     context: int

@@ -1,69 +1,74 @@
-"""The items of a KR-test: read from a file in the format of the authors, or made from a bundled text."""
+"""An item of a KR-test, and files of items in the format of the authors of TCE (arXiv 2509.08972)."""
 
 import json
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fortifai.config import explain
 from fortifai.errors import UserError
 
-from ..config import TextData
-from ..data import corpora
-from ..data.reading import decoded
-from .item import Item
+from ..data.reading import read_decoded
 
-MADE_FROM = "king-james"
-"""The text for which items come with fortifai."""
+MOST_MISTAKES = 5
+"""Mistakes in a file that are shown, the first ones."""
 
 
-@lru_cache(maxsize=4)
-def items(data: TextData) -> tuple[Item, ...]:
-    """Give the items that go with a text: those of the file ``data.kr_test``, or those made from the bundled text.
+class Item(BaseModel):
+    """A context with its true continuation and a false one.
 
-    Raises UserError for a file that is missing or wrong, and for a text that comes without items.
+    Attributes:
+        context: What both continuations follow; may be empty.
+        sentence_true: The continuation as it stands in the text.
+        sentence_false: A continuation that the text contradicts.
+        location: Where in the text the item stands: a count, >= 0, that rises with position.
     """
-    if data.kr_test is not None:
-        return read(Path(data.kr_test).expanduser())
-    if data.source != MADE_FROM:
-        raise UserError(
-            f"no KR-test comes with the text {data.source!r}: name a file of items as data.kr_test, or take {MADE_FROM}"
-        )
-    from . import king_james as kr_items
 
-    return kr_items.make(corpora.read(data))
+    model_config = ConfigDict(frozen=True)
+
+    context: str
+    sentence_true: str = Field(pattern=r"\S")
+    sentence_false: str = Field(pattern=r"\S")
+    location: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.sentence_true == self.sentence_false:
+            raise ValueError("sentence_true and sentence_false are the same")
+        return self
 
 
-def read(file: Path) -> tuple[Item, ...]:
+def read_items(file: Path) -> tuple[Item, ...]:
     """Read items from a JSON list, or from JSON lines, in UTF-8.
 
-    Raises UserError for what is wrong in them, each with its item, line and key.
+    Raises:
+        UserError: The file is missing, has no items, or has wrong ones, each of which is named with its line and key.
     """
     if not file.is_file():
         raise UserError(f"no KR-test file {str(file)!r}")
-    text = decoded(file, "utf-8")
+    text = read_decoded(file, "utf-8")
     try:
-        raw = list(_list(text) if text.lstrip().startswith("[") else _lines(text))
+        values = list(_values_of_list(text) if text.lstrip().startswith("[") else _values_of_lines(text))
     except json.JSONDecodeError as error:
         raise UserError(f"{file}: line {error.lineno} is not JSON: {error.msg}") from None
-    found, wrong = [], []
-    for number, (line, value) in enumerate(raw, start=1):
+    items, mistakes = [], []
+    for number, (line, value) in enumerate(values, start=1):
         try:
-            found.append(Item.model_validate(value))
+            items.append(Item.model_validate(value))
         except ValidationError as error:
-            wrong += [f"item {number} (line {line}): {said}" for said in explain(error)]
-    if wrong:
-        more = f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise UserError(f"{file}: {'; '.join(wrong[:5])}{more}")
-    if not found:
+            mistakes += [f"item {number} (line {line}): {mistake}" for mistake in explain(error)]
+    if mistakes:
+        more = f"; and {len(mistakes) - MOST_MISTAKES} more" if len(mistakes) > MOST_MISTAKES else ""
+        raise UserError(f"{file}: {'; '.join(mistakes[:MOST_MISTAKES])}{more}")
+    if not items:
         raise UserError(f"{file} has no items")
-    return tuple(found)
+    return tuple(items)
 
 
-def _lines(text: str) -> Iterator[tuple[int, Any]]:
+def _values_of_lines(text: str) -> Iterator[tuple[int, Any]]:
+    """Yield the JSON value of every line that is not blank, with the number of the line."""
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
@@ -72,8 +77,8 @@ def _lines(text: str) -> Iterator[tuple[int, Any]]:
                 raise json.JSONDecodeError(error.msg, "\n" * (number - 1) + line, number - 1 + error.pos) from None
 
 
-def _list(text: str) -> Iterator[tuple[int, Any]]:
-    """Give the values of a JSON list with the line that each begins in."""
+def _values_of_list(text: str) -> Iterator[tuple[int, Any]]:
+    """Yield the values of a JSON list, with the number of the line that each begins in."""
     json.loads(text)  # whether it is one at all; below, only what stands between its values is skipped
     at, decoder = text.index("[") + 1, json.JSONDecoder()
     while True:

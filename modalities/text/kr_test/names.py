@@ -2,10 +2,12 @@
 
 Two names may be exchanged when they stand in the same table and share no circle: nobody of another age can have done the
 same deed in the same company, no town of another country is on the same road, and no two names of one person or place meet.
-Names of peoples (Israel, Judah, the tribes) and titles (Pharaoh, Caesar) are left out, and so is Jesus: too much is said of them.
+Names of peoples (Israel, Judah, the tribes) and titles (Pharaoh, Caesar) are left out, and so is Jesus: the text says too much
+about them.
 """
 
 Table = dict[str, frozenset[str]]
+"""Names of one kind, each with the circles that it belongs to: an age, a company, a country."""
 
 
 def _table(**circles: str) -> Table:

@@ -5,9 +5,8 @@ whose data lies on the hub needs a network, or a copy in the cache.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
@@ -17,34 +16,47 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from fortifai.contract.metric_inputs import MetricInputs
-from fortifai.errors import UserError
+from fortifai.errors import UserError, did_you_mean
 
 from ..model.network import LanguageModel
 
+if TYPE_CHECKING:
+    from ..adapter import LanguageModelAdapter
+
 BATCH = 64
-"""Requests at once."""
+"""Requests that are computed at once."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task that was loaded, and the metric of it that is read."""
+    """A task that was loaded.
+
+    Attributes:
+        manager: What loaded it.
+        task: The harness's own object.
+        metric: The first metric that the task declares, which is the one that is read.
+    """
 
     manager: TaskManager
     task: Any
     metric: str
 
 
-def lm_eval(inputs: MetricInputs, argument: str) -> float:
-    """Evaluate the model on a task by the first metric that the task declares, higher is better: an accuracy in most.
+def lm_eval(inputs: "MetricInputs[LanguageModelAdapter, LanguageModel]", argument: str) -> float:
+    """Return how well the model does a task, by the first metric that the task declares: an accuracy in most.
 
     Prompts, few-shot examples and filters are the task's own. Every request starts with the token that begins a block, and is cut
     from the left to what the model can read.
 
-    Raises UserError for a task that is unknown or cannot be loaded, for a group of tasks, and for one whose first metric is
-    better when lower.
+    Args:
+        inputs: The generation; its model alone is read.
+        argument: The task's name, or the path of its YAML file.
+
+    Raises:
+        UserError: The task is unknown or cannot be loaded, it is a group of tasks, or its first metric is better when lower.
     """
     task: Task = inputs.once(f"lm-eval {argument}", lambda: load(argument))
-    found = simple_evaluate(
+    evaluation = simple_evaluate(
         _wrapped(inputs.model),
         tasks=[task.task],
         task_manager=task.manager,
@@ -55,31 +67,35 @@ def lm_eval(inputs: MetricInputs, argument: str) -> float:
         numpy_random_seed=None,
         torch_random_seed=None,
     )
-    (values,) = found["results"].values()
+    (values,) = evaluation["results"].values()
     # Keys are "metric,filter"; the first filter is the task's main one.
     return float(next(value for key, value in values.items() if key.partition(",")[0] == task.metric))
 
 
 def check(adapter: object, argument: str) -> None:
-    """Raise UserError for a task that is unknown, and for one of one's own that cannot be loaded.
+    """Raise UserError for a task that is unknown, and for a user's own task that cannot be loaded.
 
-    One of the harness is not loaded yet: that may download its data.
+    A task of the harness is not loaded yet, because that may download its data.
+
+    Args:
+        adapter: Not looked at: whether a task can be used does not depend on the text.
+        argument: The task's name, or the path of its YAML file.
     """
-    if _is_own(argument):
+    if _is_file(argument):
         load(argument)
     else:
         _manager(argument)
 
 
 def load(argument: str) -> Task:
-    """Load a task by name or path. Raises UserError as `lm_eval` does."""
+    """Load a task by its name or the path of its YAML file. Raises UserError as `lm_eval` does."""
     where, manager = _where(argument), _manager(argument)
     try:
         loaded = manager.load(argument)
-    except Exception as error:  # whatever the harness and the data sets library come across
+    except Exception as error:  # whatever the harness and the datasets library meet
         raise UserError(f"{where}: the task cannot be loaded: {type(error).__name__}: {error}") from error
     if loaded["groups"] or len(loaded["tasks"]) != 1:
-        raise UserError(f"{where}: a group of tasks; name one of them: {', '.join(sorted(loaded['tasks']))}")
+        raise UserError(f"{where}: this is a group of tasks; name one of them: {', '.join(sorted(loaded['tasks']))}")
     (task,) = loaded["tasks"].values()
     metric, rises = next(iter(task.higher_is_better().items()))
     if not rises:
@@ -91,27 +107,27 @@ def _where(argument: str) -> str:
     return f"metric 'lm-eval:{argument}'"
 
 
-def _is_own(argument: str) -> bool:
+def _is_file(argument: str) -> bool:
     return Path(argument).suffix in (".yaml", ".yml")
 
 
 def _manager(argument: str) -> TaskManager:
-    """Give what knows a task. Raises UserError where nothing does."""
-    own = _is_own(argument)
-    if own and not Path(argument).is_file():
+    """Return what can load a task. Raises UserError if nothing can."""
+    is_file = _is_file(argument)
+    if is_file and not Path(argument).is_file():
         raise UserError(f"{_where(argument)}: {argument}: no such task file")
-    manager = TaskManager(include_defaults=not own)
-    if not own and argument not in manager.all_tasks:
-        near = get_close_matches(argument, manager.all_tasks, n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    manager = TaskManager(include_defaults=not is_file)
+    if not is_file and argument not in manager.all_tasks:
+        hint = did_you_mean(argument, manager.all_tasks)
         raise UserError(
-            f"{_where(argument)}: the harness has no such task; {hint}`lm-eval ls tasks` lists them, and a YAML file may be "
-            "named by its path"
+            f"{_where(argument)}: the harness has no such task; {f'{hint} ' if hint else ''}`lm-eval ls tasks` lists them, and a "
+            "YAML file may be named by its path"
         )
     return manager
 
 
 def _wrapped(model: LanguageModel) -> HFLM:
+    """Return the model as the harness asks it, its tokenizer putting the begin token before every text."""
     encoder = Encoder.from_str(model.tokenizer.encoder.to_str())  # a copy: the chain's own puts nothing before a text
     begin = encoder.id_to_token(model.tokenizer.begin)
     encoder.post_processor = TemplateProcessing(single=f"{begin} $A", special_tokens=[(begin, model.tokenizer.begin)])

@@ -1,1 +1,1 @@
-"""Causal language models: tokenizer, network, training, checkpoints and regeneration."""
+"""Causal language models: tokenizer, network, training with checkpoints, and regeneration."""

@@ -1,8 +1,7 @@
-"""A causal language model with its tokenizer: built, asked for likelihoods, saved and read back."""
+"""A causal language model with its tokenizer: built, asked for likelihoods, saved and loaded."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -17,14 +16,14 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from fortifai.errors import UserError
+from fortifai.device import device_of, product_type
+from fortifai.errors import UserError, did_you_mean
 from fortifai.integrations.causal_lm import check_served
 from fortifai.objectives import linear_nll
 
 from ..config import LanguageModelConfig
 from . import pretrained
-from .tokenizer import Tokenizer
-from .tokenizer import load as load_tokenizer
+from .tokenizer import Tokenizer, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,23 @@ class LanguageModel:
 
 
 def settings(config: LanguageModelConfig, tokenizer: Tokenizer, block: int) -> PreTrainedConfig:
-    """Give the network's configuration, without its weights.
+    """Return the network's configuration for transformers; no weights are loaded.
 
-    Raises UserError for an architecture that transformers does not have, and for a pretrained model that cannot be found.
+    Args:
+        config: The model that is wanted.
+        tokenizer: Its tokenizer, whose size a network from scratch has.
+        block: Tokens of a block, T; a network from scratch reads one more, the begin token.
+
+    Raises:
+        UserError: The architecture is unknown to transformers, or the pretrained model cannot be found.
     """
     if config.pretrained is not None:
         source = pretrained.find(config.pretrained)
         try:
-            found: PreTrainedConfig = AutoConfig.from_pretrained(source.name, **source.arguments)
+            stored: PreTrainedConfig = AutoConfig.from_pretrained(source.name, **source.arguments)
         except (OSError, ValueError) as error:
             raise pretrained.unavailable(config.pretrained, error) from error
-        return found
+        return stored
     try:
         return AutoConfig.for_model(
             config.architecture,
@@ -66,16 +71,23 @@ def settings(config: LanguageModelConfig, tokenizer: Tokenizer, block: int) -> P
     except ValueError as error:
         if config.architecture in CONFIG_MAPPING:
             raise UserError(f"model.architecture {config.architecture!r} with these settings: {error}") from error
-        near = get_close_matches(config.architecture, list(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES), n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "llama, gpt2 and qwen3 are some that it knows"
+        known = list(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+        hint = did_you_mean(config.architecture, known) or "llama, gpt2 and qwen3 are some that it knows"
         raise UserError(f"model.architecture {config.architecture!r} is not known to transformers; {hint}") from error
 
 
-def check(found: PreTrainedConfig, tokenizer: Tokenizer, block: int, label: str) -> None:
-    """Raise UserError when a network is no causal language model, cannot read a block, or does not know all tokens."""
-    if type(found) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise UserError(f"{label}: {found.model_type} is no causal language model of transformers, which continues a text")
-    text = found.get_text_config()
+def check_fits(settings: PreTrainedConfig, tokenizer: Tokenizer, block: int, label: str) -> None:
+    """Raise UserError if a network cannot be trained on the blocks of this tokenizer.
+
+    Args:
+        settings: The network's configuration.
+        tokenizer: Must have no token that the network does not know.
+        block: Tokens of a block, T; with the begin token the network must be able to read them.
+        label: What the error calls the model.
+    """
+    if type(settings) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise UserError(f"{label}: {settings.model_type} is not a causal language model of transformers, which continues a text")
+    text = settings.get_text_config()
     if text.vocab_size < tokenizer.size:
         raise UserError(
             f"{label}: the model knows {text.vocab_size} tokens and its tokenizer has {tokenizer.size}: they do not match"
@@ -87,8 +99,18 @@ def check(found: PreTrainedConfig, tokenizer: Tokenizer, block: int, label: str)
         )
 
 
-def begin(config: LanguageModelConfig, tokenizer: Tokenizer, block: int, seed: int) -> LanguageModel:
-    """Give the model that a first fit starts from: the pretrained one, or random weights drawn from ``seed``."""
+def initial_model(config: LanguageModelConfig, tokenizer: Tokenizer, block: int, seed: int) -> LanguageModel:
+    """Return the model that a fit without an earlier one starts from: the pretrained one, or one with random weights.
+
+    Args:
+        config: The model that is wanted.
+        tokenizer: Its tokenizer.
+        block: Tokens of a block, T.
+        seed: Decides the random weights. The global generators are left as they were.
+
+    Raises:
+        UserError: The pretrained model cannot be loaded, or the network's logits are not those of a plain output layer.
+    """
     if config.pretrained is not None:
         source = pretrained.find(config.pretrained)
         try:
@@ -97,61 +119,67 @@ def begin(config: LanguageModelConfig, tokenizer: Tokenizer, block: int, seed: i
             raise pretrained.unavailable(config.pretrained, error) from error
         # A GGUF was read as plain numbers: from here on it is trained, and saved, as such.
         network.hf_quantizer = None  # type: ignore[assignment]
-        network.config.__dict__.pop("quantization_config", None)  # which would make it a GGUF again when it is read back
+        network.config.__dict__.pop("quantization_config", None)  # which would make it a GGUF again when it is loaded
     else:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             network = AutoModelForCausalLM.from_config(settings(config, tokenizer, block))
-    check_served(network)  # refuses, before anything is trained, a network whose logits are not those of a plain output layer
+    check_served(network)  # before anything is trained
     return LanguageModel(network, tokenizer)
 
 
-def parameters(found: PreTrainedConfig) -> int:
-    """Count the parameters of a network without making them."""
+def parameters(settings: PreTrainedConfig) -> int:
+    """Return the number of parameters of a network of this configuration, without making them."""
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(found).parameters())
-
-
-def device_of(config: LanguageModelConfig) -> torch.device:
-    """Give the device that a configuration names. Raises UserError when it is not there."""
-    found = torch.cuda.is_available()
-    if config.device.startswith("cuda") and not found:
-        raise UserError(f"device {config.device!r} is not available on this machine; use auto or cpu")
-    return torch.device(config.device if config.device != "auto" else "cuda" if found else "cpu")
+        return sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(settings).parameters())
 
 
 def move(model: LanguageModel, config: LanguageModelConfig) -> None:
-    """Put a model on the device that a configuration names."""
+    """Put a model on the device that a configuration names. Raises UserError if there is no such device."""
     module: nn.Module = model.network
-    module.to(device_of(config))
+    module.to(device_of(config.device))
 
 
-def precision(config: LanguageModelConfig, device: torch.device) -> AbstractContextManager[object]:
-    """Give the context in which a network runs: bfloat16 products where asked for, or, on a GPU that has them, by default."""
-    wanted = config.precision
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if wanted == "bfloat16" or (wanted == "auto" and able):
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
+def autocast(config: LanguageModelConfig, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which a network on a device computes its products in the precision of a configuration."""
+    dtype = product_type(config.precision, device)
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
 def output_layer(network: PreTrainedModel) -> tuple[Tensor, Tensor | None]:
-    """Give the weight, (V, D), and the bias of the layer that predicts tokens."""
+    """Return the weight, (V, D), and the bias, (V,) or None, of the layer that predicts tokens."""
     layer = network.get_output_embeddings()
     return layer.weight, getattr(layer, "bias", None)
 
 
 def hidden_states(model: LanguageModel, tokens: Tensor) -> Tensor:
-    """Give what the output layer reads where it predicts ``tokens``: after the begin token and all tokens before, (n, T, D)."""
+    """Return what the output layer reads where it predicts tokens, after the begin token and all tokens before them.
+
+    Args:
+        model: The model.
+        tokens: int64 (n, T), on its device.
+
+    Returns:
+        (n, T, D).
+    """
     start = torch.full_like(tokens[:, :1], model.tokenizer.begin)
     read = torch.cat([start, tokens[:, :-1]], dim=1)
-    found: Tensor = model.network.base_model(input_ids=read, use_cache=False).last_hidden_state
-    return found
+    hidden: Tensor = model.network.base_model(input_ids=read, use_cache=False).last_hidden_state
+    return hidden
 
 
 @torch.no_grad()
 def token_nll(model: LanguageModel, tokens: Tensor, batch: int) -> Tensor:
-    """Negative log-likelihood of every token given the begin token and all before it, float32 (n, T), in nats."""
+    """Return the negative log-likelihood of every token after the begin token and all before it in its row.
+
+    Args:
+        model: The model; it is left in evaluation mode.
+        tokens: int32 or int64 (n, T), on any device.
+        batch: Rows that are computed at once, >= 1; the values depend on it by rounding alone.
+
+    Returns:
+        float32 (n, T) on the CPU, in nats.
+    """
     model.network.eval()
     weight, bias = output_layer(model.network)
     parts = []
@@ -162,12 +190,12 @@ def token_nll(model: LanguageModel, tokens: Tensor, batch: int) -> Tensor:
 
 
 def save(model: LanguageModel, folder: Path) -> None:
-    """Write the network as transformers does, safetensors and JSON, and the tokenizer as one JSON file."""
+    """Write the network as transformers does, safetensors and JSON, and the tokenizer, into an existing folder."""
     model.network.save_pretrained(folder)
     model.tokenizer.save(folder)
 
 
 def load(folder: Path) -> LanguageModel:
-    """Read what `save` wrote, to the last bit."""
+    """Return the model that `save` wrote, equal to the last bit."""
     network = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", local_files_only=True)
     return LanguageModel(network, load_tokenizer(folder))

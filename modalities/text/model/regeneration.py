@@ -1,4 +1,4 @@
-"""Regeneration: every stretch of a block is written anew after what stood before it in the source."""
+"""Regeneration: every stretch of a block is written anew after what stands before it in the source."""
 
 import torch
 from torch import Tensor
@@ -10,23 +10,33 @@ from .network import LanguageModel
 
 
 def regenerate(model: LanguageModel, source: Tensor, decoding: Decoding, seed: int) -> Tensor:
-    """Continue each stretch of ``new_tokens`` of every block from the up to ``context`` source tokens before it; int32 (n, T).
+    """Write every stretch of ``new_tokens`` of every block anew, after the up to ``context`` source tokens before it.
 
     The first stretch of a block is written after the begin token alone. The contexts are the source's own text (ForTIFAI: only
     the new tokens are kept), so that all stretches at the same place of their blocks have equally long contexts: no padding.
+
+    Args:
+        model: The model that writes.
+        source: Blocks of tokens, int32 (n, T).
+        decoding: How the text is continued.
+        seed: Decides every random draw. The global generators are left as they were.
+
+    Returns:
+        int32 (n, T).
     """
-    made = torch.empty_like(source)
+    written = torch.empty_like(source)
     with torch.random.fork_rng(devices=[model.network.device] if model.network.device.type == "cuda" else []):
         torch.manual_seed(seed)
         for start in range(0, source.shape[1], decoding.new_tokens):
             stop = min(start + decoding.new_tokens, source.shape[1])
             context = source[:, max(0, start - decoding.context) : start]
             begin = context.new_full((len(context), 1), model.tokenizer.begin)
-            made[:, start:stop] = _continue(model, torch.cat([begin, context], dim=1).long(), stop - start, decoding)
-    return made
+            written[:, start:stop] = _continue(model, torch.cat([begin, context], dim=1).long(), stop - start, decoding)
+    return written
 
 
 def _continue(model: LanguageModel, prompts: Tensor, length: int, decoding: Decoding) -> Tensor:
+    """Return ``length`` tokens after each prompt, int64 (n, P): int32 (n, length)."""
     network = model.network.eval()
     settings = GenerationConfig(
         max_new_tokens=length,

@@ -14,7 +14,6 @@ from tokenizers import Tokenizer as Encoder
 
 from fortifai.errors import UserError
 
-from ..config import BYTES
 from ..hub import reachable
 from .pretrained import find, unavailable
 
@@ -37,14 +36,21 @@ class Tokenizer:
         self.encoder.encode_special_tokens = True
 
     def encode(self, text: str) -> list[int]:
-        """Give the tokens of a text, without special ones."""
+        """Return the tokens of a text, without special ones.
+
+        Raises:
+            UserError: The encoder cannot encode the text at all.
+        """
         tokens: list[int] = self._encoded(text).ids
         return tokens
 
     def encode_measured(self, text: str) -> tuple[list[int], int]:
-        """Give the tokens of a text, and how many of its characters, white space aside, no token but the unknown one stands for.
+        """Return the tokens of a text, and how many of its characters are lost.
 
-        Raises UserError when the encoder refuses the text altogether.
+        A character is lost if no token but the unknown one stands for it; white space does not count.
+
+        Raises:
+            UserError: The encoder cannot encode the text at all.
         """
         encoding = self._encoded(text)
         pairs = zip(encoding.ids, encoding.offsets, strict=True)
@@ -57,7 +63,7 @@ class Tokenizer:
         return encoding.ids, sum(not text[position].isspace() for position in uncovered)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """Give the text of tokens; bytes that are no UTF-8 show as the replacement character."""
+        """Return the text of tokens; bytes that are not UTF-8 show as the replacement character."""
         text: str = self.encoder.decode(list(tokens), skip_special_tokens=True)
         return text
 
@@ -68,7 +74,7 @@ class Tokenizer:
         return size
 
     def fingerprint(self) -> str:
-        """Give a SHA-256 over the encoder and the token that begins a block: the same exactly where the same tokens come out."""
+        """Return a SHA-256 over the encoder's definition and the token that begins a block: equal where tokens come out equal."""
         return hashlib.sha256(f"{self.begin}|{json.dumps(self._definition, sort_keys=True)}".encode()).hexdigest()
 
     def save(self, folder: Path) -> None:
@@ -95,53 +101,63 @@ class Tokenizer:
             raise UserError(f"the tokenizer cannot encode the text: {error}; take another one") from error
 
 
-def train(text: str, vocabulary: int) -> Tokenizer:
-    """Train a byte-level BPE of ``vocabulary`` tokens (256: no merges, bytes), and one more that begins a block.
+def train_tokenizer(text: str, vocabulary: int) -> Tokenizer:
+    """Train a byte-level BPE, the same one every time, with one more token that begins a block.
 
-    Any text can be encoded, since every byte has a token. A text with too few different words gives fewer tokens. Deterministic.
+    Every byte has a token, so any text can be encoded.
+
+    Args:
+        text: What it is trained on; a text with too few different words makes fewer tokens.
+        vocabulary: The number of tokens without the one that begins a block, >= 256; 256: bytes, no merges.
     """
     encoder = Encoder(models.BPE())
     encoder.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     encoder.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    assert len(alphabet) == BYTES
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, initial_alphabet=alphabet, show_progress=False)
     encoder.train_from_iterator(text.splitlines(keepends=True), trainer)
     encoder.add_special_tokens([BEGIN])
-    return Tokenizer(encoder, _id(encoder, BEGIN))
+    return Tokenizer(encoder, _token_id(encoder, BEGIN))
 
 
-def load(folder: Path) -> Tokenizer:
-    """Read what `Tokenizer.save` wrote."""
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer that `Tokenizer.save` wrote."""
     encoder = Encoder.from_file(str(folder / TOKENIZER_FILE))
-    return Tokenizer(encoder, _id(encoder, json.loads((folder / SETTINGS_FILE).read_text())["bos_token"]))
+    return Tokenizer(encoder, _token_id(encoder, json.loads((folder / SETTINGS_FILE).read_text())["bos_token"]))
 
 
-def pretrained(name: str) -> Tokenizer:
-    """Give the tokenizer of a pretrained model, by the name that a suite gives it: a folder, or a name on the hub.
+def pretrained_tokenizer(name: str) -> Tokenizer:
+    """Return the tokenizer of a pretrained model.
 
-    Blocks begin with its begin-of-text token, or else with its end-of-text token. Raises UserError for one that is not found
-    (or not cached, without a network), that has neither token, or that is not one of the tokenizers library.
+    Blocks begin with its begin-of-text token, or, if it has none, with its end-of-text token.
+
+    Args:
+        name: What a suite calls the model: a folder, a name on the hub, or `SMOLLM2`.
+
+    Raises:
+        UserError: The model is missing (or not cached, where there is no network), its tokenizer has neither token, or it is
+            not one of the tokenizers library.
     """
     from transformers import AutoTokenizer  # seconds, which a chain from scratch need not wait for
 
     source = find(name)
-    here = Path(source.name).is_dir()
+    is_local = Path(source.name).is_dir()
     try:
-        found = AutoTokenizer.from_pretrained(source.name, local_files_only=here or not reachable(), **source.arguments)
+        tokenizer = AutoTokenizer.from_pretrained(source.name, local_files_only=is_local or not reachable(), **source.arguments)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise unavailable(name, error) from error
-    if not found.is_fast:
+    if not tokenizer.is_fast:
         raise UserError(f"the tokenizer of model.pretrained {name!r} has no fast form (tokenizer.json), which is needed")
-    begin = found.bos_token_id if found.bos_token_id is not None else found.eos_token_id
+    begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     if begin is None:
         raise UserError(
             f"the tokenizer of model.pretrained {name!r} has no begin-of-text and no end-of-text token to begin a block with"
         )
-    return Tokenizer(found.backend_tokenizer, begin)
+    return Tokenizer(tokenizer.backend_tokenizer, begin)
 
 
-def _id(encoder: Encoder, token: str) -> int:
-    found = encoder.token_to_id(token)
-    assert found is not None, f"{token} is not in the vocabulary"
-    return found
+def _token_id(encoder: Encoder, token: str) -> int:
+    number = encoder.token_to_id(token)
+    if number is None:
+        raise ValueError(f"{token} is not in the vocabulary")
+    return number

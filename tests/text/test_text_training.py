@@ -1,0 +1,112 @@
+"""A fit of a language model: under an objective, weighted, within its budget, and the same however it is computed."""
+
+import math
+
+import pytest
+import torch
+from text_support import BLOCK, BLOCKS, adapter_of, fit, weights
+
+from fortifai.errors import Diverged
+from fortifai.modalities.text.config import Training
+from fortifai.modalities.text.model.training import rate
+
+
+def mean_nll(adapter, model, split="test"):
+    return float(adapter.likelihood(model, getattr(adapter.splits, split)).nll.mean())
+
+
+def test_training_lowers_the_loss_of_text_never_seen(short_text, fitted):
+    adapter, model = fitted
+    longer = fit(adapter_of(short_text, epochs=30))
+    assert mean_nll(adapter, longer.model) < mean_nll(adapter, model) - 0.3
+    assert longer.notes["training_tokens"] == 30 * BLOCKS * BLOCK
+
+
+def test_cross_entropy_is_tce_that_masks_nothing(short_text):
+    adapter = adapter_of(short_text)
+    plain, truncated = (fit(adapter, name) for name in ("ce", "tce:gamma=1"))
+    assert torch.equal(weights(plain.model), weights(truncated.model))
+    assert plain.masked_share == truncated.masked_share == 0
+
+
+def test_the_share_of_masked_tokens_is_that_of_the_quantile(short_text):
+    assert fit(adapter_of(short_text), "tce-quantile:keep=0.75").masked_share == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("objective", ["ce", "tce-adaptive:alpha=1", "focal:gamma=2"])
+def test_the_same_stream_gives_the_same_model(short_text, objective):
+    adapter = adapter_of(short_text)
+    one, two, other = (weights(fit(adapter, objective, seed=seed).model) for seed in (0, 0, 1))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+def test_a_warm_start_trains_on_and_leaves_its_model_alone(fitted):
+    adapter, model = fitted
+    before = weights(model).clone()
+    assert float((weights(fit(adapter, init=model).model) - before).norm()) > 0
+    assert torch.equal(weights(model), before)
+
+
+def test_a_block_of_weight_two_is_a_block_twice(short_text):
+    """One step on all blocks: the gradient of weights (2, 1, 0) is that of the blocks (first, first, second)."""
+    adapter = adapter_of(short_text, epochs=1, batch=3)
+    three = adapter.splits.train.take(slice(3))
+    weighted = fit(adapter, samples=three.weighted(torch.tensor([2.0, 1.0, 0.0])))
+    doubled = fit(adapter, samples=three.take(torch.tensor([0, 0, 1])))
+    torch.testing.assert_close(weights(weighted.model), weights(doubled.model), rtol=1e-4, atol=1e-6)
+
+
+def test_accumulating_gradients_changes_the_memory_and_not_the_model(short_text):
+    whole, parts = (weights(fit(adapter_of(short_text, accumulate=k)).model) for k in (1, 3))
+    torch.testing.assert_close(whole, parts, rtol=1e-3, atol=1e-5)
+
+
+def test_recomputing_activations_changes_the_memory_and_not_the_model(short_text):
+    plain, recomputed = (
+        weights(fit(adapter_of(short_text, model={"gradient_checkpointing": recompute})).model) for recompute in (False, True)
+    )
+    assert torch.equal(recomputed, plain)
+
+
+def test_bfloat16_products_train_float32_weights_to_about_the_same_model(short_text):
+    exact, rough = (
+        fit(adapter_of(short_text, model={"precision": precision}, epochs=10)).model for precision in ("float32", "bfloat16")
+    )
+    assert {p.dtype for p in rough.network.parameters()} == {torch.float32}
+    assert not torch.equal(weights(exact), weights(rough))
+    adapter = adapter_of(short_text, model={"precision": "float32"})
+    assert mean_nll(adapter, rough) == pytest.approx(mean_nll(adapter, exact), rel=0.02)
+
+
+def test_the_learning_rate_rises_and_falls_as_the_schedule_says(short_text):
+    cosine = Training(schedule="cosine", warmup=0.2)
+    rates = [rate(step, 100, cosine) for step in range(100)]
+    assert rates[:3] == pytest.approx([1 / 21, 2 / 21, 3 / 21])
+    assert rates[20] == 1
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 79 / 80)))
+    assert [rate(step, 100, Training()) for step in (0, 99)] == [1, 1]
+    constant, falling = (fit(adapter_of(short_text, schedule=name)).model for name in ("constant", "cosine"))
+    assert not torch.equal(weights(constant), weights(falling))
+
+
+def test_a_budget_of_tokens_ends_a_fit(short_text):
+    notes = fit(adapter_of(short_text, epochs=50, token_budget=3 * 4 * BLOCK)).notes
+    assert (notes["steps"], notes["training_tokens"]) == (3, 3 * 4 * BLOCK)
+
+
+def test_the_best_epoch_by_validation_is_kept(short_text):
+    adapter = adapter_of(short_text, epochs=4, keep="validation_nll", learning_rate=0.3)  # far too fast: it gets worse
+    best = fit(adapter)
+    last = fit(adapter_of(short_text, epochs=4, learning_rate=0.3))
+    assert mean_nll(adapter, best.model, "validation") <= mean_nll(adapter, last.model, "validation")
+    assert best.notes["epoch_kept"] <= last.notes["epoch_kept"] == 3
+
+
+def test_weights_that_leave_the_finite_numbers_are_a_divergence(fitted):
+    adapter, _ = fitted
+    broken = fit(adapter, samples=adapter.splits.train.take(slice(4))).model
+    next(iter(broken.network.parameters())).data.fill_(torch.nan)
+    with pytest.raises(Diverged, match="loss is nan"):
+        fit(adapter, init=broken)
