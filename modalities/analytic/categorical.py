@@ -46,13 +46,13 @@ class CategoricalAdapter(AnalyticAdapter[CategoricalConfig, Categorical]):
         x, weight = columns(samples["x"]), samples.weights()
         classes = len(self.config.probabilities)
         plain = torch.stack([weight @ (x == k).double() for k in range(classes)]) / weight.sum()
-        kept = weigh(objective, plain.gather(0, x))
-        mass = kept * weight.unsqueeze(1)
+        element_weight = weigh(objective, plain.gather(0, x))
+        mass = element_weight * weight.unsqueeze(1)
         counts = torch.stack([(mass * (x == k)).sum(0) for k in range(classes)])
         # Where an objective masks everything, nothing is learnt: the plain frequencies stay.
         total = counts.sum(0)
         fitted = torch.where(total > 0, counts / total.clamp(min=torch.finfo(torch.float64).tiny), plain)
-        return Fit(Categorical(fitted.reshape(classes, *samples["x"].shape[1:])), 1 - float(kept.mean()))
+        return Fit(Categorical(fitted.reshape(classes, *samples["x"].shape[1:])), 1 - float(element_weight.mean()))
 
     def sample(self, model: Categorical, source: Samples, sampling: Sampling, rng: torch.Generator) -> dict[str, Tensor]:
         """Draw as many classes as ``source`` has; probabilities are raised to the power of 1 / temperature."""

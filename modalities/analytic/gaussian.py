@@ -55,10 +55,10 @@ class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
         shape = samples["x"].shape[1:]
         if isinstance(objective, CrossEntropy):  # its weights are ones, and to ask for them takes a third of a generation
             return Fit(Gaussian(mean.reshape(shape), plain.reshape(shape)), 0.0)
-        kept = weigh(objective, (squared * (-0.5 / plain)).exp_())
-        masked = 1 - float(kept.mean())
-        squared.mul_(kept)
-        variance = (weight @ squared) / (weight @ kept)
+        element_weight = weigh(objective, (squared * (-0.5 / plain)).exp_())
+        masked = 1 - float(element_weight.mean())
+        squared.mul_(element_weight)
+        variance = (weight @ squared) / (weight @ element_weight)
         return Fit(Gaussian(mean.reshape(shape), variance.reshape(shape)), masked)
 
     def sample(self, model: Gaussian, source: Samples, sampling: Sampling, rng: torch.Generator) -> dict[str, Tensor]:

@@ -56,9 +56,9 @@ class RegressionAdapter(AnalyticAdapter[RegressionConfig, Regression]):
         x = samples["x"].reshape(*y.shape, -1)
         weight = samples.weights().unsqueeze(1).expand_as(y)
         plain = _solve(x, y, weight)
-        kept = weigh(objective, torch.exp(-0.5 * (y - _predict(x, plain)) ** 2))
-        fitted = _solve(x, y, weight * kept)
-        return Fit(Regression(fitted.reshape(*samples["y"].shape[1:], -1)), 1 - float(kept.mean()))
+        element_weight = weigh(objective, torch.exp(-0.5 * (y - _predict(x, plain)) ** 2))
+        fitted = _solve(x, y, weight * element_weight)
+        return Fit(Regression(fitted.reshape(*samples["y"].shape[1:], -1)), 1 - float(element_weight.mean()))
 
     def sample(self, model: Regression, source: Samples, sampling: Sampling, rng: torch.Generator) -> dict[str, Tensor]:
         """Label as many rows as ``source`` has, its own or new ones; a temperature multiplies the variance of the noise."""

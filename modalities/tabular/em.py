@@ -76,9 +76,9 @@ def fit(x: Tensor, weight: Tensor, objective: Objective, start: GaussianMixture,
             raise Diverged(f"the likelihood is {level} in EM iteration {iteration}")
         mass = responsibility * weight.unsqueeze(1)
         confidence = torch.exp(-0.5 * squared)
-        kept = objective_weights(objective, confidence, responsibility, mass)
-        masked = float((mass * (kept == 0)).sum() / mass.sum())
-        mixture = maximise(x, mass, mass * kept, mixture, config.covariance_floor)
+        element_weight = objective_weights(objective, confidence, responsibility, mass)
+        masked = float((mass * (element_weight == 0)).sum() / mass.sum())
+        mixture = maximise(x, mass, mass * element_weight, mixture, config.covariance_floor)
         converged = abs(level - last) < config.tolerance
     mixture.factors()  # raises Diverged where the last M-step left the finite numbers
     return Fitted(mixture, masked, iteration, converged)
@@ -131,21 +131,21 @@ def k_means_start(x: Tensor, weight: Tensor, config: MixtureConfig, seed: int) -
     return maximise(x, mass, mass, unit, config.covariance_floor)
 
 
-def maximise(x: Tensor, mass: Tensor, kept: Tensor, last: GaussianMixture, floor: float) -> GaussianMixture:
+def maximise(x: Tensor, mass: Tensor, kept_mass: Tensor, last: GaussianMixture, floor: float) -> GaussianMixture:
     """Return the mixture after an M-step.
 
     Args:
         x: Samples, (n, D).
         mass: What weights and means are computed from, (n, K).
-        kept: What covariances are computed from, (n, K), summed and divided per component.
+        kept_mass: What covariances are computed from, (n, K): at most ``mass``.
         last: The mixture before, whose mean and covariance an empty component keeps.
         floor: Added to the diagonal of every covariance, >= 0.
     """
-    total, total_kept = mass.sum(0), kept.sum(0)
+    total, total_kept = mass.sum(0), kept_mass.sum(0)
     alive, spread = total > EMPTY, total_kept > EMPTY
     means = torch.where(alive.unsqueeze(1), mass.T @ x / total.clamp(min=EMPTY).unsqueeze(1), last.means)
     centred = x - means.unsqueeze(1)  # (K, n, D)
-    scatter = (centred * kept.T.unsqueeze(-1)).mT @ centred
+    scatter = (centred * kept_mass.T.unsqueeze(-1)).mT @ centred
     covariances = scatter / total_kept.clamp(min=EMPTY)[:, None, None]
     covariances = covariances + floor * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     return GaussianMixture(total / total.sum(), means, torch.where(spread[:, None, None], covariances, last.covariances))
