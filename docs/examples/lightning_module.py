@@ -9,7 +9,7 @@ from fortifai.integrations.lightning import FusedLossMixin
 
 
 class TinyLlama(FusedLossMixin, lightning.LightningModule):
-    """A language model whose training step the mixin is."""
+    """A language model whose training step comes from the mixin."""
 
     objective = "tce:gamma=0.9"
 
@@ -19,7 +19,7 @@ class TinyLlama(FusedLossMixin, lightning.LightningModule):
         self.model = LlamaForCausalLM(LlamaConfig(vocab_size=256, **sizes))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW."""
+        """Return AdamW over all parameters."""
         return torch.optim.AdamW(self.parameters(), lr=0.01)
 
 
