@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ GROUP: Any = typer.main.get_command(app)
 
 OF_BENCHMARKS = {"--size", "--source", "--vocabulary"}
 """Options of scripts in benchmarks/ that pages name without the script."""
+
+GROUPS_OF_ENTRY_POINTS = {"fortifai.modalities", "fortifai.executors"}
 
 
 def shown(page: Path) -> Iterator[list[str]]:
@@ -104,3 +107,10 @@ def test_every_environment_of_tox_that_is_shown_exists(page: Path) -> None:
 def test_every_python_block_can_be_parsed(page: Path) -> None:
     for code in blocks(page, "python"):
         ast.parse(code)
+
+
+@pytest.mark.parametrize("page", [page for page in WRITTEN if page.name != "CHANGELOG.md"], ids=name)  # which has former names
+def test_every_dotted_name_that_a_sentence_uses_can_be_imported(page: Path) -> None:
+    for span in code_spans(page):
+        if re.fullmatch(r"fortifai(\.\w+)+", span) and span not in GROUPS_OF_ENTRY_POINTS:
+            assert resolve_name(span)

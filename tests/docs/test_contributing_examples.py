@@ -1,8 +1,9 @@
 """The examples of CONTRIBUTING run as they stand, and what it says of the contract is what the contract has."""
 
 import inspect
-import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ import pytest
 import torch
 from docs_support import ROOT, blocks, rows, section
 
-import fortifai
 from fortifai import metrics, objectives
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.contract.modality import Modality
@@ -28,13 +28,12 @@ from fortifai.recursion.chain import Chain
 from fortifai.recursion.null import measure_nulls
 from fortifai.recursion.protocol import run_chain
 from fortifai.recursion.strategies import Supply
-from fortifai.runner.executor import executors
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PYTHON = blocks(CONTRIBUTING, "python")
 SUITE = """
 schema = 1
-name = "readme"
+name = "gaussian"
 version = 1
 summary = "a Gaussian"
 [regimes.only]
@@ -185,19 +184,17 @@ def test_the_strategy_alternates(package: Path) -> None:
     assert [len(samples) for samples in mixed] == [5] * 4
 
 
-def test_the_executor_runs_a_suite_to_the_numbers_of_the_local_one(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (package / "readme.toml").write_text(SUITE)
+def test_the_executor_is_found_by_its_entry_point_and_runs_a_suite(package: Path) -> None:
+    (package / "gaussian.toml").write_text(SUITE)
     info = package / "my_package-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1\n")
-    declared = next(code for code in blocks(CONTRIBUTING, "toml") if "fortifai.executors" in code)
-    (name, reference) = re.search(r'^([\w-]+) = "(.+)"$', declared, re.MULTILINE).groups()  # type: ignore[union-attr]
+    (declared,) = (code for code in blocks(CONTRIBUTING, "toml") if "fortifai.executors" in code)
+    (name, reference), *_ = re.findall(r'^([\w-]+) = "(.+)"$', declared, re.MULTILINE)
     (info / "entry_points.txt").write_text(f"[fortifai.executors]\n{name} = {reference}\n")
-    monkeypatch.setattr(executors, "_group", "fortifai.executors")  # as in a process that starts with the package installed
-    monkeypatch.setattr(executors, "_entries", dict(executors._entries))
-    runs = [fortifai.run(package / "readme.toml", package / each, executor=each, quiet=True) for each in (name, "local")]
-    here, there = ([row.model_dump() for row in fortifai.score(run.path).rows] for run in runs)
-    assert json.dumps(here) == json.dumps(there)
+    command = [sys.executable, "-c", "from fortifai.cli import main; main()", "run", "gaussian.toml", "--executor", name]
+    run = subprocess.run(command, cwd=package, env={**os.environ, "PYTHONPATH": str(package)}, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.partition(" done")[0]) == (0, "runs/gaussian@1: 4 chains"), run.stderr
 
 
 def test_the_tables_of_the_contract_name_every_method_with_its_arguments() -> None:
