@@ -19,23 +19,21 @@ def calibrate(
     """Check the loop that every suite runs against laws with a known answer, by Monte Carlo."""
     from fortifai.laws import calibrate as check_laws
 
-    found = check_laws(law or None, chains, seed)
-    violated = found.violated()
+    table = check_laws(law or None, chains, seed)
+    violated = table.violated()
     if as_json:
-        print_json({"schema": 1, "rows": [asdict(row) for row in found.rows]})
+        print_json({"schema": 1, "rows": [asdict(row) for row in table.rows]})
     else:
         print_table(
             ("law", "setting", "predicted", "measured", "standard error", "z"),
             [
                 (str(row.law), row.setting, f"{row.predicted:.5f}", f"{row.measured:.5f}", f"{row.standard_error:.5f}",
-                 "–" if row.z is None else f"{row.z:+.2f}") for row in found.rows
+                 "–" if row.z is None else f"{row.z:+.2f}") for row in table.rows
             ],
         )  # fmt: skip
-        verdict = (
-            "all hold"
-            if not violated
-            else f"{len(violated)} violated: " + "; ".join(f"law {row.law}, {row.setting}" for row in violated)
-        )
-        print(f"{len(found.rows)} rows, bound |z| <= {found.bound:.2f} (0.1 % for all of them together): {verdict}")
+        verdict = "all hold"
+        if violated:
+            verdict = f"{len(violated)} violated: " + "; ".join(f"law {row.law}, {row.setting}" for row in violated)
+        print(f"{len(table.rows)} rows, bound |z| <= {table.bound:.2f} (0.1 % for all of them together): {verdict}")
     if violated:
         raise typer.Exit(1)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from fortifai.cli.metric_options import BETTER, NULL, directions, numbers
-from fortifai.cli.output import AsJson, print_noted
+from fortifai.cli.output import AsJson, print_with_notes
+from fortifai.fidelity.rule import BASELINE
 
 
 def compare(
@@ -16,7 +17,7 @@ def compare(
         list[str] | None, typer.Option(help="Once: in both. Twice: that of A, then that of B. By default all that both have.")
     ] = None,
     rule: Annotated[str | None, typer.Option(help='"phi<0.75", "metric<value" or "metric>value".')] = None,
-    baseline: Annotated[str, typer.Option(help="The objective whose generation 0 fidelity is measured from.")] = "ce",
+    baseline: Annotated[str, typer.Option(help="The objective whose generation 0 fidelity is measured from.")] = BASELINE,
     better: BETTER = None,
     null: NULL = None,
     as_json: AsJson = False,
@@ -32,4 +33,4 @@ def compare(
         print(table.model_dump_json(indent=2))
         return
     headings, rows = comparison_as_text(table)
-    print_noted(headings, rows, title=f"{b.name} against {a.name} · {table.rows[0].rule}")
+    print_with_notes(headings, rows, title=f"{b.name} against {a.name} · {table.rows[0].rule}")

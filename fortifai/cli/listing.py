@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -17,6 +17,9 @@ from fortifai.recursion import strategies
 from fortifai.registry import Registry
 
 Entry = dict[str, Any]
+"""What the list says of one name, as JSON."""
+
+P = TypeVar("P", bound=Parametrised)
 
 
 def list_(
@@ -51,16 +54,19 @@ def _suites() -> list[Entry]:
 def _suite(name: str, known: dict[str, Entry]) -> Entry:
     source = read_source(name)
     default = source.get("defaults", {}).get("modality")
-    named = {regime.get("modality", default) for regime in source["regimes"].values()}
-    missing = [f"modality {used!r} is {_remark(known[used]) if used in known else 'unknown'}" for used in sorted(named)
-               if used not in known or not known[used]["available"]]  # fmt: skip
+    used = sorted({regime.get("modality", default) for regime in source["regimes"].values()})
+    missing = [
+        f"modality {modality!r} is {_remark(known[modality]) if modality in known else 'unknown'}"
+        for modality in used
+        if modality not in known or not known[modality]["available"]
+    ]
     return {
         "name": name,
         "version": source["version"],
         "available": not missing,
         "reason": "; ".join(missing) or None,
         "summary": source["summary"],
-        "modalities": sorted(named),
+        "modalities": used,
         "regimes": list(source["regimes"]),
     }
 
@@ -100,12 +106,12 @@ def _metric(metric: Metric) -> Entry:
         "unit": metric.unit,
         "range": [value if math.isfinite(value) else None for value in metric.valid],
         "least_n": metric.least_n,
-        "needs": list(metric.needs),
+        "reads": list(metric.reads),
         "chance": metric.chance,
     }
 
 
-def _named(registry: Registry[type[Parametrised]]) -> list[Entry]:
+def _all(registry: Registry[type[P]]) -> list[Entry]:
     return [_parametrised(registry.get(name)) for name in registry]
 
 
@@ -120,6 +126,6 @@ PARTS: dict[str, Callable[[], list[Entry]]] = {
     "suites": _suites,
     "modalities": _modalities,
     "metrics": _metrics,
-    "objectives": lambda: _named(objectives.registry),  # type: ignore[arg-type]
-    "strategies": lambda: _named(strategies.registry),  # type: ignore[arg-type]
+    "objectives": lambda: _all(objectives.registry),
+    "strategies": lambda: _all(strategies.registry),
 }

@@ -10,34 +10,34 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fortifai.report.tables import noted
+from fortifai.report.tables import number_notes
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 
 
 def print_json(content: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document; NaN and infinity, which JSON has not, raise ValueError."""
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """Print a table."""
+    """Print a table of text under a title."""
     table = Table(*headings, box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*map(escape, row))
     _print(table)
 
 
-def print_noted(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    """Print a table whose last column may be ``note``: what is to be said stands below, once, however many rows it is about."""
-    numbered, texts = noted(headings, rows)
+def print_with_notes(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """Print a table whose last column may be ``note``: each note stands below once, however many rows it is about."""
+    numbered, notes = number_notes(headings, rows)
     print_table(headings, numbered, title=title)
-    for number, text in enumerate(texts, 1):
+    for number, text in enumerate(notes, 1):
         print(f"{number}  {text}")
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print lines of a name and what is to say about it."""
+    """Print a line for each fact: its name and its text."""
     grid = Table.grid(padding=(0, 2))
     for name, text in facts:
         grid.add_row(escape(name), escape(text))
@@ -54,14 +54,14 @@ def _print(table: Table) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 45 s, 12 min, 3.4 h."""
+    """Return seconds as people say them: 45 s, 12 min, 3.4 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def size(count: float) -> str:
-    """Bytes as people say them, in powers of 1024."""
+    """Return a number of bytes as people say them, in powers of 1024, such as ``3 MiB``."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}"

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from fortifai.cli.metric_options import BETTER, NULL, directions, numbers
-from fortifai.cli.output import AsJson, print_noted
+from fortifai.cli.output import AsJson, print_with_notes
+from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreTable
 
 
@@ -16,7 +17,7 @@ def score(
     rule: Annotated[
         str | None, typer.Option(help='"phi<0.75", "metric<value" or "metric>value"; by default the suite\'s.')
     ] = None,
-    baseline: Annotated[str, typer.Option(help="The objective that the others are compared with.")] = "ce",
+    baseline: Annotated[str, typer.Option(help="The objective that the others are compared with.")] = BASELINE,
     better: BETTER = None,
     null: NULL = None,
     calibrate_threshold: Annotated[
@@ -34,7 +35,7 @@ def score(
 ) -> None:
     """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
     from fortifai.fidelity import score as score_trajectories
-    from fortifai.report.tables import titled
+    from fortifai.report.tables import with_title
 
     table = score_trajectories(
         path,
@@ -49,17 +50,17 @@ def score(
     if as_json:
         print(table.model_dump_json(indent=2))
         return
-    title, headings, rows = titled(table, path.name)
-    print_noted(headings, rows, title=title)
+    title, headings, rows = with_title(table, path.name)
+    print_with_notes(headings, rows, title=title)
 
 
 def _plot(path: Path, out: Path, table: ScoreTable, baseline: str, better: list[str] | None, null: list[str] | None) -> None:
     from fortifai.report import plot as draw
 
-    # A threshold that control chains set is each metric's own.
+    # A threshold that control chains set differs from metric to metric.
     files: set[Path] = set()
     for rule in sorted({row.rule for row in table.rows}):
         metrics = sorted({row.metric for row in table.rows if row.rule == rule})
-        ways, nulls = directions(better), numbers(null)
-        files.update(draw(path, out, rule=rule, baseline=baseline, better=ways, null=nulls, metrics=metrics))
+        drawn = draw(path, out, rule=rule, baseline=baseline, better=directions(better), null=numbers(null), metrics=metrics)
+        files.update(drawn)
     print(f"{len(files)} pictures in {out}", file=sys.stderr)

@@ -1,236 +1,178 @@
 """Two runs or files, chain by chain of the same seed: how much longer the second stays faithful than the first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from fortifai.errors import UserError
-from fortifai.fidelity import intervals
-from fortifai.fidelity.onset import Course, common_horizon, restrict
-from fortifai.fidelity.remarks import counted, shared_seeds
-from fortifai.fidelity.rule import Rule
+from fortifai.fidelity import comparable, intervals
+from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict
+from fortifai.fidelity.remarks import censored_as_well, counted, joined, shared_seeds
+from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
-from fortifai.fidelity.trajectories.groups import Chains, Group, groups, metrics_of
-from fortifai.fidelity.trajectories.source import Source, Trajectories, load
-from fortifai.records.reading import read_chains
+from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of, rows_of_group
+from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
 from fortifai.storage import Better
-
-BESIDE = ("objective", "seed")
-"""The parts of a chain's identity in which two that are compared may differ."""
 
 ROUNDING = 1e-9
 """Relative. Two starts that differ by less are one that was written with fewer digits."""
-
-Cell = dict[str, Chains]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def compare(
-    a: Trajectories,
-    b: Trajectories,
+    a: TrajectorySource,
+    b: TrajectorySource,
     *,
     objective: str | Sequence[str] | None = None,
     rule: str | None = None,
-    baseline: str = "ce",
+    baseline: str = BASELINE,
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
 ) -> ComparisonTable:
     """Compare two runs, files or tables, paired by seed: FI of b minus FI of a, and FI of b over FI of a.
 
     Args:
-        a: what is compared with: a run folder, a CSV file or a table.
-        b: what is compared.
-        objective: one for both, or a pair: that of a and that of b; by default all that both have, or the only one of each.
-        rule: as in `fortifai.score`; by default the suites', which must agree.
-        baseline: whose generation 0 fidelity is measured from, in a and in b each.
-        better: as in `fortifai.score`.
-        null: as in `fortifai.score`.
+        a: What is compared with: a run folder, a CSV file or a table.
+        b: What is compared.
+        objective: One for both, or a pair: that of a and that of b; by default all that both have, or the only one of each.
+        rule: As in `fortifai.score`; by default the suites', which must agree.
+        baseline: Whose generation 0 fidelity is measured from, in a and in b each.
+        better: As in `fortifai.score`.
+        null: As in `fortifai.score`.
 
-    Raises UserError when the protocols differ, with the fields and both values, when nothing can be paired, and for all that
-    `fortifai.score` raises it for.
+    Returns:
+        The rows by metric, group and objective; p adjusted by Holm's method over all of them.
+
+    Raises:
+        UserError: When the protocols differ, with the fields and both values, when nothing can be paired, and for all that
+            `fortifai.score` raises it for.
     """
-    sources = _of("A", load, a, rule, baseline, better, null), _of("B", load, b, rule, baseline, better, null)
-    _refuse({"rule": (str(sources[0].rule), str(sources[1].rule))} if sources[0].rule != sources[1].rule else {})
-    metrics = [_of(side, metrics_of, source.table, source.rule) for side, source in zip("AB", sources, strict=True)]
-    _refuse({"metric": (", ".join(metrics[0]), ", ".join(metrics[1]))} if metrics[0] != metrics[1] else {})
-    _same_identity(a, b)
-    pairs = _objectives(*sources, objective)
-    rows = [row for metric in metrics[0] for row in _rows(sources, metric, baseline, pairs)]
+    first, second = _on_side("A", load, a, rule, baseline, better, null), _on_side("B", load, b, rule, baseline, better, null)
+    comparable.require_same(rule=(str(first.rule), str(second.rule)))
+    metrics = _on_side("A", metrics_of, first.table, first.rule)
+    metrics_of_b = _on_side("B", metrics_of, second.table, second.rule)
+    comparable.require_same(metric=(", ".join(metrics), ", ".join(metrics_of_b)))
+    comparable.require_same_identity(a, b)
+    pairs = _objective_pairs(first, second, objective)
+    rows = [row for metric in metrics for row in _rows(first, second, metric, baseline, pairs)]
     if not rows:
-        raise UserError(
-            f"nothing to compare: no group holds {' and '.join(sorted({name for pair in pairs for name in pair}))} in both"
-        )
+        names = " and ".join(sorted({name for pair in pairs for name in pair}))
+        raise UserError(f"nothing to compare: no group holds {names} in both")
     adjusted = intervals.holm([row.p_value for row in rows])
     return ComparisonTable(rows=[row.model_copy(update={"p_value": p}) for row, p in zip(rows, adjusted, strict=True)])
 
 
-def _of(side: str, find: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Look something up, and say of which side it is when that goes wrong."""
+def _on_side(side: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a call returns, and name the side, A or B, when it raises UserError."""
     try:
-        return find(*args, **kwargs)
+        return call(*args, **kwargs)
     except UserError as error:
         raise UserError(f"{side}: {error}") from None
 
 
-def _rows(sources: tuple[Source, Source], metric: str, baseline: str, pairs: list[tuple[str, str]]) -> Iterator[ComparisonRow]:
-    cells = [_cells(source, metric, baseline) for source in sources]
-    shared = [group for group in cells[0] if group in cells[1]]
+def _rows(
+    a: LoadedTrajectories, b: LoadedTrajectories, metric: str, baseline: str, pairs: list[tuple[str, str]]
+) -> Iterator[ComparisonRow]:
+    groups_of_a, groups_of_b = _groups(a, metric, baseline), _groups(b, metric, baseline)
+    shared = [group for group in groups_of_a if group in groups_of_b]
     if not shared:
-        _refuse(_fields([group._asdict() for group in cells[0]], [group._asdict() for group in cells[1]]))
+        comparable.require_same_groups(list(groups_of_a), list(groups_of_b))
     for group in shared:
-        _same_measure([source.table for source in sources], group, metric)
+        comparable.require_same_scale(a.table, b.table, group, metric)
+        remarks = [*a.remarks_on(metric), *b.remarks_on(metric)]
+        if a.rule.by_fidelity:
+            remarks += _on_starts(a.table, b.table, group, metric, baseline)
         for first, second in pairs:
-            if first in cells[0][group] and second in cells[1][group]:
-                said = [text for source in sources for text in source.said_of(metric)]
-                if sources[0].rule.by_fidelity:
-                    said += _starts([source.table for source in sources], group, metric, baseline)
-                chosen = cells[0][group][first], cells[1][group][second]
-                yield _row(group, (first, second), chosen, metric, sources[0].rule, said)
+            if first in groups_of_a[group] and second in groups_of_b[group]:
+                chains = groups_of_a[group][first], groups_of_b[group][second]
+                yield _row(group, (first, second), chains, metric, a.rule, remarks)
 
 
-def _cells(source: Source, metric: str, baseline: str) -> dict[Group, Cell]:
-    """The chains of each group; what suite they are of does not matter, what decides their numbers is compared by itself."""
-    return {group._replace(suite=None): found for group, found in groups(source.table, metric, source.rule, baseline)}
+def _groups(loaded: LoadedTrajectories, metric: str, baseline: str) -> dict[Group, Objectives]:
+    """Return the chains of each group, whatever their suite: what decides their numbers is compared by itself."""
+    groups = grouped_chains(loaded.table, metric, loaded.rule, baseline)
+    return {group._replace(suite=None): objectives for group, objectives in groups}
 
 
 def _row(
-    group: Group, objectives: tuple[str, str], chains: tuple[Chains, Chains], metric: str, rule: Rule, said: list[str]
+    group: Group, objectives: tuple[str, str], chains: tuple[Chains, Chains], metric: str, rule: Rule, remarks: Sequence[str]
 ) -> ComparisonRow:
-    for side, name, of in zip("AB", objectives, chains, strict=True):
-        if of.unscored or not of.courses:
-            raise UserError(f"{side}: {name} cannot be scored: {of.unscored or 'no finished chain with a baseline'}")
-    horizons = common_horizon(chains[0].courses), common_horizon(chains[1].courses)
-    _refuse({"horizon": horizons} if horizons[0] != horizons[1] else {})
-    horizon = horizons[0]
-    theirs, mine = _paired(*(of.courses for of in chains))
-    if not mine:
+    for side, name, own in zip("AB", objectives, chains, strict=True):
+        if own.unscored or not own.trajectories:
+            raise UserError(f"{side}: {name} cannot be scored: {own.unscored or 'no finished chain with a baseline'}")
+    a, b = (own.trajectories for own in chains)
+    horizon = common_horizon(a)
+    comparable.require_same(horizon=(horizon, common_horizon(b)))
+    paired_a, paired_b = pair_by_seed(a, b)
+    if not paired_a:
         raise UserError("nothing to pair: A and B have no seed in common")
-    before, after = restrict(theirs, rule.least_health, horizon), restrict(mine, rule.least_health, horizon)
-    difference, reason = intervals.difference_of(after, before)
-    compared = intervals.ratio_of(after, before)
-    notes = [*said, *(text for text in (reason, compared.reason) if text)]
-    if len(mine) < max(len(of.courses) for of in chains):
-        notes.insert(0, f"over the {shared_seeds(len(mine))}")
-    if censored := np.count_nonzero(before.censored):
-        notes.append(f"{censored} of the chains of A {'is' if censored == 1 else 'are'} censored as well")
+    onsets_a, onsets_b = restrict(paired_a, rule.least_health, horizon), restrict(paired_b, rule.least_health, horizon)
+    censored_a, censored_b = (int(np.count_nonzero(onsets.censored)) for onsets in (onsets_a, onsets_b))
+    difference, no_interval = intervals.difference_of(onsets_b, onsets_a)
+    ratio = intervals.ratio_of(onsets_b, onsets_a)
+    notes = [*remarks, *filter(None, (no_interval, ratio.reason))]
+    if len(paired_a) < max(len(a), len(b)):
+        notes.insert(0, f"over the {shared_seeds(len(paired_a))}")
+    if censored_a:
+        notes.append(censored_as_well(censored_a, "the chains of A"))
     return ComparisonRow(
         **{name: value for name, value in group._asdict().items() if name != "suite"},
         objective_a=objectives[0],
         objective_b=objectives[1],
-        chains=len(mine),
-        censored_a=int(np.count_nonzero(before.censored)),
-        censored_b=int(np.count_nonzero(after.censored)),
-        fidelity_interval_a=intervals.mean_of(before)[0],
-        fidelity_interval_b=intervals.mean_of(after)[0],
+        chains=len(paired_a),
+        censored_a=censored_a,
+        censored_b=censored_b,
+        fidelity_interval_a=intervals.mean_of(onsets_a)[0],
+        fidelity_interval_b=intervals.mean_of(onsets_b)[0],
         difference=difference,
-        ratio=compared.ratio,
-        p_value=compared.p,
+        ratio=ratio.ratio,
+        p_value=ratio.p,
         metric=metric,
         rule=str(rule),
         horizon=horizon,
-        reason="; ".join(dict.fromkeys(notes)) or None,
+        reason=joined(notes),
     )
 
 
-def _paired(a: list[Course], b: list[Course]) -> tuple[list[Course], list[Course]]:
-    second = {course.seed: course for course in b}
-    first = [course for course in a if course.seed in second]
-    return first, [second[course.seed] for course in first]
-
-
-def _objectives(a: Source, b: Source, asked: str | Sequence[str] | None) -> list[tuple[str, str]]:
-    known = [sorted(source.table["objective"].unique()) for source in (a, b)]
+def _objective_pairs(a: LoadedTrajectories, b: LoadedTrajectories, asked: str | Sequence[str] | None) -> list[tuple[str, str]]:
+    """Return the pairs of objectives to compare: those asked for, those that both have, or the only one of each."""
+    known_a, known_b = (sorted(loaded.table["objective"].unique()) for loaded in (a, b))
     if asked is None:
-        shared = [name for name in known[0] if name in known[1]]
-        if not shared and len(known[0]) == len(known[1]) == 1:
-            return [(known[0][0], known[1][0])]
+        shared = [name for name in known_a if name in known_b]
+        if not shared and len(known_a) == len(known_b) == 1:
+            return [(known_a[0], known_b[0])]
         if not shared:
             raise UserError(
-                f"A has {', '.join(known[0])} and B has {', '.join(known[1])}: "
+                f"A has {', '.join(known_a)} and B has {', '.join(known_b)}: "
                 "say which to compare, the objective of A and then that of B"
             )
         return [(name, name) for name in shared]
-    names = [asked, asked] if isinstance(asked, str) else [*asked] * (2 if len(asked) == 1 else 1)
-    if len(names) != 2:
-        raise UserError(f"{len(names)} objectives: give one for both, or that of A and then that of B")
-    for side, name, of in zip("AB", names, known, strict=True):
-        if name not in of:
-            raise UserError(f"{side} has no objective {name!r}; it has {', '.join(of)}")
-    return [(names[0], names[1])]
+    names = [asked] if isinstance(asked, str) else [*asked]
+    if len(names) not in (1, 2):
+        raise UserError(f"{len(names)} objectives: name one for both, or that of A and then that of B")
+    for side, name, known in zip("AB", (names[0], names[-1]), (known_a, known_b), strict=True):
+        if name not in known:
+            raise UserError(f"{side} has no objective {name!r}; it has {', '.join(known)}")
+    return [(names[0], names[-1])]
 
 
-def _same_measure(tables: list[pd.DataFrame], group: Group, metric: str) -> None:
-    """Refuse when null or direction of the metric differ: then fidelity is not on the same scale."""
-    sides = []
-    for table in tables:
-        of = _rows_of(table, group, metric)
-        sides.append(
-            [{"null": null, "better": way} for null, way in zip(of["null"], of["better"], strict=True) if not pd.isna(null)]
-        )
-    _refuse(_fields(*sides))
-
-
-def _starts(tables: list[pd.DataFrame], group: Group, metric: str, baseline: str) -> list[str]:
-    """Say when the baseline starts elsewhere in A than in B: then a fidelity of 1 does not mean the same in both."""
-    sides = []
-    for table in tables:
-        of = _rows_of(table, group, metric)
-        of = of[(of["objective"] == baseline) & (of["generation"] == 0)]
-        sides.append(of.set_index("seed")["value"])
-    both = pd.concat(sides, axis=1, join="inner").to_numpy(float)
-    differing = ~np.isclose(both[:, 0], both[:, 1], rtol=ROUNDING, atol=0, equal_nan=True)
+def _on_starts(a: pd.DataFrame, b: pd.DataFrame, group: Group, metric: str, baseline: str) -> list[str]:
+    """Return a remark when the baseline starts elsewhere in A than in B: then a fidelity of 1 does not mean the same in both."""
+    starts = []
+    for table in (a, b):
+        rows = rows_of_group(table, group, metric)
+        rows = rows[(rows["objective"] == baseline) & (rows["generation"] == 0)]
+        starts.append(rows.set_index("seed")["value"])
+    shared = pd.concat(starts, axis=1, join="inner").to_numpy(float)  # (seeds, 2)
+    differing = ~np.isclose(shared[:, 0], shared[:, 1], rtol=ROUNDING, atol=0, equal_nan=True)
     if not differing.any():
         return []
-    first, second = np.nanmean(both, axis=0)
+    mean_a, mean_b = np.nanmean(shared, axis=0)
     return [
-        f"the baseline's generation 0 differs for {counted(int(differing.sum()), 'seed')} (mean {metric} {first:.4g} in A, "
-        f"{second:.4g} in B), and the fidelity of each is measured from its own"
+        f"the baseline's generation 0 differs for {counted(int(differing.sum()), 'seed')} (mean {metric} {mean_a:.4g} in A, "
+        f"{mean_b:.4g} in B), and the fidelity of each is measured from its own"
     ]
-
-
-def _rows_of(table: pd.DataFrame, group: Group, metric: str) -> pd.DataFrame:
-    of = table[table["metric"] == metric]
-    for name, value in group._asdict().items():
-        of = of[of[name] == value] if value is not None else of
-    return of
-
-
-def _same_identity(a: Trajectories, b: Trajectories) -> None:
-    """Refuse runs whose chains of one regime and strategy differ in anything else that decides their numbers."""
-    if isinstance(a, pd.DataFrame) or isinstance(b, pd.DataFrame) or not (Path(a).is_dir() and Path(b).is_dir()):
-        return
-    sides: list[dict[tuple[str, str, str], list[dict[str, Any]]]] = [{}, {}]
-    for side, path in zip(sides, (a, b), strict=True):
-        for chain in read_chains(Path(path)):
-            identity = {name: value for name, value in _flat(chain.identity) if name not in BESIDE}
-            identity |= {"fidelity_metric": chain.fidelity_metric, "better": chain.better}
-            key = (chain.modality, chain.regime, chain.strategy)
-            side.setdefault(key, []).append(identity)
-    for shared in sorted(sides[0].keys() & sides[1].keys()):
-        _refuse(_fields(sides[0][shared], sides[1][shared]))
-
-
-def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
-
-
-def _fields(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
-    """The fields whose values differ, with those of either side."""
-    names = dict.fromkeys(name for one in (*a, *b) for name in one)
-    sides = [{name: ", ".join(sorted({str(one.get(name, "nothing")) for one in side})) for name in names} for side in (a, b)]
-    return {name: (sides[0][name], sides[1][name]) for name in names if sides[0][name] != sides[1][name]}
-
-
-def _refuse(differing: Mapping[str, tuple[Any, Any]]) -> None:
-    if differing:
-        fields = "; ".join(f"{name} is {first} in A and {second} in B" for name, (first, second) in differing.items())
-        raise UserError(f"A and B cannot be compared, as their protocols differ: {fields}")

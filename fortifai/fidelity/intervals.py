@@ -18,12 +18,18 @@ from fortifai.fidelity.scores import Estimate, Ratio
 CONFIDENCE = 0.95
 LEAST_CHAINS = 3
 LEAST_UNCENSORED = 2
+"""Chains that must have collapsed before there is an upper end."""
+
 ROUNDING = 1e-9
 """A standard error of a log below this is rounding, not spread."""
 
+TOO_FEW = f"fewer than {LEAST_CHAINS} chains: no interval"
+NO_SPREAD = "no spread between chains, so no interval: not certainty"
+LOST_AT_ONCE = "collapse at generation 0 in all chains, or all but one: no interval"
+
 
 @dataclass(frozen=True)
-class Compared:
+class RatioTest:
     """A ratio, the raw two-sided p of its being 1, and why either is missing."""
 
     ratio: Ratio | None
@@ -32,8 +38,8 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class _Spread:
-    """Standard error of a log, and the degrees of freedom behind it; or why there is none."""
+class _LogSpread:
+    """Standard error of a log and the degrees of freedom behind it, or the reason why there is none."""
 
     error: float
     freedom: int
@@ -41,84 +47,90 @@ class _Spread:
 
 
 def mean_of(onsets: Restricted) -> tuple[Estimate, str | None]:
-    """The restricted mean of onsets, with its interval, and why there is none."""
+    """Return the restricted mean of onsets with its interval, and why there is no interval, if there is none."""
     value = float(onsets.times.mean())
     spread = _jackknife(onsets.times, None)
     low, high = _ends(value, spread, onsets.censored)
     return Estimate(value=value, low=low, high=high), spread.reason
 
 
-def ratio_of(onsets: Restricted, baseline: Restricted) -> Compared:
-    """Mean of onsets over mean of the baseline's, chain by chain of the same seeds, with interval and p.
+def ratio_of(onsets: Restricted, baseline: Restricted) -> RatioTest:
+    """Return the mean of onsets over the mean of the baseline's, with its interval and p.
 
-    The upper end is missing when fewer than two chains of the numerator collapsed.
+    Args:
+        onsets: The numerator's, C chains. The interval's upper end is missing when fewer than two of them collapsed.
+        baseline: The denominator's, of the same C seeds in the same order.
     """
     if baseline.times.mean() == 0:
-        return Compared(None, None, "no extension ratio: the baseline's fidelity interval is 0")
+        return RatioTest(None, None, "no extension ratio: the baseline's fidelity interval is 0")
     value = float(onsets.times.mean() / baseline.times.mean())
     spread = _jackknife(onsets.times, baseline.times)
     low, high = _ends(value, spread, onsets.censored)
     ratio = Ratio(value=value, low=low, high=high, lower_bound=bool(onsets.censored.any()))
     if spread.reason:
-        return Compared(ratio, None, spread.reason)
-    return Compared(ratio, float(2 * stats.t.sf(abs(math.log(value)) / spread.error, spread.freedom)), None)
+        return RatioTest(ratio, None, spread.reason)
+    return RatioTest(ratio, float(2 * stats.t.sf(abs(math.log(value)) / spread.error, spread.freedom)), None)
 
 
 def difference_of(onsets: Restricted, baseline: Restricted) -> tuple[Estimate, str | None]:
-    """Mean of onsets minus mean of the baseline's, paired by chain, by the t interval, and why there is none.
+    """Return the mean of onsets minus the mean of the baseline's with a paired t interval, and why there is no interval.
 
-    The upper end is missing when fewer than two chains of the first collapsed.
+    Args:
+        onsets: C chains. The interval's upper end is missing when fewer than two of them collapsed.
+        baseline: C chains of the same seeds in the same order.
     """
     each = onsets.times - baseline.times
     value, n = float(each.mean()), each.size
     if n < LEAST_CHAINS:
-        return Estimate(value=value, low=None, high=None), f"fewer than {LEAST_CHAINS} chains: no interval"
+        return Estimate(value=value, low=None, high=None), TOO_FEW
     error = float(stats.sem(each))
     if error < ROUNDING:
-        return Estimate(value=value, low=None, high=None), "no spread between chains, so no interval: not certainty"
+        return Estimate(value=value, low=None, high=None), NO_SPREAD
     low, high = stats.t.interval(CONFIDENCE, n - 1, value, error)
-    bounded = np.count_nonzero(~onsets.censored) >= LEAST_UNCENSORED
-    return Estimate(value=value, low=float(low), high=float(high) if bounded else None), None
+    return Estimate(value=value, low=float(low), high=float(high) if _is_bounded(onsets.censored) else None), None
 
 
-def _jackknife(times: Floats, baseline: Floats | None) -> _Spread:
-    """The standard error of log(mean) or log(ratio of means), from the pseudo-values of leaving out one chain each."""
+def _jackknife(times: Floats, baseline: Floats | None) -> _LogSpread:
+    """Return the standard error of log(mean) or log(ratio of means), from the pseudo-values of leaving out one chain each."""
     n = times.size
     if n < LEAST_CHAINS:
-        return _Spread(math.nan, n - 1, f"fewer than {LEAST_CHAINS} chains: no interval")
-    bottom = np.ones(n) if baseline is None else baseline
-    left_out = [(times.sum() - times) / (n - 1), (bottom.sum() - bottom) / (n - 1)]
-    if min(times.mean(), bottom.mean(), *(means.min() for means in left_out)) <= 0:
-        return _Spread(math.nan, n - 1, "collapse at generation 0 in all chains, or all but one: no interval")
-    whole = math.log(times.mean() / bottom.mean())
-    pseudo = n * whole - (n - 1) * np.log(left_out[0] / left_out[1])
-    error = float(stats.sem(pseudo))
+        return _LogSpread(math.nan, n - 1, TOO_FEW)
+    denominator = np.ones(n) if baseline is None else baseline
+    left_out = [(times.sum() - times) / (n - 1), (denominator.sum() - denominator) / (n - 1)]
+    if min(times.mean(), denominator.mean(), *(means.min() for means in left_out)) <= 0:
+        return _LogSpread(math.nan, n - 1, LOST_AT_ONCE)
+    whole = math.log(times.mean() / denominator.mean())
+    pseudo_values = n * whole - (n - 1) * np.log(left_out[0] / left_out[1])
+    error = float(stats.sem(pseudo_values))
     if error < ROUNDING:
-        return _Spread(math.nan, n - 1, "no spread between chains, so no interval: not certainty")
-    return _Spread(error, n - 1)
+        return _LogSpread(math.nan, n - 1, NO_SPREAD)
+    return _LogSpread(error, n - 1)
 
 
-def _ends(value: float, spread: _Spread, censored: NDArray[np.bool_]) -> tuple[float | None, float | None]:
+def _ends(value: float, spread: _LogSpread, censored: NDArray[np.bool_]) -> tuple[float | None, float | None]:
     if spread.reason:
         return None, None
     low, high = np.exp(stats.t.interval(CONFIDENCE, spread.freedom, math.log(value), spread.error))
-    bounded = np.count_nonzero(~censored) >= LEAST_UNCENSORED
-    return float(low), float(high) if bounded else None
+    return float(low), float(high) if _is_bounded(censored) else None
+
+
+def _is_bounded(censored: NDArray[np.bool_]) -> bool:
+    return int(np.count_nonzero(~censored)) >= LEAST_UNCENSORED
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjustment over all p that are there; missing ones are no comparison and stay missing."""
+    """Return p-values after Holm's adjustment (1979) over those that are not None; a missing one is no comparison."""
     known = sorted((value, index) for index, value in enumerate(p) if value is not None)
     adjusted: list[float | None] = [None] * len(p)
-    reached = 0.0
+    largest = 0.0
     for rank, (value, index) in enumerate(known):
-        reached = max(reached, min(1.0, (len(known) - rank) * value))
-        adjusted[index] = reached
+        largest = max(largest, min(1.0, (len(known) - rank) * value))
+        adjusted[index] = largest
     return adjusted
 
 
 def wilson(successes: int, trials: int) -> Estimate | None:
-    """A share with its Wilson interval, None without trials."""
+    """Return a share in [0, 1] with its Wilson interval, or None without trials."""
     if not trials:
         return None
     interval = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")

@@ -1,41 +1,59 @@
 """When a chain collapses: the first crossing of its health below a limit, with what censoring and divergence do to it.
 
 Health is whatever falls as a chain collapses: phi, or a metric with its sign turned so that lower is worse.
-Arrays: G measured generations of one chain, K limits, C chains.
+Shapes: G measured generations of one chain, K limits, C chains.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+Limits = TypeVar("Limits", float, Floats)
+
+Seed = int | str
+"""The seed of a chain; text where the data name seeds that are not whole numbers."""
+
 ROUNDING = 1e-12
 """Relative. Without it, (1 - 0.28) / (1 - 0.2) is below 0.9, and a curve that stays there would collapse at once."""
 
 
 @dataclass(frozen=True)
-class Course:
-    """One chain as the scorer sees it.
+class Trajectory:
+    """The values of one metric along a chain, as the scorer reads them: up to the first value that is not finite.
 
-    ``generation`` (G, increasing) and ``health`` (G, finite) run up to the first value that is not finite. ``diverged``: the
-    chain ended there. ``horizon``: the last generation asked for. ``masked`` (G, may be NaN): share of elements masked.
+    Attributes:
+        seed: The chain's seed; trajectories of equal seed are paired.
+        generation: The measured generations, (G,), increasing.
+        value: The metric itself, (G,), finite.
+        health: The metric as health, (G,), finite.
+        diverged: Whether the chain ended in a value that is not finite.
+        horizon: The last generation asked for.
+        masked: Share of elements that the objective masked, (G,), in [0, 1]; NaN where it is not known.
     """
 
-    seed: int | str
+    seed: Seed
     generation: Floats
+    value: Floats
     health: Floats
     diverged: bool
     horizon: int
     masked: Floats
 
     def onsets(self, limits: Floats) -> Floats:
-        """Onset (K) by each limit, in generations; infinite where the chain never collapsed within its horizon.
+        """Return the onset by each of several limits.
 
         Divergence is a collapse at the last good generation (0 when there is none), unless a crossing came earlier.
+
+        Args:
+            limits: Limits of health, (K,).
+
+        Returns:
+            Onsets in generations, (K,); infinite where the chain never collapsed within its horizon.
         """
         crossing = first_crossing(self.generation, self.health, limits)
         if not self.diverged:
@@ -43,16 +61,34 @@ class Course:
         last_good = self.generation[-1] if self.generation.size else 0.0
         return np.minimum(crossing, last_good)
 
+    def touches(self, limit: float) -> bool:
+        """Return whether health comes down to a limit and never falls below it."""
+        lowest = self.health.min(initial=np.inf)
+        return bool(_less_rounding(limit) <= lowest <= limit + ROUNDING * abs(limit))
+
+    def recovers(self, limit: float) -> bool:
+        """Return whether health is back at a limit, or above it, in a generation after it first fell below."""
+        below = self.health < _less_rounding(limit)
+        return bool(below.any() and not below[below.argmax() :].all())
+
 
 def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats:
-    """Where (K) a curve (G) first falls below each limit (K), linear between its points; infinite where it never does.
+    """Return where a curve first falls below each limit, linear between its points.
 
     A curve that starts below crosses at its first point. One that only touches a limit does not cross it, and rounding of
     the last digits counts as touching.
+
+    Args:
+        generation: The curve's generations, (G,), increasing.
+        health: Its values, (G,).
+        limits: The limits, (K,).
+
+    Returns:
+        Generations, (K,); infinite where the curve never falls below.
     """
     if not generation.size:
         return np.full(limits.shape, np.inf)
-    below = health[None, :] < _strictly(limits)[:, None]  # (K, G)
+    below = health[None, :] < _less_rounding(limits)[:, None]  # (K, G)
     first = below.argmax(axis=1)
     before = np.maximum(first - 1, 0)
     drop = health[before] - health[first]
@@ -62,41 +98,41 @@ def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats
     return np.where(below.any(axis=1), crossing, np.inf)
 
 
-def touches(health: Floats, limit: float) -> bool:
-    """Whether a curve (G) comes down to a limit and never falls below it."""
-    limits = np.array([limit])
-    lowest = health.min(initial=np.inf)
-    return bool(_strictly(limits)[0] <= lowest <= limit + ROUNDING * abs(limit))
+def _less_rounding(limits: Limits) -> Limits:
+    """Return limits lowered by what rounding may take away."""
+    return limits - ROUNDING * abs(limits)
 
 
-def recovers(health: Floats, limit: float) -> bool:
-    """Whether a curve (G) is back at a limit, or above it, in a generation after it first fell below."""
-    below = health < _strictly(np.array([limit]))[0]
-    return bool(below.any() and not below[below.argmax() :].all())
-
-
-def _strictly(limits: Floats) -> Floats:
-    """The limits, lowered by what rounding may take away."""
-    return limits - ROUNDING * np.abs(limits)
-
-
-def common_horizon(courses: Sequence[Course]) -> int:
-    """The last generation that all chains were watched to.
+def common_horizon(trajectories: Sequence[Trajectory]) -> int:
+    """Return the last generation that all chains were watched to.
 
     A chain that diverged sets no limit, since nothing is left to watch; with none but such chains, it is the longest horizon.
     """
-    watched = [course.horizon for course in courses if not course.diverged]
-    return min(watched) if watched else max((course.horizon for course in courses), default=0)
+    watched = [trajectory.horizon for trajectory in trajectories if not trajectory.diverged]
+    return min(watched) if watched else max((trajectory.horizon for trajectory in trajectories), default=0)
 
 
 class Restricted(NamedTuple):
-    """Onsets of chains (C) cut at a horizon, and whether each is censored there."""
+    """Onsets of chains cut at a horizon.
+
+    ``times``: onsets in generations, at most the horizon, (C,). ``censored``: whether the chain lasted beyond it, (C,).
+    """
 
     times: Floats
     censored: NDArray[np.bool_]
 
 
-def restrict(courses: Sequence[Course], limit: float, horizon: int) -> Restricted:
-    """Onsets by one limit, as far as the horizon. A chain that collapses later is censored at it."""
-    onsets = np.array([course.onsets(np.array([limit]))[0] for course in courses], dtype=float)
+def restrict(trajectories: Sequence[Trajectory], limit: float, horizon: int) -> Restricted:
+    """Return the onsets of C trajectories by one limit of health, as far as a horizon.
+
+    A chain that collapses later is censored at the horizon.
+    """
+    onsets = np.array([trajectory.onsets(np.array([limit]))[0] for trajectory in trajectories], dtype=float)
     return Restricted(np.minimum(onsets, horizon), onsets > horizon)
+
+
+def pair_by_seed(first: Sequence[Trajectory], second: Sequence[Trajectory]) -> tuple[list[Trajectory], list[Trajectory]]:
+    """Return the trajectories of two sets for the seeds that both have, both in the order of the first."""
+    partners = {trajectory.seed: trajectory for trajectory in second}
+    paired = [trajectory for trajectory in first if trajectory.seed in partners]
+    return paired, [partners[trajectory.seed] for trajectory in paired]

@@ -1,11 +1,87 @@
-"""How remarks say how many."""
+"""The wording of the remarks on a score: why something is missing, and what should be read with care.
+
+Imports nothing when it runs, so that the command line may count things without waiting for pandas.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fortifai.fidelity.onset import Trajectory
+    from fortifai.fidelity.trajectories.groups import Chains
+
+NO_COLLAPSE = "no chain collapsed within the horizon"
+SINGLE_GENERATION = "a single generation, in which no onset can be seen"
+NO_PARTNER = "no extension ratio: no baseline chain of the same seed"
+
+
+def joined(remarks: Iterable[str]) -> str | None:
+    """Return remarks as one text, each once, or None without any."""
+    return "; ".join(dict.fromkeys(remarks)) or None
 
 
 def counted(number: int, thing: str) -> str:
-    """A number of things, such as ``1 chain`` and ``2 chains``."""
+    """Return a number of things, such as ``1 chain`` and ``2 chains``."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def shared_seeds(number: int) -> str:
-    """The seeds by which two are paired."""
+    """Return the seeds by which two sets of chains are paired, such as ``2 seeds that both have``."""
     return f"{counted(number, 'seed')} that both have"
+
+
+def censored_as_well(number: int, whose: str) -> str:
+    """Return the remark on censored chains in a denominator; ``whose``: such as ``the baseline's chains``."""
+    return f"{number} of {whose} {'is' if number == 1 else 'are'} censored as well"
+
+
+def inert(baseline: str) -> str:
+    """Return the remark on an objective that masked nothing, and whose values were the baseline's, until the baseline's onset.
+
+    ``baseline``: what training by the baseline is called in a sentence, such as ``cross entropy``.
+    """
+    return f"inert: masked nothing before the baseline's onset, so it was {baseline}"
+
+
+def restricted_to(horizon: int) -> str:
+    """Return the remark on chains that ran further than the others of their group."""
+    return f"restricted to generation {horizon}, the horizon that all chains of the group have in common"
+
+
+def on_chains(chains: "Chains") -> list[str]:
+    """Return what there is to remark on the chains of one objective: which do not count, and what they lack."""
+    remarks = []
+    if chains.unscored:
+        remarks.append(chains.unscored)
+    elif not chains.trajectories:
+        nothing = "no chain with a baseline" if chains.without_baseline else "no finished chain"
+        remarks.append(f"unscored: {SINGLE_GENERATION if chains.single_generation else nothing}")
+    elif chains.single_generation:
+        remarks.append(_incomplete(chains.single_generation, f"of {SINGLE_GENERATION},"))
+    if chains.without_start:
+        remarks.append(_incomplete(chains.without_start, "without generation 0"))
+    if chains.bridged:
+        remarks.append(f"{counted(chains.bridged, 'missing generation')} bridged")
+    if chains.without_baseline:
+        seeds = ", ".join(chains.without_baseline)
+        remarks.append(f"left out for want of a baseline's generation 0 of the same seed: seed {seeds}")
+    return remarks
+
+
+def on_curves(trajectories: Sequence["Trajectory"], limit: float) -> list[str]:
+    """Return what there is to remark on the shapes of curves, which an onset by one limit of health does not tell."""
+    remarks = []
+    if lost := sum(trajectory.diverged for trajectory in trajectories):
+        remarks.append(f"{lost} of {len(trajectories)} chains diverged (NaN or infinite)")
+    if touching := sum(not trajectory.diverged and trajectory.touches(limit) for trajectory in trajectories):
+        touch = "1 chain touches" if touching == 1 else f"{touching} chains touch"
+        remarks.append(f"{touch} the threshold without crossing it")
+    if back := sum(trajectory.recovers(limit) for trajectory in trajectories):
+        come = "1 chain comes back" if back == 1 else f"{back} chains come back"
+        whose = "its" if back == 1 else "their"
+        remarks.append(f"{come} over the threshold after {whose} onset, which is the first crossing")
+    return remarks
+
+
+def _incomplete(number: int, which: str) -> str:
+    return f"{counted(number, 'chain')} {which} {'counts' if number == 1 else 'count'} as incomplete"

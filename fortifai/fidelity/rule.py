@@ -44,7 +44,12 @@ class Rule:
 
 
 def parse_rule(text: str) -> Rule:
-    """Read a rule. Raises UserError with the grammar when it is malformed or can never tell anything."""
+    """Return the rule that a text states.
+
+    Raises:
+        UserError: With the grammar, for a malformed text, a limit that is not finite, and a phi rule other than
+            ``phi<threshold`` with a threshold between 0 and 1.
+    """
     match = _RULE.fullmatch(text)
     if match is None:
         raise UserError(f"rule {text!r}: should be {GRAMMAR}")

@@ -1,7 +1,7 @@
-"""Every file that a run leaves and every score that is published, field by field.
+"""The tables of scores and comparisons that are printed and published, field by field.
 
-The runner writes with these models and the scorer reads with them. A field that is added, dropped or changes its meaning
-gets a new ``schema`` number: a file is read by the version that it names, or refused with that number.
+A field that is added, dropped or changes its meaning raises the ``schema`` number: a file is read by the version that it
+names, or refused with that number.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,11 @@ class ScoreTable(StoredFile):
     rows: list[ScoreRow] = Field(description="ordered by group, then the baseline, then by name")
 
     def to_frame(self) -> "pd.DataFrame":
-        """Give one line a row; an estimate's ends are in columns such as ``fidelity_interval_low``, other thresholds left out."""
-        import pandas as pd  # here, because the runner needs these models and not half a second of pandas
+        """Return the rows as a data frame; an estimate's ends are in columns such as ``fidelity_interval_low``.
+
+        Scores by other thresholds are left out.
+        """
+        import pandas as pd  # here, so that reading a table does not wait half a second for pandas
 
         return pd.DataFrame([_flat(row) for row in self.rows])
 

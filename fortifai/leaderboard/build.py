@@ -8,30 +8,40 @@ from statistics import geometric_mean
 from typing import Any
 
 from fortifai.errors import UserError
+from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreRow
 from fortifai.fidelity.scoring import score
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
 from fortifai.records.reading import read_chains, read_nulls, read_suite
 from fortifai.records.schema import ChainRecord, SuiteRecord
-from fortifai.report import tables as table
+from fortifai.report import tables
 from fortifai.report.markdown import environment, write_page
 
-BASELINE = "ce"
+FILTERS = ("number", "share", "p_value", "estimate", "share_estimate")
+"""The functions of `fortifai.report.tables` that the page's template writes numbers with."""
 
 
 def build(runs: Path, out: Path) -> list[Path]:
     """Write ``<out>/<suite>@<version>/leaderboard.json`` and ``README.md`` for every run in a folder, or for one run.
 
-    Gives the paths written. Raises UserError when there is no run, a run cannot be scored, two runs are of one suite, or
-    the pages cannot be written; then no page is half written.
+    Args:
+        runs: A folder of run folders, or one run folder.
+        out: The folder that is written to.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        UserError: When there is no run, a run cannot be scored, two runs are of one suite, or the pages cannot be written;
+            then no page is half written.
     """
     runs, out = Path(runs), Path(out)
     single = (runs / "suite.json").is_file()
-    found = [runs] if single else sorted(file.parent for file in runs.glob("[!.]*/suite.json"))
-    if not found:
+    folders = [runs] if single else sorted(file.parent for file in runs.glob("[!.]*/suite.json"))
+    if not folders:
         raise UserError(f"{runs}: no run in it: expected folders with a suite.json, as `fortifai run ... --out {runs}` writes")
     boards: dict[str, tuple[Path, Leaderboard]] = {}
-    for run in found:
+    for run in folders:
         board = rank(run)
         if board.identity in boards:
             raise UserError(f"{boards[board.identity][0]} and {run} are both runs of {board.identity}; build them one at a time")
@@ -44,7 +54,11 @@ def build(runs: Path, out: Path) -> list[Path]:
 
 
 def rank(run: Path) -> Leaderboard:
-    """Score a run folder by its suite's rule and rank its objectives. Raises UserError when it cannot be scored."""
+    """Return the leaderboard of a run folder: scored by its suite's rule, its objectives ranked.
+
+    Raises:
+        UserError: When the run cannot be scored.
+    """
     suite = read_suite(run)
     rows = [row for _, group in groupby(score(run, baseline=BASELINE).rows, key=_group) for row in _ranked(list(group))]
     return Leaderboard(
@@ -60,9 +74,9 @@ def rank(run: Path) -> Leaderboard:
 
 
 def page(board: Leaderboard) -> str:
-    """Give the Markdown page of a leaderboard."""
+    """Return the Markdown page of a leaderboard."""
     templates = environment("fortifai.leaderboard")
-    templates.filters |= {name: getattr(table, name) for name in ("number", "share", "p_value", "estimate", "share_estimate")}
+    templates.filters |= {name: getattr(tables, name) for name in FILTERS}
     groups = [(_heading(rows[0]), rows) for rows in (list(group) for _, group in groupby(board.rows, key=_group))]
     return templates.get_template("page.md.j2").render(board=board, groups=groups)
 
@@ -76,7 +90,7 @@ def _heading(row: ScoreRow) -> str:
 
 
 def _ranked(rows: list[ScoreRow]) -> list[RankedRow]:
-    """Rank by FI, the longest first; ties share a rank, and what is unscored comes last without one."""
+    """Return rows ranked by FI, the longest first; ties share a rank, and what is unscored comes last without one."""
     lengths = [row.fidelity_interval.value for row in rows if row.fidelity_interval]
     ranked = []
     for row in rows:
@@ -87,6 +101,7 @@ def _ranked(rows: list[ScoreRow]) -> list[RankedRow]:
 
 
 def _across_modalities(rows: list[RankedRow]) -> list[AcrossModalities]:
+    """Return the geometric means of extension ratios, for every strategy and objective of several modalities."""
     if len({row.modality for row in rows}) < 2:
         return []
     ratios: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -104,8 +119,8 @@ def _across_modalities(rows: list[RankedRow]) -> list[AcrossModalities]:
 
 def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Reproduce:
     by_regime = {name: [chain for chain in chains if chain.regime == name] for name in sorted({chain.regime for chain in chains})}
-    seeds = {regime: len({chain.seed for chain in of}) for regime, of in by_regime.items()}
-    generations = {regime: max(chain.horizon for chain in of) for regime, of in by_regime.items()}
+    seeds = {regime: len({chain.seed for chain in own}) for regime, own in by_regime.items()}
+    generations = {regime: max(chain.horizon for chain in own) for regime, own in by_regime.items()}
     # One option holds for all regimes; where they differ, the numbers are the suite's own.
     options = [
         f" --{name} {next(iter(values.values()))}"
@@ -123,7 +138,7 @@ def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Repr
         ],
         seeds=seeds,
         generations=generations,
-        data={regime: sorted({chain.data_hash for chain in of}) for regime, of in by_regime.items()},
+        data={regime: sorted({chain.data_hash for chain in own}) for regime, own in by_regime.items()},
         nulls={null.regime: null.value for null in read_nulls(run)},
         commits=sorted({chain.commit for chain in chains if chain.commit}),
     )

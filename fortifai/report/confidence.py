@@ -23,21 +23,35 @@ LONGEST_NAME = 22
 """Letters of an objective's name that fit beside its row."""
 
 
-class Seen(NamedTuple):
-    """What one chain's model thought in one generation: shares (bins) and means, of real data and of its own."""
+class Confidence(NamedTuple):
+    """The confidence of one chain's model in one generation, on real data and on its own samples.
+
+    ``shares``: of elements in equal bins of [0, 1], (bins,). ``means``: of p_t, in [0, 1].
+    """
 
     shares: dict[str, NDArray[np.float64]]
     means: dict[str, float]
 
 
-Generations = dict[int, list[Seen]]
+Generations = dict[int, list[Confidence]]
+"""The confidence of all chains of an objective, by generation."""
 
 
 def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
     """Draw the histograms of every group of a run: generation 0, a middle one and the last, a row for each objective.
 
-    The last is the last that every objective has. Shares are means over chains. Gives the files written: none of a run that
-    recorded no histograms.
+    The last is the last that every objective has. Shares are means over chains.
+
+    Args:
+        run: The run folder.
+        out: The folder that is written to.
+        baseline: The objective of the first row.
+
+    Returns:
+        The files written: none for a run that recorded no histograms.
+
+    Raises:
+        UserError: When a file cannot be written.
     """
     written: list[Path] = []
     for group, objectives in sorted(_read(run).items(), key=lambda item: tuple(map(str, item[0]))):
@@ -66,7 +80,7 @@ def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
     return written
 
 
-def _panel(axes: Axes, chains: list[Seen]) -> None:
+def _panel(axes: Axes, chains: list[Confidence]) -> None:
     if not chains:
         axes.text(0.5, 0.5, "no chain", transform=axes.transAxes, ha="center")
         return
@@ -76,24 +90,24 @@ def _panel(axes: Axes, chains: list[Seen]) -> None:
     axes.stairs(real, edges, fill=True, color="0.75", label="on real data")
     axes.stairs(own, edges, color=OKABE_ITO[1], linewidth=1.6, label="on own samples")
     means = [float(np.mean([chain.means[part] for chain in chains])) for part in (REAL, OWN)]
-    said = "mean {:.2f} real, {:.2f} own".format(*means)
-    axes.text(0.5, 0.97, said, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+    text = "mean {:.2f} real, {:.2f} own".format(*means)
+    axes.text(0.5, 0.97, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
 
 
 def _read(run: Path) -> dict[Group, dict[str, Generations]]:
-    found: dict[Group, dict[str, Generations]] = defaultdict(dict)
+    groups: dict[Group, dict[str, Generations]] = defaultdict(dict)
     for chain in read_chains(run):
         group = Group(chain.suite, chain.modality, chain.model, chain.regime, chain.strategy)
         for record in read_records(run / chain.id):
-            if (seen := _seen(record.confidence)) is not None:
-                found[group].setdefault(chain.objective, defaultdict(list))[record.generation].append(seen)
-    return found
+            if (confidence := _confidence(record.confidence)) is not None:
+                groups[group].setdefault(chain.objective, defaultdict(list))[record.generation].append(confidence)
+    return groups
 
 
-def _seen(confidence: dict[str, Any]) -> Seen | None:
-    """Nothing where training diverged, and in records of before histograms."""
-    parts = {part: confidence.get(part) for part in (REAL, OWN)}
+def _confidence(recorded: dict[str, Any]) -> Confidence | None:
+    """Return what a record says of confidence, or None where training diverged and in records from before histograms."""
+    parts = {part: recorded.get(part) for part in (REAL, OWN)}
     if any(not isinstance(summary, dict) or "histogram" not in summary for summary in parts.values()):
         return None
     shares = {part: np.asarray(summary["histogram"], dtype=float) for part, summary in parts.items() if summary}
-    return Seen(shares, {part: float(summary["mean"]) for part, summary in parts.items() if summary})
+    return Confidence(shares, {part: float(summary["mean"]) for part, summary in parts.items() if summary})

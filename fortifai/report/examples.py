@@ -1,30 +1,44 @@
-"""What generations made, beside real data: the examples that a run folder holds, put together for a page."""
+"""What generations made, beside real data: the examples that a run folder holds, put together for a page.
 
-import shutil
+What cannot be read is left out and named: a broken picture must not cost a report.
+"""
+
 import textwrap
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 from fortifai.errors import UserError
-from fortifai.records.layout import FILMSTRIP, REAL_EXAMPLE, generation_name
+from fortifai.records.layout import REAL_EXAMPLE, generation_name
 from fortifai.records.reading import find_example, read_records
-from fortifai.records.schema import ChainRecord
+from fortifai.records.schema import ChainRecord, GenerationRecord
+from fortifai.report.filmstrip import UnreadablePicture, check_picture, compose
 
 WIDTH = 100
 """Characters of a line of a text that is shown."""
 
+FOLDER = "examples"
+"""The folder beside the page that the files shown are copied to."""
+
 
 @dataclass(frozen=True)
 class Example:
-    """One file that shows samples: ``text`` to quote, or ``file``, relative to the page, to embed or to link."""
+    """What shows the samples of one generation, or real data where ``generation`` is None.
 
-    title: str
+    Either ``text`` to quote, or ``file``, relative to the page, to embed or to link.
+    """
+
+    generation: int | None
     text: str | None = None
     file: str | None = None
 
     @property
-    def picture(self) -> bool:
+    def title(self) -> str:
+        """The heading above it."""
+        return "real" if self.generation is None else f"generation {self.generation}"
+
+    @property
+    def is_picture(self) -> bool:
         """Whether it is embedded."""
         return self.file is not None and self.file.endswith(".png")
 
@@ -36,16 +50,16 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Course:
+class ShownChain:
     """What became of one objective's samples: a chain's examples, in order, and how the chain ended if it diverged.
 
-    ``filmstrip``: all of them in one picture, where they are pictures.
+    ``filmstrip``: a picture with all of them, relative to the page, where they are pictures.
     """
 
     objective: str
     seed: int
     examples: list[Example]
-    filmstrip: Example | None
+    filmstrip: str | None
     diverged: str | None
 
 
@@ -55,54 +69,130 @@ class Section:
 
     heading: str
     real: Example | None = None
-    courses: list[Course] = field(default_factory=list)
+    chains: list[ShownChain] = field(default_factory=list)
 
 
-def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> list[Section]:
-    """Put together the examples of each objective's lowest seed, and copy those that are no text to ``out/examples``.
+@dataclass(frozen=True)
+class Gallery:
+    """All that a page shows of samples, and what it leaves out: a line for each file that cannot be read, with the reason."""
 
-    The baseline comes first. Raises UserError when one cannot be read or copied.
+    sections: list[Section] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> Gallery:
+    """Put together the examples of each objective's lowest seed, and copy those that are not text to ``out/examples``.
+
+    Args:
+        run: The run folder.
+        chains: Its chains.
+        baseline: The objective that comes first.
+        out: The folder of the page.
+
+    Raises:
+        UserError: When ``out`` cannot be written.
     """
-    sections: list[Section] = []
+    gallery = Gallery()
     for (modality, model, regime, strategy), group in groupby(sorted(chains, key=_place), key=_place):
         section = Section(" · ".join((modality, model, regime, strategy)))
         order = sorted(group, key=lambda chain: (chain.objective != baseline, chain.objective, chain.seed))
         for _, of_objective in groupby(order, key=lambda chain: chain.objective):
             # The lowest seed that has examples: one that was not run yet, or that ran before there were any, has none.
             for chain in of_objective:
-                if examples := _examples(run, chain, out):
-                    diverged = next((r.reason for r in read_records(run / chain.id) if r.status == "diverged"), None)
-                    strip = _example(run, chain, FILMSTRIP, "generations from top to bottom", out)
-                    section.courses.append(Course(chain.objective, chain.seed, examples, strip, diverged))
-                    section.real = section.real or _example(run, chain, REAL_EXAMPLE, "real", out)
+                reader = _Reader(run, chain, out, gallery.left_out)
+                if shown := reader.chain():
+                    section.chains.append(shown)
+                    section.real = section.real or reader.example(None)
                     break
-        if section.courses:
-            sections.append(section)
-    return sections
+        if section.chains:
+            gallery.sections.append(section)
+    return gallery
 
 
 def _place(chain: ChainRecord) -> tuple[str, str, str, str]:
     return chain.modality, chain.model, chain.regime, chain.strategy
 
 
-def _examples(run: Path, chain: ChainRecord, out: Path) -> list[Example]:
-    generations = [record.generation for record in read_records(run / chain.id) if record.status == "ok"]
-    found = (_example(run, chain, generation_name(g), f"generation {g}", out) for g in generations)
-    return [example for example in found if example is not None]
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the examples of one chain, and notes in ``left_out`` what cannot be read."""
+
+    run: Path
+    record: ChainRecord
+    out: Path
+    left_out: list[str]
+
+    def chain(self) -> ShownChain | None:
+        """Return what there is to show of the chain, or None without a single example."""
+        records = read_records(self.run / self.record.id)
+        generations = [record.generation for record in records if record.status == "ok"]
+        examples = [example for example in map(self.example, generations) if example is not None]
+        if not examples:
+            return None
+        return ShownChain(self.record.objective, self.record.seed, examples, self._filmstrip(generations), _divergence(records))
+
+    def example(self, generation: int | None) -> Example | None:
+        """Return the example of a generation, or of real data for None; None where there is none that can be read."""
+        source = self._source(generation)
+        if source is None:
+            return None
+        try:
+            if source.suffix == ".txt":
+                return Example(generation, text=_wrapped(source.read_text("utf-8", errors="replace")))
+            if source.suffix == ".png":
+                check_picture(source)
+            content = source.read_bytes()
+        except (OSError, UnreadablePicture) as error:
+            self._leave_out(Example(generation).title, source, error)
+            return None
+        return Example(generation, file=self._write(source.name, content))
+
+    def _filmstrip(self, generations: list[int]) -> str | None:
+        """Write the chain's filmstrip and return its name, or None where generations are not shown by pictures."""
+        sources = [(generation, self._source(generation)) for generation in generations]
+        pictures = [(str(generation), path) for generation, path in sources if path is not None]
+        if any(path.suffix != ".png" for _, path in pictures):
+            return None
+        real = self._source(None)
+        if real is not None and real.suffix == ".png":
+            pictures.insert(0, ("real", real))
+        name = self._name("filmstrip.png")
+        try:
+            compose(pictures, self.out / name)
+        except UnreadablePicture as error:
+            self._leave_out("the filmstrip", error.path, error)
+            return None
+        except OSError as error:
+            raise UserError(f"{self.out / name}: cannot be written: {error.strerror}") from None
+        return name
+
+    def _source(self, generation: int | None) -> Path | None:
+        name = REAL_EXAMPLE if generation is None else generation_name(generation)
+        return find_example(self.run / self.record.id, name)
+
+    def _name(self, file: str) -> str:
+        """Return where a file of the chain lies, relative to the page."""
+        return f"{FOLDER}/{self.record.id}-{file}"
+
+    def _write(self, file: str, content: bytes) -> str:
+        name = self._name(file)
+        try:
+            (self.out / FOLDER).mkdir(parents=True, exist_ok=True)
+            (self.out / name).write_bytes(content)
+        except OSError as error:
+            raise UserError(f"{error.filename or self.out / name}: cannot be written: {error.strerror}") from None
+        return name
+
+    def _leave_out(self, title: str, file: Path, error: OSError | UnreadablePicture) -> None:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        whose = f"`{self.record.objective}`, seed {self.record.seed}"
+        self.left_out.append(f"{title} of {whose}: `{file.relative_to(self.run)}` cannot be shown: {reason}")
 
 
-def _example(run: Path, chain: ChainRecord, name: str, title: str, out: Path) -> Example | None:
-    source = find_example(run / chain.id, name)
-    if source is None:
-        return None
-    try:
-        if source.suffix == ".txt":
-            text = source.read_text("utf-8", errors="replace")
-            lines = (textwrap.fill(line, WIDTH, replace_whitespace=False, break_on_hyphens=False) for line in text.splitlines())
-            return Example(title, text="\n".join(lines))
-        file = f"examples/{chain.id}-{source.name}"
-        (out / "examples").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, out / file)
-    except OSError as error:
-        raise UserError(f"{error.filename or source}: {error.strerror}; it shows {title} of {chain.objective}") from None
-    return Example(title, file=file)
+def _divergence(records: list[GenerationRecord]) -> str | None:
+    return next((record.reason for record in records if record.status == "diverged"), None)
+
+
+def _wrapped(text: str) -> str:
+    lines = (textwrap.fill(line, WIDTH, replace_whitespace=False, break_on_hyphens=False) for line in text.splitlines())
+    return "\n".join(lines)

@@ -1,17 +1,13 @@
-"""A filmstrip: what the generations of a chain made, one below the other, put together from the pictures that show each."""
+"""A filmstrip: what the generations of a chain made, one below the other, composed of the pictures that show each."""
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fortifai.files import new_files
-from fortifai.records.layout import FILMSTRIP, REAL_EXAMPLE
+from fortifai.records.layout import FIRST_ROW_KEY
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-ROW = "fortifai:row"
-"""The text in a PNG that says how many pixels high its first row of samples is; without it the whole picture is one row."""
 
 MARGIN = 36
 """Pixels on the left, for the number of a generation."""
@@ -20,35 +16,61 @@ GAP = 2
 """Pixels between generations."""
 
 
-def compose(folder: Path) -> None:
-    """Write ``filmstrip.png``: real data above, then generations down, samples across.
+class UnreadablePicture(Exception):
+    """A picture that cannot be decoded, or pictures that cannot be put together.
 
-    Made of the first rows of ``real.png`` and of every ``generation-NN.png`` of the folder; where there is none, nothing is
-    written.
+    The text says why. ``path``: the file, or the folder of the pictures.
     """
-    frames = [(int(found[1]), path) for path in folder.glob("generation-*.png") if (found := re.search(r"(\d+)$", path.stem))]
-    if not frames:
-        return
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(reason)
+        self.path = path
+
+
+def compose(pictures: Sequence[tuple[str, Path]], file: Path) -> None:
+    """Write a filmstrip as PNG: the first row of samples of each picture, one below the other.
+
+    Args:
+        pictures: The label and the file of each, from top to bottom; at least one.
+        file: The file to write.
+
+    Raises:
+        UnreadablePicture: For the first picture that cannot be decoded, or when all together are too large; nothing is written.
+        OSError: When the file cannot be written.
+    """
     from PIL import Image, ImageDraw
 
-    real = folder / f"{REAL_EXAMPLE}.png"
-    rows = [("real", _first_row(real))] if real.exists() else []
-    rows += [(str(generation), _first_row(path)) for generation, path in sorted(frames)]
-    width = MARGIN + max(row.width for _, row in rows)
-    strip = Image.new("RGB", (width, sum(row.height + GAP for _, row in rows) - GAP), "white")
+    rows = [(label, _first_row(path)) for label, path in pictures]
+    size = MARGIN + max(row.width for _, row in rows), sum(row.height + GAP for _, row in rows) - GAP
+    try:
+        strip = Image.new("RGB", size, "white")
+    except (MemoryError, ValueError):
+        raise UnreadablePicture(pictures[0][1].parent, f"too large for a strip of {size[0]} x {size[1]} pixels") from None
     pen, top = ImageDraw.Draw(strip), 0
     for label, row in rows:
         strip.paste(row, (MARGIN, top))
         pen.text((MARGIN - 6, top + row.height // 2), label, fill="black", anchor="rm")
         top += row.height + GAP
-    with new_files(folder) as made:
-        strip.save(made / f"{FILMSTRIP}.png")
+    strip.save(file, format="PNG")
+
+
+def check_picture(path: Path) -> None:
+    """Raise UnreadablePicture when a picture cannot be decoded."""
+    _first_row(path)
 
 
 def _first_row(path: Path) -> "Image":
-    """Give the upper part of a picture, as high as it says."""
-    from PIL import Image
+    """Return the upper part of a picture, as high as it says that its first row of samples is."""
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(path) as picture:
-        height = int(picture.info.get(ROW, picture.height))
-        return picture.convert("RGB").crop((0, 0, picture.width, height))
+    try:
+        with Image.open(path) as picture:
+            height = int(picture.info.get(FIRST_ROW_KEY, picture.height))
+            if height < 1:
+                raise ValueError(f"{FIRST_ROW_KEY} is {height}, and should be the height of a row in pixels")
+            return picture.convert("RGB").crop((0, 0, picture.width, min(height, picture.height)))
+    except UnidentifiedImageError:
+        raise UnreadablePicture(path, "not a picture") from None
+    except Exception as error:  # a decoder raises whatever a broken file leads it to: SyntaxError, zlib.error, struct.error ...
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UnreadablePicture(path, message or type(error).__name__) from error

@@ -9,15 +9,19 @@ from fortifai.files import write_text
 
 
 def environment(package: str) -> Environment:
-    """Give the environment of the Markdown templates that lie in a package, with the filter ``cell``."""
+    """Return the environment of the Markdown templates that lie in a package, with the filter ``cell``."""
     # Markdown, not HTML: only what would break a table's cell is escaped.
-    found = Environment(loader=PackageLoader(package, ""), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    found.filters["cell"] = _cell
-    return found
+    templates = Environment(loader=PackageLoader(package, ""), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    templates.filters["cell"] = _cell
+    return templates
 
 
 def write_page(path: Path, text: str) -> Path:
-    """Write a page, with the folders above it; a full disk leaves the old one. Raises UserError when it cannot be written."""
+    """Write a page, with the folders above it, and return its path; a full disk leaves the old page.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)

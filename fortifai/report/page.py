@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortifai.errors import UserError
+from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scoring import score
 from fortifai.fidelity.trajectories.reading import STATES
 from fortifai.records.reading import progress_of, read_chains, read_records, read_suite
@@ -11,10 +12,7 @@ from fortifai.report.confidence import draw_confidence
 from fortifai.report.examples import collect
 from fortifai.report.markdown import environment, write_page
 from fortifai.report.pictures import plot
-from fortifai.report.tables import noted, titled
-
-BASELINE = "ce"
-"""Of every score here, since every run has it."""
+from fortifai.report.tables import number_notes, with_title
 
 KINDS = {
     "fidelity": "Fidelity by generation: the median over chains, and from the worst chain to the best.",
@@ -34,10 +32,19 @@ class _Pictures:
 def report(run: str | Path, out: str | Path) -> list[Path]:
     """Write ``README.md`` into a folder, with the score, the pictures and the examples of a run, and all files that it shows.
 
-    The score is by the rule of the run's suite. Files of the same names are replaced. Gives the page and its pictures.
+    The score is by the rule of the run's suite. Files of the same names are replaced. An example that cannot be read is left
+    out, and the page says so.
 
-    Raises UserError for what is no run folder or has no finished chain, for all that `fortifai.score` raises it for, and when a
-    file cannot be written.
+    Args:
+        run: The run folder.
+        out: The folder to write.
+
+    Returns:
+        The page, and then the pictures of the score.
+
+    Raises:
+        UserError: For what is not a run folder or has no finished chain, for all that `fortifai.score` raises it for, and when
+            a file cannot be written.
     """
     run, out = Path(run), Path(out)
     if run.is_file():
@@ -53,11 +60,11 @@ def report(run: str | Path, out: str | Path) -> list[Path]:
         raise UserError(f"{run}: no finished chain in it yet; `fortifai run` goes on, `fortifai status {run}` says how far it is")
     table = score(run, baseline=BASELINE)
     # Where nothing could be scored there is no fidelity to draw; the table says why.
-    scored = any(row.fidelity_interval for row in table.rows)
-    drawn = plot(run, out / "pictures", baseline=BASELINE) if scored else draw_confidence(run, out / "pictures", BASELINE)
-    sections = collect(run, chains, BASELINE, out)
-    title, headings, rows = titled(table, run.name)
-    numbered, notes = noted(headings, rows)
+    is_scored = any(row.fidelity_interval for row in table.rows)
+    drawn = plot(run, out / "pictures", baseline=BASELINE) if is_scored else draw_confidence(run, out / "pictures", BASELINE)
+    gallery = collect(run, chains, BASELINE, out)
+    title, headings, rows = with_title(table, run.name)
+    numbered, notes = number_notes(headings, rows)
     text = (
         environment("fortifai.report")
         .get_template("page.md.j2")
@@ -69,7 +76,7 @@ def report(run: str | Path, out: str | Path) -> list[Path]:
             notes=notes,
             unfinished=len(chains) - len(finished),
             pictures=_by_kind(drawn),
-            sections=sections,
+            gallery=gallery,
         )
     )
     return [write_page(out / "README.md", text), *drawn]
@@ -77,7 +84,7 @@ def report(run: str | Path, out: str | Path) -> list[Path]:
 
 def _by_kind(files: list[Path]) -> list[_Pictures]:
     names = {kind: [f"pictures/{file.name}" for file in files if _is_of(kind, file)] for kind in KINDS}
-    return [_Pictures(KINDS[kind], found) for kind, found in names.items() if found]
+    return [_Pictures(KINDS[kind], of_kind) for kind, of_kind in names.items() if of_kind]
 
 
 def _is_of(kind: str, file: Path) -> bool:

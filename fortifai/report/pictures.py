@@ -12,50 +12,66 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fortifai.errors import UserError
-from fortifai.fidelity.onset import Course, Floats, common_horizon, restrict
-from fortifai.fidelity.rule import Rule
-from fortifai.fidelity.scoring import ALL_THRESHOLDS
-from fortifai.fidelity.trajectories.groups import Group, groups, metrics_of
-from fortifai.fidelity.trajectories.source import Trajectories, load
+from fortifai.fidelity.onset import Floats, Trajectory, common_horizon, restrict
+from fortifai.fidelity.row import ALL_THRESHOLDS
+from fortifai.fidelity.rule import BASELINE, Rule
+from fortifai.fidelity.trajectories.groups import Group, grouped_chains, metrics_of
+from fortifai.fidelity.trajectories.source import TrajectorySource, load
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.style import STYLE, file_name, heading, look, save
 from fortifai.report.survival import steps
 from fortifai.storage import Better
 
 SIZE = (7, 3.8)
-"""Inches."""
+"""Width and height, in inches."""
 
 LEAST_PHI, MOST_PHI = -0.1, 1.15
-"""What of fidelity is shown at most: a variance that explodes would flatten all else."""
+"""The most of fidelity that is shown: a variance that explodes would flatten all else."""
+
+Drawn = dict[str, list[Trajectory]]
+"""The trajectories of each objective of a group, in the order of the lines."""
 
 
 def plot(
-    path_or_frame: Trajectories,
+    path_or_frame: TrajectorySource,
     out: str | Path,
     *,
     rule: str | None = None,
-    baseline: str = "ce",
+    baseline: str = BASELINE,
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
     metrics: Collection[str] | None = None,
 ) -> list[Path]:
     """Draw every group of a score: fidelity against generation, survival of the onset, and FI against the threshold.
 
-    Arguments are those of `fortifai.score`, ``out`` the folder that is written to, and ``metrics`` those to draw (all). By a rule
-    on a metric the first picture is of that metric, and the third is left out. Of a run folder, a fourth has the
-    histograms of confidence. Gives the files written.
+    By a rule on a metric the first picture is of that metric, and the third is left out. Of a run folder, a fourth has the
+    histograms of confidence.
 
-    Raises UserError for all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
-    written.
+    Args:
+        path_or_frame: As in `fortifai.score`.
+        out: The folder that is written to.
+        rule: As in `fortifai.score`.
+        baseline: As in `fortifai.score`; its line is the first.
+        better: As in `fortifai.score`.
+        null: As in `fortifai.score`.
+        metrics: The metrics to draw; by default all that the rule scores by.
+
+    Returns:
+        The files written: each picture as SVG and as PNG.
+
+    Raises:
+        UserError: For all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
+            written.
     """
-    source = load(path_or_frame, rule, baseline, better, null)
+    loaded = load(path_or_frame, rule, baseline, better, null)
     written: list[Path] = []
-    for metric in metrics_of(source.table, source.rule) if metrics is None else metrics:
-        for group, objectives in groups(source.table, metric, source.rule, baseline):
-            drawn = {name: chains.courses for name, chains in objectives.items() if chains.courses and not chains.unscored}
-            if drawn:
-                order = sorted(drawn, key=lambda name: (name != baseline, name))
-                written += _group({name: drawn[name] for name in order}, group, metric, source.rule, baseline, Path(out))
+    for metric in metrics_of(loaded.table, loaded.rule) if metrics is None else metrics:
+        for group, objectives in grouped_chains(loaded.table, metric, loaded.rule, baseline):
+            scored = [name for name, chains in objectives.items() if chains.trajectories and not chains.unscored]
+            order = sorted(scored, key=lambda name: (name != baseline, name))
+            if order:
+                drawn = {name: objectives[name].trajectories for name in order}
+                written += _group(drawn, group, metric, loaded.rule, baseline, Path(out))
     if not written:
         raise UserError("nothing to draw: no group has a finished chain")
     if not isinstance(path_or_frame, pd.DataFrame) and Path(path_or_frame).is_dir():
@@ -63,8 +79,8 @@ def plot(
     return written
 
 
-def _group(drawn: dict[str, list[Course]], group: Group, metric: str, rule: Rule, baseline: str, out: Path) -> list[Path]:
-    horizon = common_horizon([course for courses in drawn.values() for course in courses])
+def _group(drawn: Drawn, group: Group, metric: str, rule: Rule, baseline: str, out: Path) -> list[Path]:
+    horizon = common_horizon([trajectory for trajectories in drawn.values() for trajectory in trajectories])
     pictures: dict[str, Callable[[Axes], None]] = {
         "fidelity": lambda axes: _fidelity(axes, drawn, horizon, rule, baseline),
         "survival": lambda axes: _survival(axes, drawn, horizon, rule, baseline),
@@ -84,19 +100,19 @@ def _group(drawn: dict[str, list[Course]], group: Group, metric: str, rule: Rule
 
 
 def _line(objective: str, index: int, baseline: str) -> dict[str, Any]:
-    """Colour and dashes by its place, and the baseline's line is thicker."""
+    """Return the look of an objective's line: colour and dashes by its place, and the baseline's is thicker."""
     return {**look(index), "linewidth": 2.2 if objective == baseline else 1.6}
 
 
-def _fidelity(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
-    """The median over chains, and from the worst chain to the best."""
+def _fidelity(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str) -> None:
+    """Draw the median over chains, and a band from the worst chain to the best."""
     generation = np.arange(horizon + 1, dtype=float)
     sign = -1 if rule.side == ">" else 1
-    for index, (objective, courses) in enumerate(drawn.items()):
-        curves = sign * np.stack([_filled(course, generation) for course in courses])
+    for index, (objective, trajectories) in enumerate(drawn.items()):
+        curves = sign * np.stack([_filled(trajectory, generation) for trajectory in trajectories])
         line = _line(objective, index, baseline)
-        axes.plot(generation, np.median(curves, axis=0), label=f"{objective} ({len(courses)})", **line)
-        if len(courses) > 1:
+        axes.plot(generation, np.median(curves, axis=0), label=f"{objective} ({len(trajectories)})", **line)
+        if len(trajectories) > 1:
             low, high = (np.nan_to_num(ends, posinf=np.nan, neginf=np.nan) for ends in (curves.min(axis=0), curves.max(axis=0)))
             axes.fill_between(generation, low, high, color=line["color"], alpha=0.08, linewidth=0)
     axes.axhline(rule.limit, color="0.4", linewidth=0.8)
@@ -118,17 +134,20 @@ def _fidelity(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Ru
     axes.set(xlabel="generation", ylabel="fidelity φ (median, range)" if rule.by_fidelity else f"{rule.name} (median, range)")
 
 
-def _filled(course: Course, generation: Floats) -> Floats:
-    """Health (G) in every generation; minus infinity once it has diverged, so that it stays the worst of its objective."""
-    if not course.generation.size:
+def _filled(trajectory: Trajectory, generation: Floats) -> Floats:
+    """Return health in every generation, (G,).
+
+    It is minus infinity once the chain has diverged, so that the chain stays the worst of its objective.
+    """
+    if not trajectory.generation.size:
         return np.full(generation.shape, -np.inf)
-    health = np.interp(generation, course.generation, course.health)
-    return np.where(generation > course.generation[-1], -np.inf, health) if course.diverged else health
+    health = np.interp(generation, trajectory.generation, trajectory.health)
+    return np.where(generation > trajectory.generation[-1], -np.inf, health) if trajectory.diverged else health
 
 
-def _survival(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
-    for index, (objective, courses) in enumerate(drawn.items()):
-        onsets = restrict(courses, rule.least_health, horizon)
+def _survival(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str) -> None:
+    for index, (objective, trajectories) in enumerate(drawn.items()):
+        onsets = restrict(trajectories, rule.least_health, horizon)
         line = _line(objective, index, baseline)
         generation, share = steps(onsets, horizon)
         label = f"{objective} (FI {onsets.times.mean():.3g})"
@@ -139,9 +158,9 @@ def _survival(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Ru
     axes.set(xlabel="generation", ylabel=f"share of chains before {rule}", ylim=(-0.03, 1.05), xlim=(0, max(horizon, 1)))
 
 
-def _threshold(axes: Axes, drawn: dict[str, list[Course]], horizon: int, rule: Rule, baseline: str) -> None:
-    for index, (objective, courses) in enumerate(drawn.items()):
-        onsets = np.minimum([course.onsets(ALL_THRESHOLDS) for course in courses], horizon)
+def _threshold(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str) -> None:
+    for index, (objective, trajectories) in enumerate(drawn.items()):
+        onsets = np.minimum([trajectory.onsets(ALL_THRESHOLDS) for trajectory in trajectories], horizon)
         axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=objective, **_line(objective, index, baseline))
     axes.axvline(rule.limit, color="0.4", linewidth=0.8)
     axes.set(xlabel="threshold τ of fidelity", ylabel="FI, in generations", xlim=(0, 1), ylim=(0, None))

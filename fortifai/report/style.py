@@ -13,10 +13,10 @@ OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "
 """Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
-"""One for each colour, so that lines are told apart without it."""
+"""One for each colour, so that lines can be told apart without it."""
 
-LETTERS_AN_INCH = 12
-"""Of the font below, so few that a line of them fits."""
+LETTERS_PER_INCH = 12
+"""Of the font below: so few that a line of them fits."""
 
 STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
@@ -30,17 +30,25 @@ STYLE: dict[Any, Any] = {
 
 
 def look(place: int) -> dict[str, Any]:
-    """Give colour and dashes of a line by its place; the eighth has the first one's colour with other dashes, and so on."""
-    around, at = divmod(place, len(OKABE_ITO))
-    return {"color": OKABE_ITO[at], "linestyle": DASHES[(at + around) % len(DASHES)]}
+    """Return colour and dashes of a line by its place, from 0.
+
+    The eighth has the first one's colour with other dashes, and so on.
+    """
+    turn, index = divmod(place, len(OKABE_ITO))
+    return {"color": OKABE_ITO[index], "linestyle": DASHES[(index + turn) % len(DASHES)]}
 
 
 def heading(parts: Iterable[str | None], inches: float) -> str:
-    """Give the title of a picture of this width, broken between its parts where it would be cut off."""
+    """Return the title of a picture, broken between its parts where it would be cut off.
+
+    Args:
+        parts: What the picture is about; None and empty parts are left out.
+        inches: The picture's width.
+    """
     lines = [""]
     for part in filter(None, parts):
         joined = f"{lines[-1]} · {part}" if lines[-1] else part
-        if lines[-1] and len(joined) > LETTERS_AN_INCH * inches:
+        if lines[-1] and len(joined) > LETTERS_PER_INCH * inches:
             lines.append(part)
         else:
             lines[-1] = joined
@@ -48,12 +56,21 @@ def heading(parts: Iterable[str | None], inches: float) -> str:
 
 
 def file_name(kind: str, about: Iterable[str | None]) -> str:
-    """Give the name of a picture, without its ending, from what it is about."""
+    """Return the name of a picture's file, without its ending, from its kind and what it is about."""
     return "-".join([kind, *(re.sub(r"[^A-Za-z0-9.@+=-]+", "_", text) for text in about if text)])
 
 
 def save(figure: Figure, out: Path, name: str) -> list[Path]:
-    """Write a figure as SVG and PNG. Raises UserError when it cannot be written."""
+    """Write a figure as SVG and PNG and return both paths.
+
+    Args:
+        figure: The figure.
+        out: The folder, which is made.
+        name: The files' name without an ending.
+
+    Raises:
+        UserError: When a file cannot be written.
+    """
     files = [out / f"{name}.svg", out / f"{name}.png"]
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """A score table as text, for a terminal and for a page: one way to write an estimate, wherever it is shown."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from fortifai.fidelity.rule import PHI
 from fortifai.fidelity.scores import ComparisonTable, Estimate, Ratio, ScoreRow, ScoreTable
@@ -28,9 +29,46 @@ HEADINGS = (
     "note",
 )
 
+COMPARISON_HEADINGS = (
+    "modality",
+    "model",
+    "regime",
+    "strategy",
+    "objective of A",
+    "objective of B",
+    "pairs",
+    "FI of A",
+    "FI of B",
+    "B - A",
+    "B / A",
+    "p",
+    "censored A, B",
+    "horizon",
+    "metric",
+    "note",
+)
+
+IN_TITLE = ("modality", "model")
+"""Columns that move into the title where every row has the same text."""
+
+
+class TextTable(NamedTuple):
+    """A table of text; a last column ``note`` holds what there is to remark on a row."""
+
+    headings: list[str]
+    rows: list[list[str]]
+
+
+class TitledTable(NamedTuple):
+    """A table of text under a title."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+
 
 def number(value: float | None) -> str:
-    """A number as short as its size allows, such as 12.3 or 0.45; a dash for none."""
+    """Return a number as short as its size allows, such as 12.3 or 0.45; a dash for none."""
     if value is None:
         return NONE
     size = abs(value)
@@ -38,21 +76,21 @@ def number(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in percent; anything above zero is told from zero."""
+    """Return a share in [0, 1] in percent; anything above zero is told from zero."""
     if value is None:
         return NONE
     return "<0.1 %" if 0 < value < 0.001 else f"{100 * value:.1f} %"
 
 
 def p_value(value: float | None) -> str:
-    """A p-value to three digits, the smallest as a bound."""
+    """Return a p-value to three digits, the smallest as a bound."""
     if value is None:
         return NONE
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def estimate(value: Estimate | None) -> str:
-    """An estimate with its interval, such as ``12.3 [10.1, 15.0]``, and ``≥ 2.31 [1.90, –]`` for a lower bound."""
+    """Return an estimate with its interval, such as ``12.3 [10.1, 15.0]``, and ``≥ 2.31 [1.90, –]`` for a lower bound."""
     if value is None:
         return NONE
     sign = "≥ " if isinstance(value, Ratio) and value.lower_bound else ""
@@ -61,14 +99,14 @@ def estimate(value: Estimate | None) -> str:
 
 
 def share_estimate(value: Estimate | None) -> str:
-    """A share with its interval, in percent, such as ``0 % [0, 43]``."""
+    """Return a share with its interval, in percent, such as ``0 % [0, 43]``."""
     if value is None or value.low is None or value.high is None:
         return NONE
     return f"{100 * value.value:.0f} % [{100 * value.low:.0f}, {100 * value.high:.0f}]"
 
 
 def cells(row: ScoreRow) -> list[str]:
-    """One row of the table, a text for each of `HEADINGS`."""
+    """Return one row of the table, a text for each of `HEADINGS`."""
     return [
         *(name or "" for name in (row.suite, row.modality, row.model, row.regime, row.strategy)),
         row.objective,
@@ -87,22 +125,13 @@ def cells(row: ScoreRow) -> list[str]:
     ]
 
 
-def as_text(table: ScoreTable, without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Give headings and rows; columns named in ``without``, and those with nothing in any row, are left out."""
-    return _filled(HEADINGS, [cells(row) for row in table.rows], without)
+def as_text(table: ScoreTable, without: Sequence[str] = ()) -> TextTable:
+    """Return a score as text, without the columns named in ``without`` and those with nothing in any row."""
+    return _without_empty(HEADINGS, [cells(row) for row in table.rows], without)
 
 
-def noted(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[str]]:
-    """Give the rows with the number of each text of a last column ``note`` in its place, and the texts, each once."""
-    if headings[-1] != "note":
-        return [list(row) for row in rows], []
-    numbers = {text: str(number) for number, text in enumerate(dict.fromkeys(row[-1] for row in rows if row[-1]), 1)}
-    return [[*row[:-1], numbers.get(row[-1], "")] for row in rows], list(numbers)
-
-
-def comparison_as_text(table: ComparisonTable) -> tuple[list[str], list[list[str]]]:
-    """Give headings and rows of a comparison; columns with nothing in any row are left out."""
-    names = ("modality", "model", "regime", "strategy", "objective of A", "objective of B", "pairs", "FI of A", "FI of B")
+def comparison_as_text(table: ComparisonTable) -> TextTable:
+    """Return a comparison as text, without the columns with nothing in any row."""
     rows = [
         [
             *(name or "" for name in (row.modality, row.model, row.regime, row.strategy)),
@@ -113,31 +142,40 @@ def comparison_as_text(table: ComparisonTable) -> tuple[list[str], list[list[str
         ]
         for row in table.rows
     ]
-    return _filled((*names, "B - A", "B / A", "p", "censored A, B", "horizon", "metric", "note"), rows)
+    return _without_empty(COMPARISON_HEADINGS, rows)
 
 
-def _filled(headings: Sequence[str], rows: list[list[str]], without: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    kept = [
+def with_title(table: ScoreTable, name: str) -> TitledTable:
+    """Return a score as text, with what all rows have in common in the title.
+
+    Args:
+        table: The score, of at least one row.
+        name: What the title begins with where the rows are of no suite.
+    """
+    first = table.rows[0]
+    shared = [column for column in ("rule", "metric") if len({getattr(row, column) for row in table.rows}) == 1]
+    headings, rows = as_text(table, without=("suite", *shared))
+    title = [first.suite or name]
+    if shared:  # a rule on the metric names it
+        title.append(" on ".join(getattr(first, column) for column in (shared if first.rule.startswith(PHI) else shared[:1])))
+    moved = {index for index, heading in enumerate(headings) if heading in IN_TITLE and len({row[index] for row in rows}) == 1}
+    title += [rows[0][index] for index in sorted(moved)]
+    shown = [index for index in range(len(headings)) if index not in moved]
+    return TitledTable(" · ".join(title), [headings[index] for index in shown], [[row[index] for index in shown] for row in rows])
+
+
+def number_notes(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[str]]:
+    """Return the rows with a number in place of each text of a last column ``note``, and those texts in order, each once."""
+    if headings[-1] != "note":
+        return [list(row) for row in rows], []
+    numbers = {text: str(number) for number, text in enumerate(dict.fromkeys(row[-1] for row in rows if row[-1]), 1)}
+    return [[*row[:-1], numbers.get(row[-1], "")] for row in rows], list(numbers)
+
+
+def _without_empty(headings: Sequence[str], rows: list[list[str]], without: Sequence[str] = ()) -> TextTable:
+    shown = [
         index
         for index, heading in enumerate(headings)
         if heading not in without and any(row[index] not in ("", NONE) for row in rows)
     ]
-    return [headings[index] for index in kept], [[row[index] for index in kept] for row in rows]
-
-
-SAID_ONCE = ("modality", "model")
-"""Columns that move into the title where every row says the same."""
-
-
-def titled(table: ScoreTable, name: str) -> tuple[str, list[str], list[list[str]]]:
-    """Give a title, headings and rows: what every row says alike stands in the title, behind the suite's or the given name."""
-    first = table.rows[0]
-    same = [column for column in ("rule", "metric") if len({getattr(row, column) for row in table.rows}) == 1]
-    headings, rows = as_text(table, without=("suite", *same))
-    title = [first.suite or name]
-    if same:  # a rule on the metric names it
-        title.append(" on ".join(getattr(first, column) for column in (same if first.rule.startswith(PHI) else same[:1])))
-    alike = {index for index, heading in enumerate(headings) if heading in SAID_ONCE and len({row[index] for row in rows}) == 1}
-    title += [rows[0][index] for index in sorted(alike)]
-    shown = [index for index in range(len(headings)) if index not in alike]
-    return " · ".join(title), [headings[index] for index in shown], [[row[index] for index in shown] for row in rows]
+    return TextTable([headings[index] for index in shown], [[row[index] for index in shown] for row in rows])

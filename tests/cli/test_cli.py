@@ -29,7 +29,7 @@ def test_every_part_of_the_list_has_its_keys(call):
     assert keys == {
         "suites": {"name", "version", "available", "reason", "summary", "modalities", "regimes"},
         "modalities": {"name", "version", "available", "reason", "summary", "metrics"},
-        "metrics": {"name", "available", "reason", "summary", "better", "target", "unit", "range", "least_n", "needs", "chance"},
+        "metrics": {"name", "available", "reason", "summary", "better", "target", "unit", "range", "least_n", "reads", "chance"},
         "objectives": {"name", "summary", "form", "parameters"},
         "strategies": {"name", "summary", "form", "parameters"},
     }
@@ -166,7 +166,7 @@ def test_help_shows_every_command(call):
     ("error", "said"),
     [
         (RunFailed("2 of 6 chains did not finish"), "2 of 6 chains did not finish"),
-        (KeyboardInterrupt(), "stopped; what is done is kept, and the same command goes on from there"),
+        (KeyboardInterrupt(), "stopped; what is done is kept, and the same command resumes it"),
     ],
 )
 def test_a_run_that_failed_or_was_stopped_ends_with_code_1(call, small, monkeypatch, error, said):

@@ -1,14 +1,10 @@
-"""Two runs or files beside each other."""
-
-import json
-import sys
+"""Two runs or files beside each other, paired by seed."""
 
 import numpy as np
 import pytest
-from fidelity_support import falling, frame, write_chain, write_run
 from scipy import stats
+from trajectory_support import falling, frame, write_chain, write_run
 
-from fortifai.cli import main
 from fortifai.errors import UserError
 from fortifai.fidelity import compare, score
 
@@ -45,36 +41,24 @@ def test_a_run_against_itself_differs_by_nothing(tmp_path):
     assert "no spread" in row.reason
 
 
-def test_seeds_that_one_lacks_are_left_out_and_said():
+def test_seeds_that_one_lacks_are_left_out_and_remarked_on():
     some = {key: values for key, values in B.items() if key[1] > 0}
     (row,) = compare(frame(A), frame(some)).rows
     assert row.chains == 3
     assert "over the 3 seeds that both have" in row.reason
 
 
-def test_a_baseline_that_starts_elsewhere_is_said():
-    mine = frame(A)
-    better = mine.assign(value=mine["value"] - 0.05)
-    (row,) = compare(mine, better).rows
+def test_a_baseline_that_starts_elsewhere_is_remarked_on():
+    table = frame(A)
+    better = table.assign(value=table["value"] - 0.05)
+    (row,) = compare(table, better).rows
     assert "generation 0 differs for 4 seeds (mean w1 0.2 in A, 0.15 in B)" in row.reason
-    one = mine.assign(value=mine["value"].where((mine["seed"] != 0) | (mine["generation"] != 0), 0.19))
-    assert "differs for 1 seed (mean w1 0.2 in A, 0.1975 in B)" in compare(mine, one).rows[0].reason
-    rounded = mine.assign(value=mine["value"] * (1 + 1e-12))
-    assert "generation 0" not in (compare(mine, rounded).rows[0].reason or "")
-    by_metric = compare(mine, better, rule="w1>0.3").rows[0]
+    one = table.assign(value=table["value"].where((table["seed"] != 0) | (table["generation"] != 0), 0.19))
+    assert "differs for 1 seed (mean w1 0.2 in A, 0.1975 in B)" in compare(table, one).rows[0].reason
+    rounded = table.assign(value=table["value"] * (1 + 1e-12))
+    assert "generation 0" not in (compare(table, rounded).rows[0].reason or "")
+    by_metric = compare(table, better, rule="w1>0.3").rows[0]
     assert "generation 0" not in (by_metric.reason or ""), "a rule on a metric measures from no baseline"
-
-
-def test_notes_stand_below_the_table(tmp_path, monkeypatch, capsys):
-    frame(A).to_csv(tmp_path / "a.csv", index=False)
-    frame(A).assign(value=frame(A)["value"] - 0.05).to_csv(tmp_path / "b.csv", index=False)
-    monkeypatch.setattr(sys, "argv", ["fortifai", "compare", str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])
-    with pytest.raises(SystemExit):
-        main()
-    *table, note = capsys.readouterr().out.splitlines()
-    assert note.startswith("1  ")
-    assert "generation 0 differs for 4 seeds" in note
-    assert not any("generation 0 differs" in line for line in table)
 
 
 def test_objectives_are_those_asked_for():
@@ -91,7 +75,7 @@ def test_objectives_are_those_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"identity": {"n": 500, "objective": "x"}}, "n is 200 in A and 500 in B$"),
         ({"identity": {"n": 200, "model": {"width": 3}}}, "model.width is nothing in A and 3 in B$"),
@@ -99,9 +83,9 @@ def test_objectives_are_those_asked_for():
         ({"strategy": "accumulate"}, "strategy is replace in A and accumulate in B$"),
     ],
 )
-def test_runs_of_different_protocols_are_refused_with_the_field(tmp_path, changes, said):
+def test_runs_of_different_protocols_are_refused_with_the_field(tmp_path, changes, message):
     a, b = run_of(tmp_path / "a", A), run_of(tmp_path / "b", B, **changes)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         compare(a, b)
 
 
@@ -118,34 +102,10 @@ def test_files_of_different_measures_are_refused_with_the_field():
         compare(frame(A), frame({("ce", 9): falling(5)}))
 
 
-def test_the_rules_of_two_suites_must_agree_unless_one_is_given(tmp_path):
+def test_the_rules_of_two_suites_must_agree_unless_one_is_asked_for(tmp_path):
     a, b = run_of(tmp_path / "a", A), write_run(tmp_path / "b", rule="phi<0.5")
     for (objective, seed), values in B.items():
         write_chain(b, objective, seed, values)
     with pytest.raises(UserError, match=r"rule is phi<0\.75 in A and phi<0\.5 in B"):
         compare(a, b)
     assert compare(a, b, rule="phi<0.9").rows[0].rule == "phi<0.9"
-
-
-def call(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["fortifai", *map(str, words)])
-    with pytest.raises(SystemExit) as end:
-        main()
-    return int(end.value.code or 0), capsys.readouterr()
-
-
-def test_the_command_prints_a_table_or_one_document(tmp_path, monkeypatch, capsys):
-    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
-    frame(A).to_csv(a, index=False)
-    frame(B).to_csv(b, index=False)
-    code, said = call(monkeypatch, capsys, "compare", a, b, "--json")
-    document = json.loads(said.out)
-    assert (code, document["schema"], len(document["rows"])) == (0, 1, 1)
-    code, said = call(monkeypatch, capsys, "compare", a, b)
-    assert code == 0
-    assert "b.csv against a.csv" in said.out
-    assert "B / A" in said.out
-    code, said = call(monkeypatch, capsys, "compare", a, b, "--null", "x")
-    assert (code, said.out) == (2, "")
-    code, said = call(monkeypatch, capsys, "compare", a, b, "--null", "w1=2", "--json")
-    assert code == 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fortifai.errors import UserError
-from fortifai.fidelity.onset import Course, common_horizon, first_crossing, restrict
+from fortifai.fidelity.onset import Trajectory, common_horizon, first_crossing, pair_by_seed, restrict
 from fortifai.fidelity.rule import parse_rule
 from fortifai.fidelity.trajectories.groups import fidelity
 
@@ -19,11 +19,11 @@ def crossing(values, limit, generations=None):
     return float(first_crossing(generation, np.array(values, dtype=float), np.array([limit]))[0])
 
 
-def course(values, *, diverged=False, horizon=None, seed=0):
+def trajectory(values, *, diverged=False, horizon=None, seed=0):
     health = np.array(values, dtype=float)
     generation = np.arange(health.size, dtype=float)
     end = health.size - 1 if horizon is None else horizon
-    return Course(seed, generation, health, diverged, end, np.full(health.size, np.nan))
+    return Trajectory(seed, generation, health, health, diverged, end, np.full(health.size, np.nan))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_stricter_threshold_is_crossed_no_later(values, one, other):
 
 @given(curves, limits, st.booleans(), st.integers(0, 30))
 def test_an_onset_lies_between_0_and_the_horizon(values, limit, diverged, horizon):
-    times, censored = restrict([course(values, diverged=diverged)], limit, horizon)
+    times, censored = restrict([trajectory(values, diverged=diverged)], limit, horizon)
     assert 0 <= times[0] <= horizon
     assert times[0] == horizon or not censored[0]
 
@@ -84,14 +84,23 @@ def test_fidelity_does_not_change_when_the_metric_is_shifted_scaled_or_mirrored(
 
 
 def test_a_diverged_chain_collapses_at_its_last_good_generation():
-    assert restrict([course([1, 1, 1], diverged=True, horizon=9)], 0.75, 9).times[0] == 2
-    assert restrict([course([1, 0.5, 0.5], diverged=True, horizon=9)], 0.75, 9).times[0] == pytest.approx(0.5)
-    assert restrict([course([], diverged=True, horizon=9)], 0.75, 9).times[0] == 0
+    assert restrict([trajectory([1, 1, 1], diverged=True, horizon=9)], 0.75, 9).times[0] == 2
+    assert restrict([trajectory([1, 0.5, 0.5], diverged=True, horizon=9)], 0.75, 9).times[0] == pytest.approx(0.5)
+    assert restrict([trajectory([], diverged=True, horizon=9)], 0.75, 9).times[0] == 0
 
 
 def test_the_common_horizon_is_the_shortest_of_the_chains_that_did_not_diverge():
-    assert common_horizon([course([1] * 9), course([1] * 5), course([1], diverged=True, horizon=1)]) == 4
-    assert common_horizon([course([1], diverged=True, horizon=3), course([1], diverged=True, horizon=7)]) == 7
+    assert common_horizon([trajectory([1] * 9), trajectory([1] * 5), trajectory([1], diverged=True, horizon=1)]) == 4
+    assert common_horizon([trajectory([1], diverged=True, horizon=3), trajectory([1], diverged=True, horizon=7)]) == 7
+
+
+def test_pairs_are_of_the_seeds_that_both_have_in_the_order_of_the_first():
+    first = [trajectory([1], seed=seed) for seed in (3, "a", 1)]
+    second = [trajectory([1], seed=seed) for seed in (1, 2, 3)]
+    pairs = pair_by_seed(first, second)
+    assert [[one.seed for one in side] for side in pairs] == [[3, 1], [3, 1]]
+    assert pairs[1] == [second[2], second[0]]
+    assert pair_by_seed(first, []) == ([], [])
 
 
 def test_rules_are_read_and_written_back():

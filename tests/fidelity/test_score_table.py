@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from fidelity_support import distance, falling, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trajectory_support import distance, falling, frame
 
 from fortifai.errors import UserError
 from fortifai.fidelity import score
@@ -48,33 +48,33 @@ def test_the_json_has_exactly_the_documented_fields():
 
 
 def test_fidelity_intervals_and_ratio_of_straight_lines():
-    found = rows(frame(curves()))
-    assert found["ce"].fidelity_interval.value == pytest.approx(3)
-    assert found[TCE].fidelity_interval.value == pytest.approx(19 / 3)
-    assert found[TCE].extension_ratio.value == pytest.approx(19 / 9)
-    assert found[TCE].phi_at_generation_0 == pytest.approx(1)
-    assert found["ce"].other_thresholds["phi<0.5"].fidelity_interval.value == pytest.approx(6)
-    assert found["ce"].horizon == 10
-    assert found["ce"].control_false_positive_rate is None
+    by_objective = rows(frame(curves()))
+    assert by_objective["ce"].fidelity_interval.value == pytest.approx(3)
+    assert by_objective[TCE].fidelity_interval.value == pytest.approx(19 / 3)
+    assert by_objective[TCE].extension_ratio.value == pytest.approx(19 / 9)
+    assert by_objective[TCE].phi_at_generation_0 == pytest.approx(1)
+    assert by_objective["ce"].other_thresholds["phi<0.5"].fidelity_interval.value == pytest.approx(6)
+    assert by_objective["ce"].horizon == 10
+    assert by_objective["ce"].control_false_positive_rate is None
 
 
 def test_the_mean_over_thresholds_is_the_area_under_the_running_minimum():
     # phi runs 1, 0.5, 0.8, 0: the running minimum falls to 0.5, stays until phi is back there at 2.375, and falls to 0 at 3.
-    found = rows(frame({("ce", 0): distance(1, 0.5, 0.8, 0)}))
-    assert found["ce"].mean_over_thresholds == pytest.approx(0.75 + 1.375 * 0.5 + 0.625 * 0.25, abs=1e-3)
+    by_objective = rows(frame({("ce", 0): distance(1, 0.5, 0.8, 0)}))
+    assert by_objective["ce"].mean_over_thresholds == pytest.approx(0.75 + 1.375 * 0.5 + 0.625 * 0.25, abs=1e-3)
 
 
 def test_the_reference_is_the_baselines_so_a_worse_start_is_seen():
-    found = rows(frame({("ce", 0): distance(1, 0.9), (TCE, 0): distance(0.7, 0.7)}))
-    assert found[TCE].phi_at_generation_0 == pytest.approx(0.7)
-    assert found[TCE].fidelity_interval.value == 0
+    by_objective = rows(frame({("ce", 0): distance(1, 0.9), (TCE, 0): distance(0.7, 0.7)}))
+    assert by_objective[TCE].phi_at_generation_0 == pytest.approx(0.7)
+    assert by_objective[TCE].fidelity_interval.value == 0
 
 
 def test_an_accuracy_falls_to_its_null():
     accuracy = {("ce", 0): [0.9, 0.7, 0.5], (TCE, 0): [0.9, 0.8, 0.7]}
-    found = rows(frame(accuracy, null=0.5, better="higher"))
-    assert found["ce"].fidelity_interval.value == pytest.approx(0.5)
-    assert found[TCE].fidelity_interval.value == pytest.approx(1)
+    by_objective = rows(frame(accuracy, null=0.5, better="higher"))
+    assert by_objective["ce"].fidelity_interval.value == pytest.approx(0.5)
+    assert by_objective[TCE].fidelity_interval.value == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("better", "values"), [("lower", [1.0, 2.0]), ("lower", [1.2, 0.9]), ("higher", [0.9, 0.5])])
@@ -105,12 +105,12 @@ def test_a_chain_without_a_baseline_of_its_seed_has_no_fidelity():
 
 def test_chains_are_compared_up_to_their_common_horizon():
     data = {("ce", s): falling(4, 10) for s in range(3)} | {(TCE, s): falling(12 + s, 20) for s in range(3)}
-    found = rows(frame(data))
-    assert found[TCE].horizon == found["ce"].horizon == 10
-    assert found[TCE].extension_ratio.value == pytest.approx(2.5)
-    assert found[TCE].extension_ratio.lower_bound
-    assert found[TCE].censored == 3
-    assert "restricted to generation 10" in found[TCE].reason
+    by_objective = rows(frame(data))
+    assert by_objective[TCE].horizon == by_objective["ce"].horizon == 10
+    assert by_objective[TCE].extension_ratio.value == pytest.approx(2.5)
+    assert by_objective[TCE].extension_ratio.lower_bound
+    assert by_objective[TCE].censored == 3
+    assert "restricted to generation 10" in by_objective[TCE].reason
 
 
 def test_one_seed_gives_points():
@@ -142,27 +142,12 @@ def test_a_missing_generation_is_bridged_and_a_missing_start_is_incomplete():
 def test_control_chains_give_the_false_positive_rate():
     control = {("ce", s): falling(40) for s in range(4)} | {("ce", 4): falling(5)}
     table = pd.concat([frame(curves(), strategy="replace"), frame(control, strategy="control")])
-    found = {(row.strategy, row.objective): row for row in score(table).rows}
-    rate = found["replace", "ce"].control_false_positive_rate
+    by_strategy = {(row.strategy, row.objective): row for row in score(table).rows}
+    rate = by_strategy["replace", "ce"].control_false_positive_rate
     assert rate.value == pytest.approx(0.2)
     assert rate.low < 0.2 < rate.high
-    assert found["replace", TCE].control_false_positive_rate is None
-    assert found["control", "ce"].control_false_positive_rate == rate
-
-
-def with_masked(share):
-    table = frame(curves())
-    return pd.concat([table, table.assign(metric="masked_share", null=np.nan, better=None, value=share(table))])
-
-
-def test_an_objective_that_masked_nothing_before_the_baselines_onset_is_inert():
-    row = rows(with_masked(lambda t: np.where(t["generation"] > 4, 0.3, 0.0)))[TCE]
-    assert row.masked_share == 0
-    assert "inert" in row.reason
-    # Onsets of the baseline are 2, 3 and 4: generation 3 is before two of them, and masks a quarter and a fifth of the time.
-    row = rows(with_masked(lambda t: np.where(t["generation"] == 3, 0.6, 0.0)))[TCE]
-    assert row.masked_share == pytest.approx((0 + 0.6 / 4 + 0.6 / 5) / 3)
-    assert "inert" not in (row.reason or "")
+    assert by_strategy["replace", TCE].control_false_positive_rate is None
+    assert by_strategy["control", "ce"].control_false_positive_rate == rate
 
 
 def test_p_values_are_adjusted_over_all_comparisons_of_the_table():
@@ -186,13 +171,13 @@ def test_another_threshold_shows_the_default_beside_it():
     assert set(rows(frame(curves()), rule="phi<0.8")["ce"].other_thresholds) == {"phi<0.9", "phi<0.75", "phi<0.5"}
 
 
-def test_another_baseline():
-    found = score(frame(curves()), baseline=TCE).rows
-    assert [row.objective for row in found] == [TCE, "ce"]
-    assert found[1].extension_ratio.value == pytest.approx(9 / 19)
+def test_any_objective_may_be_the_baseline():
+    scored = score(frame(curves()), baseline=TCE).rows
+    assert [row.objective for row in scored] == [TCE, "ce"]
+    assert scored[1].extension_ratio.value == pytest.approx(9 / 19)
 
 
-def test_bad_requests_are_answered():
+def test_a_missing_null_an_unknown_metric_and_an_absent_baseline_are_refused():
     table = frame(curves())
     with pytest.raises(UserError, match="null"):
         score(table.drop(columns="null"))
@@ -212,13 +197,13 @@ def test_the_order_of_rows_does_not_matter(order):
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.5, 30), st.floats(0.5, 30)), min_size=1, max_size=5))
 def test_fidelity_intervals_never_pass_the_horizon(times):
-    mine, theirs = zip(*times, strict=True)
-    for row in score(frame(curves(theirs, mine))).rows:
+    ce, tce = zip(*times, strict=True)
+    for row in score(frame(curves(ce, tce))).rows:
         assert 0 <= row.fidelity_interval.value <= row.horizon
         assert 0 <= row.mean_over_thresholds <= row.horizon
 
 
-def test_tables_for_people():
+def test_a_score_becomes_a_data_frame_and_a_table_of_text():
     table = score(frame(curves()))
     people = table.to_frame()
     assert people["fidelity_interval"].tolist() == pytest.approx([3, 19 / 3])

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fidelity_support import distance, falling, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trajectory_support import distance, falling, frame
 
 from fortifai.errors import UserError
 from fortifai.fidelity import score

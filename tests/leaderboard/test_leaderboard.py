@@ -5,7 +5,7 @@ import shutil
 from itertools import groupby
 
 import pytest
-from fidelity_support import falling, write_chain, write_run
+from trajectory_support import falling, write_chain, write_run
 
 from fortifai.errors import UserError
 from fortifai.leaderboard import build
@@ -115,7 +115,7 @@ def test_several_modalities_have_a_geometric_mean(runs, tmp_path):
     assert "tabular 2.33, text 4.00" in page
 
 
-def test_bad_requests_are_answered(runs, tmp_path):
+def test_no_run_two_runs_of_a_suite_and_a_folder_that_cannot_be_written_are_refused(runs, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no run in it"):
         build(tmp_path / "empty", tmp_path / "out")

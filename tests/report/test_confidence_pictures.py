@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from fidelity_support import falling, write_chain, write_run
+from trajectory_support import falling, write_chain, write_run
 
 from fortifai.report import plot
 from fortifai.report.confidence import draw_confidence
@@ -22,7 +22,7 @@ def summary(mean):
 
 
 def with_confidence(folder, own, real=0.3):
-    """Give a chain's records the confidence of ``own`` by generation."""
+    """Put the confidence of ``own``, by generation, into a chain's records."""
     path = folder / "generations.jsonl"
     records = [json.loads(line) for line in path.read_text().splitlines()]
     for record in records:
@@ -33,11 +33,11 @@ def with_confidence(folder, own, real=0.3):
 
 @pytest.fixture
 def run(tmp_path):
-    found = write_run(tmp_path)
+    run = write_run(tmp_path)
     for objective, step in (("tce:gamma=0.9", 0.02), ("ce", 0.05)):
         for seed in range(2):
-            with_confidence(write_chain(found, objective, seed, falling(3, 10)), lambda g, step=step: 0.41 + step * g)
-    return found
+            with_confidence(write_chain(run, objective, seed, falling(3, 10)), lambda g, step=step: 0.41 + step * g)
+    return run
 
 
 def texts(svg):
@@ -48,13 +48,13 @@ def test_a_run_has_a_fourth_picture_of_generation_0_a_middle_and_the_last(run, t
     files = plot(run, tmp_path / "p")
     assert sorted({path.name.partition("-")[0] for path in files}) == ["confidence", "fidelity", "survival", "threshold"]
     assert files[-1].read_bytes().startswith(b"\x89PNG")
-    said = texts(files[-2])
-    assert [text for text in said if text.startswith("generation")] == ["generation 0", "generation 5", "generation 10"]
+    written = texts(files[-2])
+    assert [text for text in written if text.startswith("generation")] == ["generation 0", "generation 5", "generation 10"]
     # The baseline's row first, though it was written last; each panel says the means that were recorded.
-    assert [text for text in said if text.startswith("mean")] == [
+    assert [text for text in written if text.startswith("mean")] == [
         f"mean 0.30 real, {own} own" for own in ("0.41", "0.66", "0.91", "0.41", "0.51", "0.61")
     ]
-    assert any("ce (2)" in text for text in said)
+    assert any("ce (2)" in text for text in written)
 
 
 def test_the_histograms_drawn_are_the_means_over_chains(tmp_path):
@@ -75,8 +75,8 @@ def test_the_histograms_drawn_are_the_means_over_chains(tmp_path):
 
 def test_the_last_generation_is_the_last_that_every_objective_has(run, tmp_path):
     with_confidence(write_chain(run, "focal:gamma=2", 0, falling(1, 4), diverged=True), lambda _: 0.5)
-    said = texts(draw_confidence(run, tmp_path / "p", "ce")[0])
-    assert [text for text in said if text.startswith("generation")] == ["generation 0", "generation 2", "generation 4"]
+    written = texts(draw_confidence(run, tmp_path / "p", "ce")[0])
+    assert [text for text in written if text.startswith("generation")] == ["generation 0", "generation 2", "generation 4"]
 
 
 def test_a_run_of_before_histograms_is_drawn_without_them(tmp_path):

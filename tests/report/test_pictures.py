@@ -1,16 +1,11 @@
 """Survival curves against our own numbers, and the pictures that are drawn of a score."""
 
-import subprocess
-import sys
-
 import numpy as np
-import pandas as pd
 import pytest
-from fidelity_support import distance, falling, frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trajectory_support import distance, falling, frame
 
-from fortifai.cli import main
 from fortifai.errors import UserError
 from fortifai.fidelity.intervals import mean_of
 from fortifai.fidelity.onset import Restricted
@@ -61,7 +56,7 @@ def test_by_a_metric_there_is_no_fidelity_to_vary_the_threshold_of(tmp_path):
     assert {path.name.partition("-")[0] for path in plot(TABLE, tmp_path, rule="w1>0.5")} == {"fidelity", "survival"}
 
 
-def test_what_cannot_be_drawn_is_answered(tmp_path):
+def test_what_cannot_be_drawn_or_written_is_refused(tmp_path):
     with pytest.raises(UserError, match="nothing to draw"):
         plot(frame({("ce", 0): distance(1)}), tmp_path)
     (tmp_path / "file").write_text("")
@@ -95,38 +90,3 @@ def test_a_title_that_would_be_cut_off_is_broken_between_its_parts():
     assert " · ".join(lines) == " · ".join(part for part in parts if part)
     assert heading(("a" * 200, "b"), 7) == "a" * 200 + "\nb"
     assert heading(("quick@2", "replace"), 7) == "quick@2 · replace"
-
-
-def test_the_command_draws_and_still_prints_one_document(tmp_path, monkeypatch, capsys):
-    TABLE.to_csv(tmp_path / "t.csv", index=False)
-    monkeypatch.setattr(sys, "argv", ["fortifai", "score", str(tmp_path / "t.csv"), "--plot", str(tmp_path / "p"), "--json"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    said = capsys.readouterr()
-    assert (end.value.code or 0, said.out[0], said.err) == (0, "{", f"6 pictures in {tmp_path / 'p'}\n")
-
-
-def test_thresholds_that_controls_set_are_drawn_for_each_metric(tmp_path, monkeypatch, capsys):
-    controls = frame({("ce", seed): distance(1, 0.95 - seed / 200, 1) for seed in range(20)}, strategy="control")
-    table = pd.concat([controls, frame({("ce", seed): distance(1, 0.9, 0.1) for seed in range(3)}, strategy="replace")])
-    worse = table.assign(metric="w2", value=table["value"] + 0.3 * (table["generation"] == 1))
-    pd.concat([table, worse]).to_csv(tmp_path / "t.csv", index=False)
-    argv = ["fortifai", "score", str(tmp_path / "t.csv"), "--calibrate-threshold", "0.05", "--plot", str(tmp_path / "p")]
-    monkeypatch.setattr(sys, "argv", argv)
-    with pytest.raises(SystemExit):
-        main()
-    said = capsys.readouterr()
-    assert "phi<0.86" in said.out
-    assert "phi<0.485" in said.out
-    assert said.err == f"24 pictures in {tmp_path / 'p'}\n"
-    for metric, rule in (("w1", "phi&lt;0.86"), ("w2", "phi&lt;0.485")):
-        assert rule in (tmp_path / "p" / f"survival-replace-{metric}.svg").read_text()
-
-
-def test_pictures_need_no_torch_and_the_command_line_no_matplotlib():
-    code = "import sys, fortifai.report.pictures; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    code = (
-        "import sys, fortifai.report, fortifai.cli.app; sys.exit(bool({'matplotlib', 'lifelines', 'scipy'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,16 +12,17 @@ from fortifai.records.schema import ChainRecord
 STATES = {"done": "complete", "diverged": "diverged"}
 """How a chain that can be scored ended; one in any other state is incomplete."""
 
-QUOTING = '; a name with a comma in it has to be quoted, as in "tce-online:dimensions=7,gain=1"'
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+QUOTING_HINT = '; a name with a comma in it has to be quoted, as in "tce-online:dimensions=7,gain=1"'
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """Read a run folder or a CSV file into a tidy table (see `fortifai.fidelity.trajectories.tidy`).
+    """Return a run folder or a CSV file as a tidy table (see `fortifai.fidelity.trajectories.tidy`).
 
-    Raises UserError when it is neither, or is broken.
+    Raises:
+        UserError: When it is neither, or is broken.
     """
     path = Path(path)
     if not path.exists():
@@ -30,24 +31,25 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def read_run(path: str | Path) -> pd.DataFrame:
-    """Read a run folder into a tidy table.
+    """Return a run folder as a tidy table.
 
     A chain without a single record has one row, of generation 0 and no value, so that it is seen and counted as incomplete.
     Only the fidelity metric carries ``better`` and ``null``.
 
-    Raises UserError when the folder is no run, has no chains, mixes suites, or holds one chain twice.
+    Raises:
+        UserError: When the folder is not a run, has no chains, mixes suites, or holds one chain twice.
     """
     run = Path(path)
     suite = read_suite(run).suite.identity
     chains = read_chains(run)
     if not chains:
         raise UserError(f"{run}: no chains in it yet; run the suite first")
-    seen: dict[tuple[object, ...], str] = {}
+    ids: dict[tuple[object, ...], str] = {}
     for chain in chains:
         if chain.suite != suite:
             raise UserError(f"{run / chain.id}: a chain of {chain.suite} in a run of {suite}; keep each suite in its own folder")
         coordinates = tuple(getattr(chain, name) for name in CHAIN_FIELDS)
-        first = seen.setdefault(coordinates, chain.id)
+        first = ids.setdefault(coordinates, chain.id)
         if first != chain.id:
             raise UserError(
                 f"{run}: chains {first} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
@@ -57,21 +59,22 @@ def read_run(path: str | Path) -> pd.DataFrame:
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Read a CSV file of trajectories from any training stack into a tidy table.
+    """Return a CSV file of trajectories, from any training stack, as a tidy table.
 
     Columns: objective, generation, metric, value, and optionally suite, modality, model, regime, strategy, seed, better, null.
     Others are ignored. An empty value, ``nan`` or ``inf`` means that the chain diverged there. A table with a column for each
     metric or for each generation is made long first (`fortifai.fidelity.trajectories.wide`).
 
-    Raises UserError naming the line or the column that is wrong.
+    Raises:
+        UserError: Naming the line or the column that is wrong.
     """
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     except (OSError, ValueError) as error:
-        hint = QUOTING if "Expected" in str(error) else ""
+        hint = QUOTING_HINT if "Expected" in str(error) else ""
         raise UserError(f"{path}: cannot be read as CSV: {str(error).strip()}{hint}") from None
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is before the last columns for names of the rows
-        raise UserError(f"{path}, line 2: more fields than the first line has columns{QUOTING}")
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas reads the fields in excess as names of the rows
+        raise UserError(f"{path}, line 2: more fields than the first line has columns{QUOTING_HINT}")
     if len(frame.columns) == 1 and (other := _separator(str(frame.columns[0]))):
         raise UserError(f"{path}: its columns are separated by {other}, and should be by commas")
     frame.index = pd.Index([f"line {number}" for number in range(2, len(frame) + 2)])
@@ -79,8 +82,8 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
 
 def _separator(line: str) -> str | None:
-    """What a first line without commas is separated by instead."""
-    return next((name for sign, name in SEPARATORS.items() if sign in line), None)
+    """Return the name of what a first line without commas is separated by instead, or None."""
+    return next((name for sign, name in OTHER_SEPARATORS.items() if sign in line), None)
 
 
 def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:

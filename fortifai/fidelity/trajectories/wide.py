@@ -21,40 +21,54 @@ _GENERATION = re.compile(r"(?:g|gen|generation)?[ _-]?(\d+)", re.IGNORECASE)
 
 
 def lengthen(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
-    """Give a table with the columns generation, metric and value, and what there is to say about how it was read.
+    """Return a table with the columns generation, metric and value, and remarks on how it was read.
 
     Without ``metric`` and ``value``, every other column of numbers is a metric. Without ``generation``, columns such as ``0``,
     ``g1`` or ``generation_2`` are generations. A long table comes back as it is. An empty cell of a wide table is a value
     that was not measured, since a wide table has a cell for everything; ``nan`` or ``inf`` written out is a divergence.
 
-    Raises UserError for a NaN in a data frame, which could be either, and for a column with some numbers in it but not only.
+    Args:
+        frame: A table, long or wide, which is not changed.
+        source: What errors call it.
+
+    Raises:
+        UserError: For a NaN in a data frame, which could be either, and for a column null or better beside several metrics.
     """
     if "generation" not in frame:
-        generations = {name: int(found[1]) for name in frame if (found := _GENERATION.fullmatch(str(name).strip()))}
-        if not generations:
-            return frame, []
-        numbers = sorted(generations.values())
-        notes = [f"read as a wide table, a column for each generation from {numbers[0]} to {numbers[-1]}"]
-        if "metric" not in frame:
-            frame, notes = frame.assign(metric=UNNAMED), [*notes, f"the metric has no name, and is called {UNNAMED!r}"]
-        return _melt(frame.drop(columns="value", errors="ignore"), generations, "generation", source).assign(
-            generation=lambda long: long["generation"].map(generations)
-        ), notes
+        return _from_generations(frame, source)
     if "metric" in frame or "value" in frame:
         return frame, []
+    return _from_metrics(frame, source)
+
+
+def _from_generations(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
+    generations = {name: int(match[1]) for name in frame if (match := _GENERATION.fullmatch(str(name).strip()))}
+    if not generations:
+        return frame, []
+    remarks = [
+        f"read as a wide table, a column for each generation from {min(generations.values())} to {max(generations.values())}"
+    ]
+    if "metric" not in frame:
+        frame = frame.assign(metric=UNNAMED)
+        remarks.append(f"the metric has no name, and is called {UNNAMED!r}")
+    long = _melt(frame.drop(columns="value", errors="ignore"), generations, "generation", source)
+    return long.assign(generation=long["generation"].map(generations)), remarks
+
+
+def _from_metrics(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
     others = [name for name in frame if name not in KNOWN]
     metrics = [name for name in others if _has_numbers(frame[name])]
     if not metrics:
         return frame, []
-    notes = [f"read as a wide table, a column for each metric: {', '.join(map(str, metrics))}"]
+    remarks = [f"read as a wide table, a column for each metric: {', '.join(map(str, metrics))}"]
     if ignored := [str(name) for name in others if name not in metrics]:
-        notes.append(f"not numbers, and ignored: {', '.join(ignored)}")
+        remarks.append(f"not numbers, and ignored: {', '.join(ignored)}")
     if len(metrics) > 1 and (shared := [name for name in ("null", "better") if name in frame]):
         raise UserError(
             f"{source}: one column {' and '.join(shared)} for the metrics {', '.join(map(str, metrics))}; "
-            "give a long table, or say it by metric, as in --null METRIC=VALUE"
+            "use a long table, or say it by metric, as in --null METRIC=VALUE"
         )
-    return _melt(frame, metrics, "metric", source), notes
+    return _melt(frame, metrics, "metric", source), remarks
 
 
 def _has_numbers(column: pd.Series) -> bool:
@@ -62,8 +76,9 @@ def _has_numbers(column: pd.Series) -> bool:
 
 
 def _melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: str) -> pd.DataFrame:
+    """Return a row for each cell of some columns that is not empty, with the column's name in a column ``into``."""
     labels = [label if isinstance(label, str) else f"row {label}" for label in frame.index]
-    kept = frame[[name for name in frame if name in KNOWN and name != into]]
+    fixed = frame[[name for name in frame if name in KNOWN and name != into]]
     parts = []
     for column in columns:
         values = frame[column].to_numpy(dtype=object)
@@ -73,7 +88,7 @@ def _melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: s
                 f"{source}, {labels[int(unclear.argmax())]}, column {column}: a NaN in a wide table may be a value that was not "
                 "measured or a divergence; leave out the first and keep the second in a long table, or write the first as ''"
             )
-        part = kept.copy()
+        part = fixed.copy()
         part[into] = pd.Series([column] * len(part), index=part.index, dtype=object)
         part["value"] = values
         part.index = pd.Index([f"{label}, column {column}" for label in labels])

@@ -1,0 +1,78 @@
+"""Whether two runs or files may be compared: only if nothing in their protocols differs but objective and seed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.groups import Group, rows_of_group
+from fortifai.fidelity.trajectories.source import TrajectorySource
+from fortifai.records.reading import read_chains
+
+MAY_DIFFER = ("objective", "seed")
+"""The parts of a chain's identity in which two that are compared may differ."""
+
+Fields = Mapping[str, Any]
+
+
+def require_same(**fields: tuple[Any, Any]) -> None:
+    """Raise UserError with every field whose values in A and in B differ, and both values."""
+    _refuse({name: values for name, values in fields.items() if values[0] != values[1]})
+
+
+def require_same_groups(a: Sequence[Group], b: Sequence[Group]) -> None:
+    """Raise UserError with the fields in which the groups of A differ from those of B."""
+    _refuse(_differing([group._asdict() for group in a], [group._asdict() for group in b]))
+
+
+def require_same_scale(a: pd.DataFrame, b: pd.DataFrame, group: Group, metric: str) -> None:
+    """Raise UserError when null or direction of a metric differ in a group: then fidelity is not on the same scale."""
+    sides = []
+    for table in (a, b):
+        rows = rows_of_group(table, group, metric)
+        scales = zip(rows["null"], rows["better"], strict=True)
+        sides.append([{"null": null, "better": better} for null, better in scales if not pd.isna(null)])
+    _refuse(_differing(*sides))
+
+
+def require_same_identity(a: TrajectorySource, b: TrajectorySource) -> None:
+    """Raise UserError when chains of one regime and strategy differ in anything else that decides their numbers.
+
+    Only run folders say what that is; files and tables pass.
+    """
+    if isinstance(a, pd.DataFrame) or isinstance(b, pd.DataFrame) or not (Path(a).is_dir() and Path(b).is_dir()):
+        return
+    sides: list[dict[tuple[str, str, str], list[Fields]]] = [{}, {}]
+    for side, path in zip(sides, (a, b), strict=True):
+        for chain in read_chains(Path(path)):
+            identity = {name: value for name, value in _flat(chain.identity) if name not in MAY_DIFFER}
+            identity |= {"fidelity_metric": chain.fidelity_metric, "better": chain.better}
+            side.setdefault((chain.modality, chain.regime, chain.strategy), []).append(identity)
+    for shared in sorted(sides[0].keys() & sides[1].keys()):
+        _refuse(_differing(sides[0][shared], sides[1][shared]))
+
+
+def _flat(tree: Fields, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested fields, with names such as ``regime.n``."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _differing(a: Sequence[Fields], b: Sequence[Fields]) -> dict[str, tuple[str, str]]:
+    """Return the fields that do not hold the same set of values on both sides, with the values of either side as text."""
+    names = dict.fromkeys(name for fields in (*a, *b) for name in fields)
+    sides = [
+        {name: ", ".join(sorted({str(fields.get(name, "nothing")) for fields in side})) for name in names} for side in (a, b)
+    ]
+    return {name: (sides[0][name], sides[1][name]) for name in names if sides[0][name] != sides[1][name]}
+
+
+def _refuse(differing: Mapping[str, tuple[Any, Any]]) -> None:
+    if differing:
+        fields = "; ".join(f"{name} is {first} in A and {second} in B" for name, (first, second) in differing.items())
+        raise UserError(f"A and B cannot be compared, as their protocols differ: {fields}")

@@ -1,0 +1,179 @@
+"""One row of a score: an objective's chains in one group, beside the baseline's chains of the same seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from fortifai.fidelity import intervals, remarks
+from fortifai.fidelity.onset import Floats, Trajectory, pair_by_seed, restrict
+from fortifai.fidelity.rule import BASELINE, PHI, Rule
+from fortifai.fidelity.scores import Estimate, ScoreRow, ThresholdScore
+from fortifai.fidelity.trajectories.groups import Chains, Group
+
+THRESHOLDS = (0.9, 0.75, 0.5)
+"""Shown beside the rule's own threshold."""
+
+ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
+"""Midpoints of (0, 1): the mean over them is FI's integral over the threshold, so that nobody can pick one."""
+
+SAME_VALUE = 1e-9
+"""Relative. Values that differ by less are the same value, computed or written in another way."""
+
+BASELINE_IN_WORDS = "cross entropy"
+"""What the default baseline trains by."""
+
+
+class _LimitScore(NamedTuple):
+    """The score by one limit of health, the raw p of its ratio, and the remarks on it."""
+
+    score: ThresholdScore
+    p: float | None
+    remarks: list[str]
+
+
+_UNSCORED = _LimitScore(ThresholdScore(fidelity_interval=None, extension_ratio=None, censored=0), None, [])
+
+
+@dataclass(frozen=True)
+class ObjectiveInGroup:
+    """The chains of one objective, the baseline's chains of the same group, and what they are scored by.
+
+    Attributes:
+        objective: The objective.
+        chains: Its chains.
+        baseline: The objective that it is compared with.
+        baseline_chains: The baseline's chains.
+        rule: When a chain has collapsed.
+        horizon: The last generation that all chains of the group were watched to.
+    """
+
+    objective: str
+    chains: Chains
+    baseline: str
+    baseline_chains: Chains
+    rule: Rule
+    horizon: int
+
+    def row(
+        self, group: Group, metric: str, control: Estimate | None, remarks_on_metric: Sequence[str]
+    ) -> tuple[ScoreRow, float | None]:
+        """Return the row without its p, and the raw p: Holm's adjustment needs those of all rows.
+
+        Args:
+            group: What the chains share.
+            metric: The metric that is scored by.
+            control: The false-positive rate of the rule.
+            remarks_on_metric: Remarks on all rows of the metric alike.
+        """
+        trajectories = self.chains.trajectories
+        is_scored = bool(trajectories) and not self.chains.unscored
+        by_fidelity = is_scored and self.rule.by_fidelity
+        main = self._score_at(self.rule.least_health) if is_scored else _UNSCORED
+        masked_share = self._masked_share() if is_scored else None
+        start = np.array([trajectory.health[0] for trajectory in trajectories if trajectory.health.size])
+        row = ScoreRow(
+            **group._asdict(),
+            objective=self.objective,
+            chains=len(trajectories),
+            censored=main.score.censored,
+            incomplete=self.chains.incomplete,
+            fidelity_interval=main.score.fidelity_interval,
+            extension_ratio=main.score.extension_ratio,
+            p_value=None,
+            control_false_positive_rate=control,
+            metric=metric,
+            rule=str(self.rule),
+            horizon=self.horizon if is_scored else self.chains.horizon,
+            phi_at_generation_0=float(start.mean()) if by_fidelity and start.size else None,
+            other_thresholds=self._other_thresholds() if by_fidelity else None,
+            mean_over_thresholds=self._mean_over_thresholds() if by_fidelity else None,
+            masked_share=masked_share,
+            reason=remarks.joined([*remarks_on_metric, *self._remarks(masked_share), *main.remarks]),
+        )
+        return row, main.p
+
+    def _score_at(self, limit: float) -> _LimitScore:
+        """Return the score by one limit of health."""
+        onsets = restrict(self.chains.trajectories, limit, self.horizon)
+        interval, no_interval = intervals.mean_of(onsets)
+        notes = [remarks.NO_COLLAPSE] if onsets.censored.all() else []
+        ratio = intervals.RatioTest(None, None, None)
+        if self.objective != self.baseline:
+            ratio, ratio_remarks = self._ratio_at(limit)
+            notes += ratio_remarks
+        notes += filter(None, (no_interval, ratio.reason))
+        censored = int(np.count_nonzero(onsets.censored))
+        score = ThresholdScore(fidelity_interval=interval, extension_ratio=ratio.ratio, censored=censored)
+        return _LimitScore(score, ratio.p, notes)
+
+    def _ratio_at(self, limit: float) -> tuple[intervals.RatioTest, list[str]]:
+        """Return the extension ratio by one limit of health, and the remarks on it."""
+        own, baseline = self._paired
+        if not own:
+            return intervals.RatioTest(None, None, remarks.NO_PARTNER), []
+        numerator, denominator = restrict(own, limit, self.horizon), restrict(baseline, limit, self.horizon)
+        notes = []
+        if len(own) < max(len(self.chains.trajectories), len(self.baseline_chains.trajectories)):
+            notes.append(f"extension ratio over the {remarks.shared_seeds(len(own))}")
+        if censored := int(np.count_nonzero(denominator.censored)):
+            notes.append(remarks.censored_as_well(censored, "the baseline's chains"))
+        return intervals.ratio_of(numerator, denominator), notes
+
+    def _other_thresholds(self) -> dict[str, ThresholdScore]:
+        return {f"{PHI}<{tau:g}": self._score_at(tau).score for tau in THRESHOLDS if tau != self.rule.limit}
+
+    def _mean_over_thresholds(self) -> float:
+        onsets = np.array([trajectory.onsets(ALL_THRESHOLDS) for trajectory in self.chains.trajectories])
+        return float(np.minimum(onsets, self.horizon).mean())
+
+    def _masked_share(self) -> float | None:
+        """Return the mean over chains of the share masked up to the baseline's onset, or None where it is not known."""
+        shares = []
+        for own, _, onset in self._up_to_onset():
+            share = own.masked[own.generation <= onset]
+            known = share[np.isfinite(share)]
+            if known.size:
+                shares.append(known.mean())
+        return float(np.mean(shares)) if shares else None
+
+    def _is_inert(self, masked_share: float | None) -> bool:
+        """Return whether the objective was the baseline under another name, up to the baseline's onset.
+
+        It was where it masked nothing and its chains have the values of the baseline's. A loss that only weighs elements
+        masks nothing either, but its chains have other values.
+        """
+        if masked_share != 0 or self.objective == self.baseline:
+            return False
+        return all(_agree_until(onset, own, baseline) for own, baseline, onset in self._up_to_onset())
+
+    def _remarks(self, masked_share: float | None) -> list[str]:
+        notes = remarks.on_chains(self.chains)
+        if self.chains.unscored:
+            return notes
+        notes += remarks.on_curves(self.chains.trajectories, self.rule.least_health)
+        if self._is_inert(masked_share):
+            notes.append(remarks.inert(BASELINE_IN_WORDS if self.baseline == BASELINE else self.baseline))
+        if any(own.horizon > self.horizon for own in self.chains.trajectories if not own.diverged):
+            notes.append(remarks.restricted_to(self.horizon))
+        return notes
+
+    @cached_property
+    def _paired(self) -> tuple[list[Trajectory], list[Trajectory]]:
+        return pair_by_seed(self.chains.trajectories, self.baseline_chains.trajectories)
+
+    def _up_to_onset(self) -> list[tuple[Trajectory, Trajectory, float]]:
+        """Return every own trajectory with the baseline's of the same seed and the baseline's onset, or the horizon."""
+        own, baseline = self._paired
+        onsets = restrict(baseline, self.rule.least_health, self.horizon).times
+        return list(zip(own, baseline, onsets.tolist(), strict=True))
+
+
+def _agree_until(onset: float, first: Trajectory, second: Trajectory) -> bool:
+    """Return whether two chains were measured in the same generations up to an onset, with the same values."""
+    early, other = first.generation <= onset, second.generation <= onset
+    return np.array_equal(first.generation[early], second.generation[other]) and np.allclose(
+        first.value[early], second.value[other], rtol=SAME_VALUE, atol=0
+    )

@@ -1,0 +1,26 @@
+"""`fortifai score`: pictures beside the answer, and thresholds that control chains set."""
+
+import pandas as pd
+from trajectory_support import distance, falling, frame
+
+TABLE = frame({(o, s): falling(t + s) for o, t in (("ce", 2), ("tce:gamma=0.9", 5)) for s in range(3)}, strategy="replace")
+
+
+def test_it_draws_and_still_prints_one_document(call, tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    answer = call("score", tmp_path / "t.csv", "--plot", tmp_path / "p", "--json")
+    assert (answer.code, answer.err) == (0, f"6 pictures in {tmp_path / 'p'}\n")
+    assert answer.json["schema"] == 1
+
+
+def test_thresholds_that_controls_set_are_drawn_for_each_metric(call, tmp_path):
+    controls = frame({("ce", seed): distance(1, 0.95 - seed / 200, 1) for seed in range(20)}, strategy="control")
+    table = pd.concat([controls, frame({("ce", seed): distance(1, 0.9, 0.1) for seed in range(3)}, strategy="replace")])
+    worse = table.assign(metric="w2", value=table["value"] + 0.3 * (table["generation"] == 1))
+    pd.concat([table, worse]).to_csv(tmp_path / "t.csv", index=False)
+    answer = call("score", tmp_path / "t.csv", "--calibrate-threshold", 0.05, "--plot", tmp_path / "p")
+    assert "phi<0.86" in answer.out
+    assert "phi<0.485" in answer.out
+    assert answer.err == f"24 pictures in {tmp_path / 'p'}\n"
+    for metric, rule in (("w1", "phi&lt;0.86"), ("w2", "phi&lt;0.485")):
+        assert rule in (tmp_path / "p" / f"survival-replace-{metric}.svg").read_text()
