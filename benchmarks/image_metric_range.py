@@ -13,7 +13,6 @@ import argparse
 import time
 from collections.abc import Iterator
 from statistics import median
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -25,19 +24,18 @@ from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.contract.samples import Samples
 from fortifai.metrics import measure
 from fortifai.modalities.image.config import ImageData
-from fortifai.modalities.image.data import splits as data
-from fortifai.modalities.image.features import classifier
-from fortifai.modalities.image.features import extractor as features
+from fortifai.modalities.image.data.splits import Images
 from fortifai.modalities.image.metrics.declared import METRICS
+from fortifai.modalities.image.vae.adapter import VAEAdapter
+from fortifai.modalities.image.vae.config import VAEConfig
 from fortifai.randomness import stream
 from fortifai.recursion.null import measure_nulls
 
 BY_NAME = {metric.name: metric for metric in METRICS}
-CPU = torch.device("cpu")
 
 
-def kinds(images: data.Images, n: int) -> Iterator[tuple[str, Tensor]]:
-    """Give n images of each kind that the module names, but the nulls."""
+def kinds(images: Images, n: int) -> Iterator[tuple[str, Tensor]]:
+    """Yield each kind that the module names, but the nulls, and about n images of it, float32 (n, C, H, W) in [0, 1]."""
     rng = stream("image_metric_range")
     x = images.splits.train["x"]
     order = torch.randperm(len(x), generator=rng)
@@ -54,18 +52,20 @@ def kinds(images: data.Images, n: int) -> Iterator[tuple[str, Tensor]]:
     yield "noisy", (x[chosen] + 0.2 * torch.randn(x[chosen].shape, generator=rng)).clamp(0, 1)
 
 
-def row(metric: Metric, made: dict[str, MetricInputs], n: int) -> tuple[dict[str, float], float]:
-    """Measure one metric on all of them; give the seconds that the last took, too."""
+def row(
+    metric: Metric, adapter: VAEAdapter, inputs: dict[str, MetricInputs[VAEAdapter]], n: int
+) -> tuple[dict[str, float], float]:
+    """Return the value of a metric for every kind and for the nulls, and the seconds that the last kind took."""
     values, seconds = {}, 0.0
-    for kind, inputs in made.items():
-        begun = time.perf_counter()
-        values[kind] = measure(metric, inputs)
-        seconds = time.perf_counter() - begun
-    return {**values, "null": median(measure_nulls(inputs.adapter, inputs.splits, metric, n))}, seconds
+    for kind, generation in inputs.items():
+        start = time.perf_counter()
+        values[kind] = measure(metric, generation)
+        seconds = time.perf_counter() - start
+    return {**values, "null": median(measure_nulls(adapter, metric, n))}, seconds
 
 
 def with_phi(values: dict[str, float], metric: Metric) -> list[str]:
-    """Give the values as text; behind those between floor and null stands their fidelity, were the floor generation 0."""
+    """Return the values as text, and behind those between floor and null their fidelity, were the floor generation 0."""
     floor, null = values["floor"], values["null"]
     plain = {"floor", "null"} if metric.better != "target" else values.keys()
     return [
@@ -82,24 +82,25 @@ def main() -> None:
     parser.add_argument("--size", type=int)
     parser.add_argument("--metric", action="append", choices=list(BY_NAME))
     parser.add_argument("--n", type=int, default=600)
-    given = parser.parse_args()
-    settings = ImageData(source=given.source, features=given.features, size=given.size)
-    images = data.load(settings)
-    network = None if images.labels is None else classifier.trained(images, CPU)
-    adapter = SimpleNamespace(classifier=network, extractor=features.build(settings, images, network, CPU))
-    if network is not None:
+    options = parser.parse_args()
+    data = ImageData(source=options.source, features=options.features, size=options.size)
+    adapter = VAEAdapter(VAEConfig(device="cpu"), data)
+    train, labels = adapter.splits.train["x"], adapter.images.labels
+    if adapter.classifier is not None and labels is not None:
         # The labels of held-out images are not kept: the accuracy on unseen images stands in tests/image.
-        right = (network.predict(images.splits.train["x"]) == images.labels).double().mean()
+        right = (adapter.classifier.predict(train) == labels).double().mean()
         print(f"the classifier names the class of {right:.1%} of the pool")
     cache: dict[str, Any] = {}
-    made = {kind: MetricInputs(images.splits, Samples.real(x=x), adapter, None, cache) for kind, x in kinds(images, given.n)}
-    begun = time.perf_counter()
-    adapter.extractor.features(made["floor"].synthetic["x"])
-    seconds = time.perf_counter() - begun
-    print(f"features: {adapter.extractor.name}, in {seconds:.2f} s; n = {given.n}, {len(images.splits.test)} test images")
-    print(f"\n| metric | {' | '.join([*made, 'null'])} | seconds |\n|{'---|' * (len(made) + 3)}")
-    for name in given.metric or BY_NAME:
-        values, seconds = row(BY_NAME[name], made, given.n)
+    inputs = {kind: MetricInputs(adapter, Samples.real(x=x), cache=cache) for kind, x in kinds(adapter.images, options.n)}
+    extractor = adapter.extractor
+    start = time.perf_counter()
+    extractor.features(inputs["floor"].synthetic["x"])
+    seconds = time.perf_counter() - start
+    test = len(adapter.splits.test)
+    print(f"features: {extractor.name}, in {seconds:.2f} s; n = {options.n}, {test} test images")
+    print(f"\n| metric | {' | '.join([*inputs, 'null'])} | seconds |\n|{'---|' * (len(inputs) + 3)}")
+    for name in options.metric or BY_NAME:
+        values, seconds = row(BY_NAME[name], adapter, inputs, options.n)
         print(f"| {name} | {' | '.join(with_phi(values, BY_NAME[name]))} | {seconds:.2f} |", flush=True)
 
 

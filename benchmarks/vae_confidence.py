@@ -22,11 +22,12 @@ from torch import Tensor
 
 from fortifai import objectives
 from fortifai.modalities.image.vae import training
-from fortifai.planning.loading import load_regime
+from fortifai.planning.loading import Adapters
 from fortifai.planning.suite_file import load_suite
 from fortifai.recursion import strategies
+from fortifai.recursion.chain import Chain
 from fortifai.recursion.null import measure_nulls
-from fortifai.recursion.protocol import Chain, run_chain
+from fortifai.recursion.protocol import run_chain
 from fortifai.runner.chain_folder import ChainFolder
 
 SUITE, METRIC, TRUNCATED = "image-vae", "frechet", "tce:gamma=0.95,unit=pixel"
@@ -36,7 +37,7 @@ Confidence = Callable[[Tensor, Tensor], Tensor]
 
 
 def likelihood(nll: Tensor, x: Tensor) -> Tensor:
-    """Confidence in every pixel, in [0, 1]: exp(-BCE); arguments as `pixel_confidence`."""
+    """Return the confidence in every pixel, in [0, 1]: exp(-BCE); arguments as of `pixel_confidence`."""
     return torch.exp(-nll)
 
 
@@ -48,32 +49,31 @@ KINDS: dict[str, tuple[str, Confidence]] = {
 
 
 def rows(settings: list[str], kind: str, seed: int) -> list[tuple[object, ...]]:
-    """Run one chain and give its rows."""
+    """Run one chain and return its rows, one of them for each generation and value."""
     torch.set_num_threads(1)
     regime = load_suite(SUITE, [*settings, "model.device=cpu"]).regimes[0]
-    adapter, splits = load_regime(regime)
-    n, metric, (objective, confidence) = regime.size(len(splits.train)), regime.metric(METRIC), KINDS[kind]
-    null = median(measure_nulls(adapter, splits, metric, n))
+    adapter = Adapters().bind(regime)
+    n, metric, (objective, confidence) = regime.size(len(adapter.splits.train)), regime.metric(METRIC), KINDS[kind]
+    null = median(measure_nulls(adapter, metric, n))
     chain = Chain(
-        adapter,
-        splits,
-        regime.sampling,
-        n,
-        regime.start,
-        (metric,),
-        METRIC,
-        strategies.resolve("replace"),
-        objectives.resolve(objective),
-        seed,
+        adapter=adapter,
+        sampling=regime.sampling,
+        n=n,
+        start=regime.start,
+        metrics=(metric,),
+        fidelity_metric=METRIC,
+        strategy=strategies.resolve("replace"),
+        objective=objectives.resolve(objective),
+        seed=seed,
     )
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(training, "pixel_confidence", confidence):
-        history = ChainFolder(Path(folder), chain, "last")
+        history = ChainFolder(Path(folder), chain, "last", print)
         records = list(run_chain(chain, history, regime.generations))
-    found: list[tuple[object, ...]] = []
+    table: list[tuple[object, ...]] = []
     for record in records:
-        found.append((kind, seed, record.generation, METRIC, record.metrics.get(METRIC), null, metric.better))
-        found.append((kind, seed, record.generation, "masked_share", record.masked_share, "", ""))
-    return found
+        table.append((kind, seed, record.generation, METRIC, record.metrics.get(METRIC), null, metric.better))
+        table.append((kind, seed, record.generation, "masked_share", record.masked_share, "", ""))
+    return table
 
 
 def main() -> None:
@@ -81,13 +81,13 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, required=True, help="the file to write")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="as of fortifai run")
     parser.add_argument("--workers", type=int, default=1)
-    asked = parser.parse_args()
-    regime = load_suite(SUITE, asked.settings).regimes[0]
+    options = parser.parse_args()
+    regime = load_suite(SUITE, options.settings).regimes[0]
     chains = [(kind, seed) for seed in range(regime.seeds) for kind in KINDS]
-    with ProcessPoolExecutor(asked.workers, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(partial(rows, asked.settings), *zip(*chains, strict=True)))
-    with asked.csv.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([HEADINGS, *(row for chain in found for row in chain)])
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        tables = list(pool.map(partial(rows, options.settings), *zip(*chains, strict=True)))
+    with options.csv.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([HEADINGS, *(row for table in tables for row in table)])
 
 
 if __name__ == "__main__":
