@@ -72,7 +72,7 @@ class ImageAdapter(Modality[ConfigT, ImageData, SamplingT, ModelT], Generic[Conf
         return make_extractor(self.data, self.images, self.classifier, device_of(self.config.device))
 
     def examples(self, model: ModelT, samples: Samples, sampling: SamplingT) -> Mapping[str, Tensor]:
-        """Draw at most 64 images from noise that is the same in every generation, so that only the model differs at a place."""
+        """Draw at most 64 images from the same noise in every generation: those at one place differ by the model alone."""
         return self.sample(model, samples.take(slice(SHOWN)), sampling, stream("image", "examples"))
 
     def show(self, data: Mapping[str, Tensor], stem: Path) -> None:

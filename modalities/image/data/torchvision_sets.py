@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fortifai.errors import UserError
@@ -82,8 +83,8 @@ class TorchvisionSet:
         return f"{folder} lacks {', '.join(absent)}; {remedy}"
 
 
-def _channels_first(data: Any) -> Tensor:
-    """Return torchvision's (n, H, W) or (n, H, W, 3) as (n, C, H, W)."""
+def _channels_first(data: Tensor | NDArray[np.uint8]) -> Tensor:
+    """Return torchvision's images, uint8 (n, H, W) or (n, H, W, 3), as (n, C, H, W)."""
     pixels = torch.as_tensor(data)
     return pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
 

@@ -24,7 +24,7 @@ class DiffusionAdapter(ImageAdapter[DiffusionConfig, DiffusionSampling, Diffusio
     """Denoising diffusion models. An element is the noise of a pixel, which the model predicts, at some noise level.
 
     Its confidence is exp(-r^2 / 2 s^2): r what the prediction is off by, s^2 the running mean of r^2 in the band of noise levels,
-    a part of the model. So it tells what is denoised well from what is not at every noise level alike, though r itself is far
+    a part of the model. So it separates what is denoised well from what is not at every noise level alike, though r itself is far
     smaller at some than at others.
 
     Were r a Gaussian, 35 % of all pixels would have a confidence above 0.9. It has heavier tails: of generation 0 of
@@ -83,9 +83,9 @@ class DiffusionAdapter(ImageAdapter[DiffusionConfig, DiffusionSampling, Diffusio
     def likelihood(self, model: DiffusionModel, samples: Samples) -> Likelihood:
         """Return negative log density of, and confidence in, the noise of every pixel, each (n, C, H, W), averaged over levels.
 
-        What is predicted is noise, so the density, in nats and given the noisy image, is a denoising error on the scale of nats:
-        neither the likelihood of the image nor a bound of it. It may be negative. There are five noise levels, each with one
-        fixed draw of noise, the same for all images and models.
+        What is predicted is noise, so the density, in nats, is that of the noise conditional on the noisy image: a denoising
+        error on the scale of nats, and neither the likelihood of the image nor a bound of it. It may be negative. There are five
+        noise levels, each with one fixed draw of noise, the same for all images and models.
 
         The confidence, in [0, 1], is a mean of five and seldom near 0 or 1: what an objective weighs in training is every level's
         own, which spreads wider.

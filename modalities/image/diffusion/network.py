@@ -1,4 +1,4 @@
-"""A diffusion model: the network that predicts noise, and by how much it errs. Made, asked, saved and loaded.
+"""A diffusion model: the network that predicts noise, and by how much it errs. How it is built, called, saved and loaded.
 
 n images, C colours, H x W pixels.
 """
@@ -62,7 +62,7 @@ def initial_model(config: DiffusionConfig, images: Tensor, seed: int) -> Diffusi
 
     Args:
         config: The network.
-        images: Any of those that it is for, (n, C, H, W).
+        images: Images of the shape that it is for, (n, C, H, W).
         seed: Of its weights.
     """
     with torch.random.fork_rng(devices=[]):  # layers draw their first weights from torch's own generator

@@ -48,7 +48,7 @@ def add_noise(process: DDIMScheduler, x: Tensor, noise: Tensor, levels: Tensor) 
         noise: Standard normal, the same shape.
         levels: int64 in 0 ... L - 1: one for all images, (), or one each, (n,).
     """
-    return process.add_noise(2 * x - 1, noise, levels)  # type: ignore[arg-type]  # says 32 bits, takes any integers
+    return process.add_noise(2 * x - 1, noise, levels)  # type: ignore[arg-type]  # annotated as 32 bits, takes any integers
 
 
 def band_of(levels: Tensor, config: DiffusionConfig) -> Tensor:
