@@ -20,12 +20,12 @@ REFERENCE = 0.2
 
 
 def distance(*phi: float) -> list[float]:
-    """The distances whose fidelity is ``phi``, with null 1 and a baseline that starts at 0.2."""
+    """Return the distances whose fidelity is ``phi``, with null 1 and a baseline that starts at 0.2."""
     return [NULL - value * (NULL - REFERENCE) for value in phi]
 
 
 def frame(curves: dict[tuple[str, int], list[float]], **columns: object) -> pd.DataFrame:
-    """A table of (objective, seed) -> values, one a generation from 0."""
+    """Return a table of (objective, seed) -> values, one for each generation from 0."""
     rows = [
         {
             "objective": objective,
@@ -43,7 +43,7 @@ def frame(curves: dict[tuple[str, int], list[float]], **columns: object) -> pd.D
 
 
 def falling(onset: float, horizon: int = 10, tau: float = 0.75) -> list[float]:
-    """Distances of a chain whose fidelity falls in a straight line from 1 through tau at ``onset``."""
+    """Return distances of a chain whose fidelity falls in a straight line from 1 through tau at ``onset``."""
     return distance(*(1 - (1 - tau) * generation / onset for generation in range(horizon + 1)))
 
 

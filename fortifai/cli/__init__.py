@@ -15,7 +15,7 @@ def main() -> None:
         _end(str(error), 2)
     except RunFailed as error:
         _end(str(error), 1)
-    except OSError as error:  # a disk that fails, a file that somebody took away: nothing the user's words are wrong about
+    except OSError as error:  # a failing disk, or a file that was removed meanwhile: nothing is wrong with the input
         _end(str(error), 1)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -15,7 +15,7 @@ from fortifai.report.tables import number_notes
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 
 
-def print_json(content: Any) -> None:
+def print_json(content: object) -> None:
     """Print one JSON document; NaN and infinity, which JSON has not, raise ValueError."""
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 

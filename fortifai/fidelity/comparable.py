@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,10 +13,10 @@ from fortifai.records.reading import read_chains
 MAY_DIFFER = ("objective", "seed")
 """The parts of a chain's identity in which two that are compared may differ."""
 
-Fields = Mapping[str, Any]
+Fields = Mapping[str, object]
 
 
-def require_same(**fields: tuple[Any, Any]) -> None:
+def require_same(**fields: tuple[object, object]) -> None:
     """Raise UserError with every field whose values in A and in B differ, and both values."""
     _refuse({name: values for name, values in fields.items() if values[0] != values[1]})
 
@@ -54,7 +53,7 @@ def require_same_identity(a: TrajectorySource, b: TrajectorySource) -> None:
         _refuse(_differing(sides[0][shared], sides[1][shared]))
 
 
-def _flat(tree: Fields, above: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(tree: Fields, above: str = "") -> Iterator[tuple[str, object]]:
     """Yield the leaves of nested fields, with names such as ``regime.n``."""
     for name, value in tree.items():
         if isinstance(value, Mapping):
@@ -72,7 +71,7 @@ def _differing(a: Sequence[Fields], b: Sequence[Fields]) -> dict[str, tuple[str,
     return {name: (sides[0][name], sides[1][name]) for name in names if sides[0][name] != sides[1][name]}
 
 
-def _refuse(differing: Mapping[str, tuple[Any, Any]]) -> None:
+def _refuse(differing: Mapping[str, tuple[object, object]]) -> None:
     if differing:
         fields = "; ".join(f"{name} is {first} in A and {second} in B" for name, (first, second) in differing.items())
         raise UserError(f"A and B cannot be compared, as their protocols differ: {fields}")

@@ -17,7 +17,7 @@ from fortifai.fidelity.trajectories.source import LoadedTrajectories, Trajectory
 from fortifai.storage import Better
 
 ROUNDING = 1e-9
-"""Relative. Two starts that differ by less are one that was written with fewer digits."""
+"""Relative. Starts that differ by less are the same start, written with fewer digits."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

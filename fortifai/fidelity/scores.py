@@ -63,7 +63,7 @@ class ScoreRow(Stored):
 
 
 class ScoreTable(StoredFile):
-    """The score of a run or a file: one row an objective in each group."""
+    """The score of a run or a file: one row for each objective of each group."""
 
     rows: list[ScoreRow] = Field(description="ordered by group, then the baseline, then by name")
 
@@ -101,7 +101,7 @@ class ComparisonRow(Stored):
 
 
 class ComparisonTable(StoredFile):
-    """Two runs or files compared: one row a pair of objectives in each group that both have."""
+    """Two runs or files compared: one row for each pair of objectives of each group that both have."""
 
     rows: list[ComparisonRow] = Field(description="ordered by metric, then group, then objective")
 

@@ -10,13 +10,13 @@ from fortifai.fidelity.onset import Seed, Trajectory
 from fortifai.fidelity.rule import BASELINE, PHI, Rule
 
 LEAST_CONTROLS = 20
-"""Seeds of control chains."""
+"""The fewest seeds of control chains that set a threshold."""
 
 LARGEST = 0.999
 """The largest threshold that is set."""
 
 ROUNDING = 1e-9
-"""0.05 of 40 chains are 2 of them, whatever floats say."""
+"""So that 0.05 of 40 chains are 2 chains, whatever floating point makes of the product."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`leaderboard.json`: a run's score, ranked, and all that is needed to run it again."""
+"""`leaderboard.json`, field by field."""
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ class RankedRow(ScoreRow):
 
 
 class Reproduce(Stored):
-    """How to get the same numbers."""
+    """How to run it again, with the same numbers."""
 
     fortifai: str = Field(description="version that ran it")
     commands: list[str] = Field(description="what to type, in order")
@@ -34,7 +34,7 @@ class AcrossModalities(Stored):
 
 
 class Leaderboard(StoredFile):
-    """The file itself."""
+    """A run's score, ranked, with what is needed to run it again."""
 
     suite: str = Field(description="name of the suite")
     version: int | str = Field(description="its version")

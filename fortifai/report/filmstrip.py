@@ -56,19 +56,24 @@ def compose(pictures: Sequence[tuple[str, Path]], file: Path) -> None:
 
 def check_picture(path: Path) -> None:
     """Raise UnreadablePicture when a picture cannot be decoded."""
-    _first_row(path)
+    _decode(path)
 
 
 def _first_row(path: Path) -> "Image":
     """Return the upper part of a picture, as high as it says that its first row of samples is."""
+    picture = _decode(path)
+    declared = str(picture.info.get(FIRST_ROW_KEY, picture.height))
+    if not declared.isdecimal() or int(declared) == 0:
+        raise UnreadablePicture(path, f"{FIRST_ROW_KEY} is {declared}, and should be the height of a row in pixels")
+    return picture.crop((0, 0, picture.width, min(int(declared), picture.height)))
+
+
+def _decode(path: Path) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as picture:
-            height = int(picture.info.get(FIRST_ROW_KEY, picture.height))
-            if height < 1:
-                raise ValueError(f"{FIRST_ROW_KEY} is {height}, and should be the height of a row in pixels")
-            return picture.convert("RGB").crop((0, 0, picture.width, min(height, picture.height)))
+            return picture.convert("RGB")
     except UnidentifiedImageError:
         raise UnreadablePicture(path, "not a picture") from None
     except Exception as error:  # a decoder raises whatever a broken file leads it to: SyntaxError, zlib.error, struct.error ...

@@ -26,7 +26,7 @@ SIZE = (7, 3.8)
 """Width and height, in inches."""
 
 LEAST_PHI, MOST_PHI = -0.1, 1.15
-"""The most of fidelity that is shown: a variance that explodes would flatten all else."""
+"""The range of fidelity that is shown at most: a variance that explodes would flatten all else."""
 
 Drawn = dict[str, list[Trajectory]]
 """The trajectories of each objective of a group, in the order of the lines."""

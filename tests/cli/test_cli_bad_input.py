@@ -11,7 +11,7 @@ import fortifai
 
 @pytest.fixture
 def refused(call, tmp_path, monkeypatch) -> Callable[..., str]:
-    """Run the command line on bad input, in an empty folder, and give its one line."""
+    """Run the command line on bad input, in an empty folder, and return its one line."""
 
     def refused(*words: object) -> str:
         here = tmp_path / "here"
@@ -30,7 +30,7 @@ def refused(call, tmp_path, monkeypatch) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("describe", "qiuck"), "unknown suite 'qiuck'; did you mean 'quick'? (`fortifai list suites` shows them all)"),
         (("plan", "qiuck"), "unknown suite 'qiuck'; did you mean 'quick'"),
@@ -42,13 +42,13 @@ def refused(call, tmp_path, monkeypatch) -> Callable[..., str]:
         (("leaderboard", "build", "nowhere"), "nowhere: no run in it"),
     ],
 )
-def test_a_name_that_does_not_exist_gets_the_nearest_that_does(refused, words, said):
-    assert said in refused(*words)
+def test_a_name_that_does_not_exist_gets_the_nearest_that_does(refused, words, message):
+    assert message in refused(*words)
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--objective", "cee"), "unknown objective 'cee'; did you mean 'ce'"),
         (("--objective", "tce:gamma=0"), "objective 'tce:gamma=0': gamma: input should be greater than 0, not '0'"),
@@ -69,16 +69,16 @@ def test_a_name_that_does_not_exist_gets_the_nearest_that_does(refused, words, s
         (("--strategy", "weighted:ratio=99"), "strategy 'weighted:ratio=99,real=0.618' asks for 3960 real samples a generation"),
     ],
 )
-def test_a_wrong_option_is_refused_before_anything_is_written(refused, small, command, words, said):
-    assert said in refused(command, small, *words)
+def test_a_wrong_option_is_refused_before_anything_is_written(refused, small, command, words, message):
+    assert message in refused(command, small, *words)
 
 
 def test_an_unknown_executor_is_refused(refused, small):
-    said = "unknown executor 'locla'; did you mean 'local'? (`fortifai run --help` shows them all)"
-    assert said in refused("run", small, "--executor", "locla")
+    message = "unknown executor 'locla'; did you mean 'local'? (`fortifai run --help` shows them all)"
+    assert message in refused("run", small, "--executor", "locla")
 
 
-def test_every_mistake_of_a_suite_file_is_said_under_one_heading(call, small):
+def test_every_mistake_of_a_suite_file_stands_under_one_heading(call, small):
     small.write_text(SUITE.replace("n = 40", "n = 0").replace('["tce"]', '["tec"]'))
     answer = call("run", small)
     assert (answer.code, answer.out) == (2, "")
@@ -93,14 +93,14 @@ def test_malformed_toml_is_said_with_its_line(refused, small):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [("many", "column 'b' is numeric, but row 7 holds 'many'"), ("inf", "column 'b' holds an infinity in row 7"),
      ("", "column 'b' has missing values: 1, the first in row 7")],
 )  # fmt: skip
-def test_data_that_is_no_table_of_numbers_is_refused_with_column_and_row(refused, small, tmp_path, value, said):
+def test_data_that_is_not_a_table_of_numbers_is_refused_with_column_and_row(refused, small, tmp_path, value, message):
     rows = [f"{i % 7},{value if i == 6 else i % 5}" for i in range(120)]
     (table := tmp_path / "table.csv").write_text("\n".join(["a,b", *rows]) + "\n")
-    assert f"{table}: {said}" in refused("run", small, "--set", f"data={table}")
+    assert f"{table}: {message}" in refused("run", small, "--set", f"data={table}")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(refused, small):
@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_written_is_refused(refused, small):
     assert f"{below_a_file / 'small@3'}: cannot be made: Not a directory" in refused("run", small, "--out", below_a_file)
 
 
-def test_a_folder_that_is_no_run_is_refused_with_the_runs_in_it(refused, tmp_path):
+def test_a_folder_that_is_not_a_run_is_refused_with_the_runs_in_it(refused, tmp_path):
     (run := tmp_path / "runs" / "small@3").mkdir(parents=True)
     assert "not a run folder: expected a suite.json in it" in refused("score", run.parent)
     (run / "suite.json").write_text("{}")
@@ -120,9 +120,9 @@ def test_a_folder_that_is_no_run_is_refused_with_the_runs_in_it(refused, tmp_pat
 def test_a_run_folder_of_another_schema_version_is_refused(refused, small, tmp_path, content):
     (run := tmp_path / "runs" / "small@3").mkdir(parents=True)
     (run / "suite.json").write_text(content)
-    found = {'{"schema": 99}': "99"}.get(content, "None")
+    version = {'{"schema": 99}': "99"}.get(content, "None")
     for words in (("score", run), ("status", run), ("run", small, "--out", run.parent), ("leaderboard", "build", run.parent)):
-        assert f"suite.json: has schema version {found}, and this fortifai reads version 1" in refused(*words)
+        assert f"suite.json: has schema version {version}, and this fortifai reads version 1" in refused(*words)
 
 
 def test_a_run_folder_of_another_suite_of_that_name_is_refused(refused, small, tmp_path):

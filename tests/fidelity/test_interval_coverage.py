@@ -29,8 +29,8 @@ def test_what_the_page_says_of_the_table_is_so():
     text = " ".join((ROOT / "docs" / "scoring.md").read_text("utf-8").split())
 
     def ends(column: str, censored: tuple[str, ...]) -> str:
-        found = [row[column] for row in MEASURED if row["censored"] in censored]
-        return f"({min(found)} to {max(found)})"
+        shares = [row[column] for row in MEASURED if row["censored"] in censored]
+        return f"({min(shares)} to {max(shares)})"
 
     assert f"near its 95 % throughout {ends('ER', ('0 %', '30 %', '60 %'))}" in text
     assert f"a little short at 0 and 30 % {ends('FI', ('0 %', '30 %'))}" in text
@@ -42,13 +42,13 @@ def test_a_small_run_agrees(measured):
     replicates, chains, censored = 300, int(measured["chains"]), float(measured["censored"].rstrip(" %")) / 100
     row = coverage.cell(measured["onsets"], np.random.default_rng(7), chains, censored, replicates, bca=0, resamples=0)
     got = dict(zip(coverage.HEADINGS, row, strict=True))
-    absent = "no interval of FI"
-    there = 1 - float(measured[absent].rstrip(" %")) / 100
-    shares = [(float(got[name]), float(measured[name]), there) for name in ("FI", "ER")]
-    shares.append((1 - float(got[absent].rstrip(" %")) / 100, there, 1.0))
-    for found, p, of in shares:
-        error = math.sqrt(p * (1 - p) * (1 / (of * replicates) + 1 / 4000))
-        assert abs(found - p) < 4 * error + 1 / replicates
+    no_interval = "no interval of FI"
+    has_interval = 1 - float(measured[no_interval].rstrip(" %")) / 100
+    shares = [(float(got[name]), float(measured[name]), has_interval) for name in ("FI", "ER")]
+    shares.append((1 - float(got[no_interval].rstrip(" %")) / 100, has_interval, 1.0))
+    for share, p, counted in shares:
+        error = math.sqrt(p * (1 - p) * (1 / (counted * replicates) + 1 / 4000))
+        assert abs(share - p) < 4 * error + 1 / replicates
 
 
 @pytest.mark.parametrize("law", coverage.LAWS.values(), ids=coverage.LAWS.keys())

@@ -27,15 +27,15 @@ def jackknifed(statistic, *samples):
 
 @given(st.lists(st.tuples(st.floats(0.5, 20), st.floats(0.5, 20)), min_size=3, max_size=12, unique=True))
 def test_intervals_are_those_of_the_textbook_jackknife(pairs):
-    mine, theirs = (np.array(column) for column in zip(*pairs, strict=True))
-    ends, p = jackknifed(lambda a, b: np.log(a.mean() / b.mean()), mine, theirs)
-    found = ratio_of(onsets(mine), onsets(theirs))
-    if found.p is not None:
-        assert [found.ratio.low, found.ratio.high] == pytest.approx(ends, rel=1e-6)
-        assert found.p == pytest.approx(p, rel=1e-5, abs=1e-12)
-    estimate, reason = mean_of(onsets(mine))
+    onset, baseline = (np.array(column) for column in zip(*pairs, strict=True))
+    ends, p = jackknifed(lambda a, b: np.log(a.mean() / b.mean()), onset, baseline)
+    compared = ratio_of(onsets(onset), onsets(baseline))
+    if compared.p is not None:
+        assert [compared.ratio.low, compared.ratio.high] == pytest.approx(ends, rel=1e-6)
+        assert compared.p == pytest.approx(p, rel=1e-5, abs=1e-12)
+    estimate, reason = mean_of(onsets(onset))
     if reason is None:
-        assert [estimate.low, estimate.high] == pytest.approx(jackknifed(lambda a: np.log(a.mean()), mine)[0], rel=1e-6)
+        assert [estimate.low, estimate.high] == pytest.approx(jackknifed(lambda a: np.log(a.mean()), onset)[0], rel=1e-6)
         assert estimate.low * estimate.high == pytest.approx(estimate.value**2)
 
 
@@ -45,8 +45,8 @@ def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says():
     for _ in range(replicates):
         shared = rng.normal(0, 0.3, 5)
         baseline = np.exp(rng.normal(2, 0.3, 5) + shared)
-        mine = truth * np.exp(rng.normal(2, 0.3, 5) + shared)
-        ratio = ratio_of(onsets(mine), onsets(baseline)).ratio
+        numerator = truth * np.exp(rng.normal(2, 0.3, 5) + shared)
+        ratio = ratio_of(onsets(numerator), onsets(baseline)).ratio
         hits += ratio.low <= truth <= ratio.high
     assert 0.915 <= hits / replicates <= 0.98
 
@@ -75,17 +75,17 @@ def test_no_spread_claims_no_certainty():
     estimate, reason = mean_of(onsets([9, 9, 9], [True, True, True]))
     assert (estimate.value, estimate.low, estimate.high) == (9, None, None)
     assert "no spread" in reason
-    found = ratio_of(onsets([2, 4, 6]), onsets([1, 2, 3]))
-    assert (found.ratio.value, found.ratio.low, found.ratio.high, found.p) == (2, None, None, None)
-    assert "no spread" in found.reason
+    compared = ratio_of(onsets([2, 4, 6]), onsets([1, 2, 3]))
+    assert (compared.ratio.value, compared.ratio.low, compared.ratio.high, compared.p) == (2, None, None, None)
+    assert "no spread" in compared.reason
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_fewer_than_three_chains_give_points(n):
-    found = ratio_of(onsets([4, 6][:n]), onsets([2, 1][:n]))
-    assert found.ratio.value == pytest.approx([2, 10 / 3][n - 1])
-    assert (found.ratio.low, found.ratio.high, found.p) == (None, None, None)
-    assert "fewer than 3" in found.reason
+    compared = ratio_of(onsets([4, 6][:n]), onsets([2, 1][:n]))
+    assert compared.ratio.value == pytest.approx([2, 10 / 3][n - 1])
+    assert (compared.ratio.low, compared.ratio.high, compared.p) == (None, None, None)
+    assert "fewer than 3" in compared.reason
 
 
 def test_collapse_at_generation_0():
@@ -102,13 +102,13 @@ def test_collapse_at_generation_0():
 def test_holm_is_the_textbook_procedure(p):
     adjusted = holm(p)
     known = [value for value in p if value is not None]
-    for value, found in zip(p, adjusted, strict=True):
+    for value, result in zip(p, adjusted, strict=True):
         if value is None:
-            assert found is None
+            assert result is None
             continue
         # Adjusted p of H: the largest, over hypotheses no less significant, of p times how many are not more significant.
         ladder = [min(1, other * sum(third >= other for third in known)) for other in known if other <= value]
-        assert found == pytest.approx(max(ladder))
+        assert result == pytest.approx(max(ladder))
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 5), (1, 5), (5, 5), (3, 40)])
@@ -116,10 +116,10 @@ def test_a_share_has_wilsons_interval(successes, trials):
     z, share = stats.norm.ppf(0.975), successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    found = wilson(successes, trials)
-    assert [found.value, found.low, found.high] == pytest.approx([share, centre - half, centre + half], abs=1e-12)
+    interval = wilson(successes, trials)
+    assert [interval.value, interval.low, interval.high] == pytest.approx([share, centre - half, centre + half], abs=1e-12)
     by_scipy = stats.binomtest(successes, trials).proportion_ci(method="wilson")
-    assert (found.low, found.high) == (by_scipy.low, by_scipy.high)
+    assert (interval.low, interval.high) == (by_scipy.low, by_scipy.high)
 
 
 def test_no_control_chains_no_rate():

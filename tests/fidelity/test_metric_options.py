@@ -34,7 +34,7 @@ def test_options_that_do_not_fit_the_data_are_refused():
         score(several, null={"w3": 1})
     with pytest.raises(UserError, match="finite number"):
         score(LONG, null=float("nan"))
-    with pytest.raises(UserError, match="w1 is given as better higher, but the data say otherwise"):
+    with pytest.raises(UserError, match="w1: better higher contradicts the data"):
         score(LONG, better="higher")
     with pytest.raises(UserError, match="lower or higher, not 'up'"):
         score(LONG, better="up")

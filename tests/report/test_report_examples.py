@@ -110,7 +110,9 @@ def test_a_corrupt_picture_of_real_data_leaves_the_generations(pictured, tmp_pat
 
 def test_a_row_height_that_is_none_leaves_a_whole_report_with_a_note(pictured, tmp_path):
     picture(pictured / "examples" / "generation-02.png", 2, row=0)
-    assert "- the filmstrip of `ce`, seed 0: " in page_of(pictured.parent, tmp_path / "r")
+    text = page_of(pictured.parent, tmp_path / "r")
+    assert "- the filmstrip of `ce`, seed 0: " in text
+    assert [int(g) for g in re.findall(r"^!\[generation (\d)\]", text, re.M)] == [0, 1, 2, 3]
 
 
 def test_a_text_that_cannot_be_read_leaves_a_whole_report_with_a_note(run, tmp_path):

@@ -149,7 +149,7 @@ def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> O
 
 
 def _is_finished(first: pd.Series, chains: Chains) -> bool:
-    """Tell from a chain's first row whether the chain counts; one that does not is added to the incomplete ones."""
+    """Return whether a chain counts, which its first row tells; one that does not is added to the incomplete ones."""
     begun = first["generation"] == 0 and (first["state"] == "diverged" or bool(np.isfinite(first["value"])))
     if first["state"] == "incomplete" or not begun:
         chains.incomplete += 1

@@ -24,7 +24,7 @@ def with_null(table: pd.DataFrame, null: float | Mapping[str, float] | None) -> 
         null: The metric's value for a model that has lost everything; by metric if the table holds several.
 
     Raises:
-        UserError: When a null is not finite, or one number is given for several metrics.
+        UserError: When a null is not finite, or one number stands for several metrics.
     """
     null_by_metric = _by_metric(table, null, "null")
     if wrong := [name for name, value in null_by_metric.items() if not np.isfinite(value)]:
@@ -57,7 +57,7 @@ def with_better(table: pd.DataFrame, better: Better | Mapping[str, Better] | Non
             raise UserError(f"better must be lower or higher, not {direction!r}")
         rows = table["metric"] == name
         if table.loc[rows, "better"].isin({*DIRECTIONS} - {direction}).any():
-            raise UserError(f"{name} is given as better {direction}, but the data say otherwise")
+            raise UserError(f"{name}: better {direction} contradicts the data")
         table.loc[rows, "better"] = direction
     return table
 

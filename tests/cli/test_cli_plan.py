@@ -1,0 +1,65 @@
+"""`fortifai describe` and `fortifai plan`: what a suite runs, and what it costs."""
+
+import pytest
+
+
+def test_describe_says_what_a_suite_runs(call, small):
+    described = call("describe", small, "--json").json
+    assert set(described) == {"schema", "name", "version", "summary", "rule", "chains", "regimes"}
+    assert (described["name"], described["version"], described["rule"], described["chains"]) == ("small", 3, "phi<0.75", 12)
+    (regime,) = described["regimes"]
+    assert regime["objectives"] == ["ce", "tce:gamma=0.9"]
+    assert regime["core_seconds"] == pytest.approx(0.1 * 2 * 2 * (3 + 2 + 3))  # fresh-mix:k=2 ends after generation 1
+    text = call("describe", small).out
+    for word in ("small@3", "penguins", "components 2", "sliced_wasserstein", "fresh-mix:k=2", "2 seeds, 12 chains"):
+        assert word in text
+
+
+def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
+    planned = call("plan", small, "--out", tmp_path, "--json").json
+    assert list(planned) == ["schema", "suite", "chains", "estimate", "needs", "missing"]
+    assert planned["suite"] == "small@3"
+    assert set(planned["estimate"]) == {"seconds", "disk_bytes", "memory_bytes"}
+    assert all(value > 0 for value in planned["estimate"].values())
+    assert len(planned["chains"]) == 12
+    for chain in planned["chains"]:
+        assert set(chain) == {"id", "regime", "strategy", "objective", "seed", "state", "horizon", "finished"}
+        assert (chain["state"], chain["finished"]) == ("pending", 0)
+    selected = call(
+        "plan", small, "--out", tmp_path, "--seeds", 3, "--strategy", "replace", "--objective", "focal", "--json"
+    ).json
+    assert [(c["objective"], c["seed"]) for c in selected["chains"]] == [
+        (objective, seed) for seed in range(3) for objective in ("ce", "focal:gamma=2")
+    ]
+    assert list(tmp_path.iterdir()) == [small]  # planning writes nothing
+
+
+def test_plan_with_settings_is_another_suite(call, small, tmp_path):
+    planned = call("plan", small, "--set", "n=50", "--out", tmp_path, "--json").json
+    assert planned["suite"].startswith("small@3+")
+    assert not {c["id"] for c in planned["chains"]} & {c["id"] for c in call("plan", small, "--json").json["chains"]}
+
+
+def test_plan_for_people_says_how_many_and_how_long(call, small, tmp_path):
+    text = call("plan", small, "--out", tmp_path, "--workers", 2).out
+    assert "12 chains, 0 of them done; the rest takes about 2 s with 2 workers" in text
+    assert "2 pending" in text
+
+
+def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call, small, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    small.write_text(small.read_text() + "gpu = true\n")
+    planned = call("plan", small, "--json").json
+    assert planned["needs"] == ["a CUDA GPU"]
+    (missing,) = planned["missing"]
+    assert missing.startswith("a CUDA GPU: ")
+    text = call("plan", small).out
+    assert "needs a GPU: about 0.000889 GPU hours (estimated from arithmetic, not measured)" in text  # 32 times 0.1 s
+    assert "needs a CUDA GPU, MISSING: torch finds none here" in text
+    assert "on one GPU, estimated" in call("describe", small).out
+    refused = call("run", small)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == ["fortifai: suite small cannot run on this machine, which lacks:", f"  {missing}"]
+    assert list(tmp_path.iterdir()) == [small]
+    assert call("run", small, "--set", "gpu=false", "--seeds", 1, "--generations", 1, "--strategy", "replace").code == 0
