@@ -4,6 +4,7 @@
 device, a horizon, how many seeds). A class with a field that says neither cannot be defined.
 """
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -40,7 +41,7 @@ class Frozen(BaseModel):
             raise TypeError(f"{cls.__name__}: declare {', '.join(silent)} as Identity[...] or Runtime[...]")
 
     def identity(self) -> dict[str, Any]:
-        """Give the fields that decide the numbers, as JSON values, nested configurations reduced likewise."""
+        """Return the fields that decide the numbers, as JSON values, nested configurations reduced likewise."""
         fields = type(self).model_fields
         plain = self.model_dump(mode="json")
         return {name: _reduced(getattr(self, name), plain[name]) for name in fields if Role.IDENTITY in fields[name].metadata}
@@ -56,12 +57,12 @@ class ModelConfig(Frozen):
 
 
 class Sampling(Frozen):
-    """How a model is read out. ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
+    """How a model is read out. A ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""
 
     temperature: Identity[float] = Field(1.0, gt=0, description="1 = as fitted; each adapter gives it its own meaning")
 
     def require(self, model: ModelConfig) -> None:
-        """Raise UserError when models of this configuration cannot be read out so. The default: all can."""
+        """Raise UserError if models of this configuration cannot be read out like this. The default: all can."""
         return None
 
 
@@ -90,9 +91,14 @@ P = TypeVar("P", bound=Parametrised)
 
 
 def resolve(registry: Registry[type[P]], text: str | P) -> P:
-    """Turn ``"name:key=value"`` into the object it names; an object passes through.
+    """Return the object that ``"name:key=value,key=value"`` names; an object passes through.
 
-    Raises UserError for an unknown name, an unknown or repeated key, and a value out of range, with what was expected.
+    Args:
+        registry: The classes, by name.
+        text: The name with its parameters, or the object.
+
+    Raises:
+        UserError: The name or a key is unknown, a key is repeated, or a value is out of range; the text has what was expected.
     """
     if isinstance(text, Parametrised):
         return text
@@ -110,20 +116,26 @@ def resolve(registry: Registry[type[P]], text: str | P) -> P:
         raise UserError(f"{registry.kind} {text!r}: {'; '.join(explain(error, known=cls.model_fields))}") from None
 
 
-def explain(error: ValidationError, known: Any = (), prefix: str = "") -> list[str]:
-    """Give one plain line for each thing that pydantic found wrong: the key, what is wrong, what was there."""
+def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "") -> list[str]:
+    """Return one plain line for each thing that pydantic found wrong: the key, what is wrong, what was there.
+
+    Args:
+        error: What pydantic raised.
+        known: The keys that are offered where one is unknown.
+        prefix: Put before every key, such as the name of the table in a file.
+    """
     lines = []
     for problem in error.errors(include_url=False):
         key = (prefix + ".".join(str(part) for part in problem["loc"])).removesuffix(".")
         if problem["type"] == "extra_forbidden":
-            said = f"unknown key{_known(known if len(problem['loc']) == 1 else ())}"
+            message = f"unknown key{_known(known if len(problem['loc']) == 1 else ())}"
         elif problem["type"] == "missing":
-            said = "is required"
+            message = "is required"
         elif problem["type"] == "value_error":
-            said = str(problem["ctx"]["error"])
+            message = str(problem["ctx"]["error"])
         else:
-            said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
-        lines.append(f"{key}: {said}" if key else said)
+            message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+        lines.append(f"{key}: {message}" if key else message)
     return lines
 
 
@@ -138,8 +150,9 @@ def _reduced(value: Any, plain: Any) -> Any:
     return plain
 
 
-def _known(names: Any) -> str:
-    return f" (known: {', '.join(names)})" if names else ""
+def _known(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f" (known: {listed})" if listed else ""
 
 
 def _plain(value: Any) -> str:

@@ -23,7 +23,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to fill, which takes the name ``path`` when the block ends well and is removed when it does not."""
+    """Yield a folder to fill, which is renamed to ``path`` if the block ends well and removed if it does not."""
     temporary = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -37,7 +37,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_files(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill, whose files move into ``folder`` when the block ends well; no file, and ``folder`` is not made."""
+    """Yield a folder to fill, whose files move into ``folder`` if the block ends well; without a file, ``folder`` is not made."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -51,7 +51,7 @@ def new_files(folder: Path) -> Iterator[Path]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line and see it on disk; a line that a crash tore is cut off by `drop_torn_line` later."""
+    """Append one line, which is on disk on return; one that is torn by a crash is cut off by `drop_torn_line` later."""
     with path.open("ab") as file:
         before = file.tell()
         try:
@@ -73,7 +73,7 @@ def drop_torn_line(path: Path) -> None:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Tell whether an error means that no space is left; safetensors says so in words alone."""
+    """Return whether an error means that no space is left; safetensors says so in words alone."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return os.strerror(errno.ENOSPC) in str(error)

@@ -11,9 +11,11 @@ T = TypeVar("T")
 
 
 def load_object(reference: str) -> Any:
-    """Import what ``"package.module:attribute"`` names.
+    """Import and return what ``"package.module:attribute"`` names.
 
-    Raises ImportError or AttributeError as Python does.
+    Raises:
+        ImportError: There is no such module, or it needs one that is absent.
+        AttributeError: The module has no such attribute.
     """
     module, _, attribute = reference.partition(":")
     return getattr(import_module(module), attribute)
@@ -22,26 +24,36 @@ def load_object(reference: str) -> Any:
 class Registry(Generic[T]):
     """Names of one kind (``"metric"``, ``"objective"`` ...) and the things they stand for.
 
-    An entry is the thing itself or a lazy ``"module:attribute"`` reference. With ``group``, the installed entry points of
-    that group are entries too: this is how a third party's adapter plugs in, and how ours do. With ``of``, what is imported must
-    be of that class.
+    An entry is the thing itself or a lazy ``"module:attribute"`` reference.
+
+    Args:
+        kind: What errors call an entry.
+        group: Installed entry points of this group are entries too: this is how a third party's adapter plugs in, and how ours
+            do. None: there are none.
+        instance_of: The class that every entry must be an instance of, when it is imported; None: any.
+        subclass_of: The class that every entry must be a subclass of, likewise.
     """
 
-    def __init__(self, kind: str, *, group: str | None = None, of: type[T] | None = None) -> None:
+    def __init__(
+        self, kind: str, *, group: str | None = None, instance_of: type | None = None, subclass_of: type | None = None
+    ) -> None:
         self.kind = kind
-        self._of = of
+        self._instance_of = instance_of
+        self._subclass_of = subclass_of
         self._group = group  # None once its entry points have been read
         self._entries: dict[str, T | str] = {}
 
     def register(self, name: str, entry: T | str) -> None:
-        """Add an entry. Raises UserError when the name is taken by something else: no entry ever shadows another."""
+        """Add an entry. Raises UserError if the name is taken by something else: no entry ever shadows another."""
         if self._entries.setdefault(name, entry) != entry:
             raise UserError(f"{self.kind} {name!r} is registered twice: {self._entries[name]!r} and {entry!r}")
 
     def get(self, name: str) -> T:
-        """Give the entry called ``name``.
+        """Return the entry of a name, imported.
 
-        Raises UnknownName with the nearest names, and UserError with the cause when the entry cannot be imported.
+        Raises:
+            UnknownName: There is none; the text has the nearest names.
+            UserError: It cannot be imported, or is not what an entry must be; the text has the cause.
         """
         self._scan()
         if name not in self._entries:
@@ -53,13 +65,13 @@ class Registry(Generic[T]):
             loaded: T = load_object(entry)
         except Exception as error:  # whatever a third party's module raises while it is imported
             raise UserError(f"{self.kind} {name!r} is unavailable: {type(error).__name__}: {error}") from error
-        if self._of is not None and not isinstance(loaded, self._of):
-            raise UserError(f"{self.kind} {name!r} is unavailable: {entry} is no {self._of.__name__} but {loaded!r}")
+        if fault := self._fault(loaded):
+            raise UserError(f"{self.kind} {name!r} is unavailable: {entry} is {fault}: got {loaded!r}")
         self._entries[name] = loaded
         return loaded
 
     def broken(self, name: str) -> str | None:
-        """Say why an entry cannot be loaded, or None when it can: a broken plug-in is shown, never dropped."""
+        """Return why an entry cannot be loaded, or None if it can: a broken plug-in is shown, never dropped."""
         try:
             self.get(name)
         except UserError as error:
@@ -77,6 +89,13 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         self._scan()
         return len(self._entries)
+
+    def _fault(self, loaded: object) -> str | None:
+        if self._instance_of is not None and not isinstance(loaded, self._instance_of):
+            return f"not an instance of {self._instance_of.__name__}"
+        if self._subclass_of is not None and not (isinstance(loaded, type) and issubclass(loaded, self._subclass_of)):
+            return f"not a subclass of {self._subclass_of.__name__}"
+        return None
 
     def _scan(self) -> None:
         if self._group is None:

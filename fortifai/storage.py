@@ -2,16 +2,13 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from fortifai.config import explain
 from fortifai.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 VERSION: Final = 1
 """The schema version that is written, and the only one that is read so far."""
@@ -42,9 +39,10 @@ class StoredFile(Stored):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read one file.
+        """Return the content of a file.
 
-        Raises UserError when it is missing, is no JSON, carries another schema version (says which), or breaks the schema.
+        Raises:
+            UserError: It is missing, is not JSON, has another schema version (the text says which), or breaks the schema.
         """
         try:
             content = from_json(path.read_bytes())
@@ -52,10 +50,10 @@ class StoredFile(Stored):
             raise UserError(f"{path}: no such file") from None
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read as JSON: {error}") from None
-        found = content.get("schema") if isinstance(content, dict) else None
-        if found != VERSION:
+        version = content.get("schema") if isinstance(content, dict) else None
+        if version != VERSION:
             remedy = "install the version of fortifai that wrote it, or run the suite again into another folder"
-            raise UserError(f"{path}: has schema version {found!r}, and this fortifai reads version {VERSION}; {remedy}")
+            raise UserError(f"{path}: has schema version {version!r}, and this fortifai reads version {VERSION}; {remedy}")
         try:
             return cls.model_validate(content)
         except ValidationError as error:

@@ -109,6 +109,12 @@ def test_configurations_in_sequences_and_mappings_are_reduced_too():
     assert config.identity()["named"] == {"a": {"rate": 0.5}}
 
 
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
+def test_a_temperature_is_positive_and_finite(temperature):
+    with pytest.raises(ValidationError, match="temperature"):
+        Sampling(temperature=temperature)
+
+
 def test_a_configuration_cannot_be_changed():
     config = Inner()
     with pytest.raises(ValidationError, match="frozen"):
@@ -124,10 +130,10 @@ def test_numbers_that_are_not_finite_are_refused(value):
 # What went wrong, in plain lines
 
 
-def lines(cls: type[Frozen], values: dict[str, object], **how: object) -> list[str]:
+def lines(cls: type[Frozen], values: dict[str, object], **options: object) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         cls.model_validate(values)
-    return explain(caught.value, **how)
+    return explain(caught.value, **options)
 
 
 def test_all_errors_are_explained_at_once_each_with_its_key():
@@ -184,7 +190,7 @@ def test_the_canonical_form_sorts_keys_and_fills_in_defaults(registry):
     assert resolve(registry, resolve(registry, "anchored:real=0.1").canonical) == Anchored(real=0.1)
 
 
-def test_all_wrong_parameters_are_said_in_one_line(registry):
+def test_all_wrong_parameters_are_explained_in_one_line(registry):
     with pytest.raises(UserError, match=r"real: .*less than 1.*; anchor: .*; size: unknown key") as caught:
         resolve(registry, "anchored:real=2,anchor=floating,size=3")
     assert "\n" not in str(caught.value)

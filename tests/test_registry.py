@@ -26,7 +26,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
 
 def install(folder: Path, distribution: str, group: str, **points: str) -> None:
-    """Leave the traces of an installed distribution whose entry points are these."""
+    """Write what an installed distribution with these entry points leaves behind."""
     info = folder / f"{distribution}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
@@ -88,7 +88,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         ("def broken(:", "SyntaxError"),
     ],
 )
-def test_a_broken_plug_in_is_listed_and_its_cause_is_said(package, source, cause):
+def test_a_broken_plug_in_is_listed_with_its_cause(package, source, cause):
     registry: Registry[object] = Registry("modality")
     registry.register("broken", f"{package('module', source)}:thing")
     registry.register("sound", object())
@@ -100,11 +100,20 @@ def test_a_broken_plug_in_is_listed_and_its_cause_is_said(package, source, cause
 
 
 def test_a_plug_in_that_brings_the_wrong_thing_is_broken(package):
-    registry = Registry("number", of=int)
+    registry = Registry("number", instance_of=int)
     registry.register("right", f"{package('right', 'thing = 3')}:thing")
     registry.register("wrong", f"{package('wrong', 'thing = [3]')}:thing")
     assert registry.get("right") == 3
-    assert "is no int but [3]" in (registry.broken("wrong") or "")
+    assert registry.broken("wrong").endswith("wrong:thing is not an instance of int: got [3]")
+
+
+def test_a_plug_in_that_brings_another_class_or_none_is_broken(package):
+    registry = Registry("number", subclass_of=int)
+    for name, thing in {"right": "bool", "other": "str", "none": "True"}.items():
+        registry.register(name, f"{package(name, f'thing = {thing}')}:thing")
+    assert registry.get("right") is bool
+    assert registry.broken("other").endswith("other:thing is not a subclass of int: got <class 'str'>")
+    assert registry.broken("none").endswith("none:thing is not a subclass of int: got True")
 
 
 def test_the_entry_points_of_any_installed_distribution_are_entries(package, tmp_path):

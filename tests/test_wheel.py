@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "fortifai", "modalities", "suites")
 
 
 def call(*command: str | Path, cwd: Path) -> str:
     """Run a command as a user's shell would: nothing of this process's Python reaches it."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    ended = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+    return ended.stdout
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of the sources, install it, and give the environment's folder of programs.
+    """Build the wheel from a copy of the sources, install it, and return the environment's folder of programs.
 
     The dependencies are those of the environment that runs the tests: its packages are on the path behind the wheel. A path
     in a .pth file does not run the .pth files that it leads to, so an editable install there stays asleep.
@@ -56,10 +56,10 @@ def python(installed: Path, cwd: Path, code: str) -> str:
 
 
 def test_the_wheel_is_what_runs_and_not_the_repository(installed, tmp_path):
-    found = python(
+    files = python(
         installed, tmp_path, "import fortifai, fortifai.modalities; print(fortifai.__file__, fortifai.modalities.__file__)"
     )
-    for path in found.split():
+    for path in files.split():
         assert Path(path).is_relative_to(installed.parent), path
 
 

@@ -74,5 +74,5 @@ class ModalityDeclaration:
         return adapter
 
 
-modalities: Registry[ModalityDeclaration] = Registry("modality", group="fortifai.modalities", of=ModalityDeclaration)
+modalities: Registry[ModalityDeclaration] = Registry("modality", group="fortifai.modalities", instance_of=ModalityDeclaration)
 """Every installed adapter's declaration, by name."""

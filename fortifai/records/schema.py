@@ -1,13 +1,10 @@
 """Every file that a run leaves, field by field. The runner writes with these models, and the scorer reads with them."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from fortifai.storage import Better, Number, Stored, StoredFile
-
-if TYPE_CHECKING:
-    pass
 
 
 class SuiteDescription(Stored):

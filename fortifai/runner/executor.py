@@ -52,7 +52,7 @@ class Executor(ABC):
         """End what still runs, whatever it is doing: what it has committed stays."""
 
 
-executors: Registry[type[Executor]] = Registry("executor", group="fortifai.executors")
+executors: Registry[type[Executor]] = Registry("executor", group="fortifai.executors", subclass_of=Executor)
 """Every executor, by the name that ``--executor`` takes; others plug in by an entry point."""
 
 executors.register("local", "fortifai.runner.local:LocalExecutor")

@@ -69,6 +69,7 @@ def run(
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
     if executor not in executors:
         raise UnknownName("executor", executor, executors, see="fortifai run --help")
+    chosen_executor = executors.get(executor)
     folder = RunFolder.of(out, chosen)
     folder.check_owner(chosen)
     plan = make_plan(chosen, selection)
@@ -76,7 +77,7 @@ def run(
         plan.require_needs()  # what cannot be run is said before anything is written
     folder.create()
     try:
-        failures = _run(plan, folder, executors.get(executor), workers, keep, quiet)
+        failures = _run(plan, folder, chosen_executor, workers, keep, quiet)
     except OSError as error:
         if not is_disk_full(error):
             raise

@@ -1,7 +1,21 @@
-"""A suite small enough to run many times, an adapter that fails on demand, and what must not differ between two runs."""
+"""A suite small enough to run many times, plug-ins that fail on demand, and what must not differ between two runs."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fortifai
+from fortifai.contract.declaration import modalities
+from fortifai.runner.executor import executors
+
+FORTIFAI = (sys.executable, "-P", "-c", "from fortifai.cli import main; main()")
+"""The command line. -P: what runs is the installed package, wherever the tests are started."""
 
 SUITE = """
 schema = 1
@@ -32,12 +46,21 @@ from fortifai.errors import Diverged
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 
 class Faulty(GaussianMixtureAdapter):
-    """Under the focal loss, fails in the third fit of a chain; the loss's gamma says how, while FAULTY is set."""
+    """Under the focal loss, fails in the third fit of a chain: the loss's gamma says how, while FAULTY is set.
+
+    What becomes of every picture, SHOW says. The process of every adapter that is made is noted in the file LOADS.
+    """
 
     fault = None
 
-    def fit(self, samples, validation, objective, init, rng):
-        fit = super().fit(samples, validation, objective, init, rng)
+    def __init__(self, config, data):
+        super().__init__(config, data)
+        if "LOADS" in os.environ:
+            with open(os.environ["LOADS"], "a") as file:
+                file.write(f"{os.getpid()}\\n")
+
+    def fit(self, samples, objective, init, rng, checkpoints=None):
+        fit = super().fit(samples, objective, init, rng)
         third = bool((samples.origin == 1).any()) and "FAULTY" in os.environ
         self.fault = objective.gamma if third and objective.name == "focal" else None
         if self.fault == 1:
@@ -53,7 +76,7 @@ class Faulty(GaussianMixtureAdapter):
     def sample(self, model, source, sampling, rng):
         drawn = super().sample(model, source, sampling, rng)
         if self.fault == 5:
-            drawn.data["x"][0, 0] = float("nan")
+            drawn["x"][0, 0] = float("nan")
         return drawn
 
     def save(self, model, folder):
@@ -61,14 +84,19 @@ class Faulty(GaussianMixtureAdapter):
         if self.fault == 6:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def show(self, samples, stem):
-        text = " ".join(str(value) for value in samples["x"][0].tolist())
+    def show(self, data, stem):
+        text = " ".join(str(value) for value in data["x"][0].tolist())
+        if os.environ.get("SHOW") == "picture":
+            from matplotlib.image import imsave
+            return imsave(stem.with_suffix(".png"), data["x"][:2, :2].numpy())
         with stem.with_suffix(".txt").open("w") as file:
             file.write(text[:9])
             file.flush()
             if self.fault == 7:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if self.fault == 8:
+            if os.environ.get("SHOW") == "broken":
+                raise RuntimeError("out of ink")
+            if os.environ.get("SHOW") == "full":
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             file.write(text[9:])
 '''
@@ -77,6 +105,39 @@ DECLARATION = """
 from dataclasses import replace
 from fortifai.modalities.tabular import declaration as tabular
 declaration = replace(tabular, name="faulty", adapter="faulty_adapter:Faulty")
+"""
+
+EXECUTORS = """
+from fortifai.planning.loading import Adapters
+from fortifai.runner.executor import Executor
+from fortifai.runner.worker import perform
+
+class InProcess(Executor):
+    # Performs tasks one after the other, right here.
+
+    def __init__(self, resources):
+        super().__init__(resources)
+        self.adapters = Adapters()
+
+    def run(self, tasks):
+        for place, task in enumerate(tasks):
+            events = []
+            events.append(perform(task, self.adapters, events.append))
+            yield from ((place, event) for event in events)
+
+    def stop(self):
+        pass  # nothing runs on
+
+class Worker:
+    pass
+"""
+
+ENTRY_POINTS = """
+[fortifai.modalities]
+faulty = faulty_declaration:declaration
+[fortifai.executors]
+in-process = other_executors:InProcess
+none-at-all = other_executors:Worker
 """
 
 CLOCKS = ("seconds", "samples_per_second", "peak_memory_bytes")
@@ -89,26 +150,55 @@ def write_suite(
     objectives: tuple[str, ...] = ("ce", "tce-quantile:keep=0.9"),
     strategies: tuple[str, ...] = ("replace", "accumulate", "control"),
 ) -> Path:
-    """Write the suite file and give its path."""
+    """Write the suite file, and return its path."""
     path = folder / "tiny.toml"
     lists = {"objectives": json.dumps(objectives), "strategies": json.dumps(strategies)}
     path.write_text(SUITE.format(modality=modality, **lists))
     return path
 
 
+@contextmanager
+def plugged_in(plugin: Path) -> Iterator[None]:
+    """Have the plug-ins in this process, and in those that it starts, as if they were installed."""
+    assert "tabular" in modalities
+    assert "local" in executors  # installed entry points are read once, and not with those of a test among them
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(plugin)
+        patch.setenv("PYTHONPATH", str(plugin))
+        patch.setitem(modalities._entries, "faulty", "faulty_declaration:declaration")
+        patch.setitem(executors._entries, "in-process", "other_executors:InProcess")
+        patch.setitem(executors._entries, "none-at-all", "other_executors:Worker")
+        yield
+
+
+def run_faulty(out: Path, *objectives: str, executor: str = "in-process", **options: Any) -> Path:
+    """Run replace chains of the adapter that fails on demand, under cross entropy and these objectives, from within `plugged_in`.
+
+    In this process unless another executor is named, because a worker takes seconds to start.
+    """
+    suite = write_suite(out, "faulty", ("ce", *objectives), ("replace", "control"))
+    choice: dict[str, Any] = {"seeds": 1, "strategies": ["replace"], "quiet": True, "executor": executor}
+    return fortifai.run(suite, out, **(choice | options)).path
+
+
+def command_line(*words: object, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, and return how it ended."""
+    return subprocess.run([*FORTIFAI, *map(str, words)], capture_output=True, text=True, env=environment, check=False)
+
+
 def numbers(run: Path) -> dict[str, object]:
-    """Everything a run holds that must not depend on how it was run: records, samples and models, by path."""
-    found: dict[str, object] = {}
+    """Return everything of a run that must not depend on how it was run: records, samples and models, by path."""
+    content: dict[str, object] = {}
     for file in sorted(run.glob("*/generations.jsonl")):
-        records = [json.loads(line) for line in file.read_text().splitlines()]
-        found[str(file.relative_to(run))] = [{k: v for k, v in record.items() if k not in CLOCKS} for record in records]
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        content[str(file.relative_to(run))] = [{k: v for k, v in line.items() if k not in CLOCKS} for line in lines]
     for file in sorted(run.rglob("*.safetensors")):
-        found[str(file.relative_to(run))] = file.read_bytes()
-    return found
+        content[str(file.relative_to(run))] = file.read_bytes()
+    return content
 
 
 def records(run: Path, objective: str, seed: int = 0, strategy: str = "replace") -> list[dict[str, object]]:
-    """The records of one chain."""
+    """Return the records of one chain."""
     for file in run.glob("*/chain.json"):
         chain = json.loads(file.read_text())
         if (chain["objective"], chain["seed"], chain["strategy"]) == (objective, seed, strategy):

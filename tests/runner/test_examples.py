@@ -1,72 +1,101 @@
-"""A generation that is recorded has its example, whatever is kept of it and whenever the chain was stopped."""
+"""Pictures of generations: drawn once a generation is recorded, whatever is kept of it, and never at its cost."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from runner_support import numbers, records, write_suite
+from runner_support import numbers, plugged_in, records, run_faulty
 
 from fortifai.contract.samples import Samples
+from fortifai.errors import RunFailed
 from fortifai.records.status import read_status
 
-RUN = [sys.executable, "-P", "-c", "from fortifai.cli import main; main()", "run"]
 NAMES = ["generation-00.txt", "generation-01.txt", "generation-02.txt", "generation-03.txt", "generation-04.txt", "real.txt"]
+OBJECTIVES = ("focal:gamma=7", "focal:gamma=8")
+
+pytestmark = pytest.mark.usefixtures("plugged")
 
 
-def run(out: Path, environment: dict[str, str], objectives: tuple[str, ...], *options: str) -> subprocess.CompletedProcess[str]:
-    suite = write_suite(out, modality="faulty", objectives=("ce", *objectives), strategies=("replace", "control"))
-    command = [*RUN, str(suite), "--out", str(out), "--seeds", "1", "--strategy", "replace", *options]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-
-
-def examples(out: Path, objective: str) -> dict[str, str]:
-    chain = next(chain["id"] for chain in read_status(out / "tiny@1") if chain["objective"] == objective)
-    return {file.name: file.read_text() for file in sorted((out / "tiny@1" / chain / "examples").iterdir())}
+def examples(run: Path, objective: str) -> dict[str, str]:
+    chain = next(chain["id"] for chain in read_status(run) if chain["objective"] == objective)
+    return {file.name: file.read_text() for file in sorted((run / chain / "examples").iterdir())}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> Path:
     """A run that nothing happened to and of which everything is kept."""
-    out = tmp_path_factory.mktemp("whole")
-    done = run(out, {**os.environ, "PYTHONPATH": str(plugin)}, ("focal:gamma=7", "focal:gamma=8"), "--keep", "all")
-    assert done.returncode == 0, done.stderr
-    return out
+    with plugged_in(plugin):
+        return run_faulty(tmp_path_factory.mktemp("whole"), *OBJECTIVES, keep="all")
 
 
 def test_every_generation_shows_the_samples_that_it_made(whole: Path) -> None:
-    found = examples(whole, "ce")
-    assert list(found) == NAMES
-    assert len(set(found.values())) == len(NAMES)
-    chain = next(chain["id"] for chain in read_status(whole / "tiny@1") if chain["objective"] == "ce")
+    shown = examples(whole, "ce")
+    assert list(shown) == NAMES
+    assert len(set(shown.values())) == len(NAMES)
+    chain = next(chain["id"] for chain in read_status(whole) if chain["objective"] == "ce")
     for generation, name in enumerate(NAMES[:-1]):
-        made = Samples.load(whole / "tiny@1" / chain / f"generation-{generation:02d}" / "samples.safetensors")
-        assert torch.equal(torch.tensor([float(x) for x in found[name].split()], dtype=made["x"].dtype), made["x"][0])
+        made = Samples.load(whole / chain / f"generation-{generation:02d}" / "samples.safetensors")
+        assert torch.equal(torch.tensor([float(x) for x in shown[name].split()], dtype=made["x"].dtype), made["x"][0])
 
 
-@pytest.mark.parametrize(("fault", "keep"), [(7, "last"), (8, "none")])
-def test_a_crash_while_an_example_is_written_leaves_no_half_of_it(
-    whole: Path, tmp_path: Path, environment: dict[str, str], fault: int, keep: str
+@pytest.mark.parametrize(
+    ("fault", "executor", "reason"),
+    [
+        ("broken", "local", "RuntimeError: out of ink"),
+        ("full", "in-process", "OSError: [Errno 28] No space left on device"),
+    ],
+)
+def test_pictures_that_cannot_be_drawn_cost_no_number_and_are_told(
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+    executor: str,
+    reason: str,
 ) -> None:
-    """7: killed; 8: no space left on the disk."""
-    objective = f"focal:gamma={fault}"
-    done = run(tmp_path, {**environment, "FAULTY": "1"}, (objective,), "--keep", keep)
-    assert done.returncode == 1
-    assert ("is full: nothing is half written" in done.stderr) == (fault == 8)
-    assert len(records(tmp_path / "tiny@1", objective)) == 2
-    before = examples(tmp_path, objective)
+    monkeypatch.setenv("SHOW", fault)
+    run = run_faulty(tmp_path, *OBJECTIVES, executor=executor, keep="all")
+    assert numbers(run) == numbers(whole)
+    assert {chain["state"] for chain in read_status(run)} == {"done"}
+    told = capsys.readouterr().err
+    for objective in ("ce", *OBJECTIVES):
+        for name in (name.removesuffix(".txt") for name in NAMES):
+            line = f"small replace {objective} seed 0: the examples of {name} were not drawn: {reason} (see workers.log)"
+            assert told.count(line) == 1
+    log = (run / "workers.log").read_text() if executor == "local" else told
+    assert log.count("Traceback (most recent call last)") == 3 * len(NAMES)
+    assert "in show" in log
+    assert executor == "in-process" or "Traceback" not in told
+    assert not list(run.rglob("examples"))
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_a_picture_that_was_being_drawn_when_its_process_was_killed_is_drawn_by_the_next_run(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, run = OBJECTIVES[0], tmp_path / "tiny@1"
+    monkeypatch.setenv("FAULTY", "1")
+    with pytest.raises(RunFailed, match="was ended by signal SIGKILL"):
+        run_faulty(tmp_path, killed, executor="local", keep="none")
+    monkeypatch.delenv("FAULTY")
+    assert len(records(run, killed)) == 3  # the generation was recorded before its picture was begun
+    before = examples(run, killed)
     assert list(before) == [*NAMES[:2], "real.txt"]
-    assert before.items() <= examples(whole, objective).items()
-    # The same command goes on, and what is shown stays whatever else does.
-    assert run(tmp_path, environment, (objective,), "--keep", keep).returncode == 0
-    assert examples(tmp_path, objective) == examples(whole, objective)
-    resumed, expected = numbers(tmp_path / "tiny@1"), numbers(whole / "tiny@1")
+    assert before.items() <= examples(whole, killed).items()
+    run_faulty(tmp_path, killed, keep="none")
+    assert examples(run, killed) == examples(whole, killed)
+    resumed, expected = numbers(run), numbers(whole)
     assert resumed
     assert resumed.items() <= expected.items()
-    assert not list((tmp_path / "tiny@1").rglob("*.tmp"))
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_a_run_leaves_pictures_of_generations_and_puts_none_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOW", "picture")
+    run = run_faulty(tmp_path, generations=1)
+    assert sorted(file.name for file in run.rglob("*.png")) == ["generation-00.png", "generation-01.png", "real.png"]
 
 
 def test_an_adapter_that_shows_nothing_leaves_no_folder(undisturbed: Path) -> None:
@@ -74,11 +103,9 @@ def test_an_adapter_that_shows_nothing_leaves_no_folder(undisturbed: Path) -> No
     assert not list(undisturbed.rglob("*.tmp"))
 
 
-def test_examples_of_a_run_from_before_there_were_any_begin_where_it_goes_on(
-    whole: Path, tmp_path: Path, environment: dict[str, str]
-) -> None:
-    shutil.copytree(whole / "tiny@1", tmp_path / "tiny@1")
-    for folder in (tmp_path / "tiny@1").glob("*/examples"):
+def test_pictures_of_a_run_without_any_begin_with_the_last_generation_that_is_kept(whole: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(whole, tmp_path / "tiny@1")
+    for folder in run.glob("*/examples"):
         shutil.rmtree(folder)
-    assert run(tmp_path, environment, ("focal:gamma=7",), "--generations", "5").returncode == 0
-    assert list(examples(tmp_path, "ce")) == ["generation-05.txt", "real.txt"]
+    run_faulty(tmp_path, *OBJECTIVES, generations=5)
+    assert list(examples(run, "ce")) == ["generation-04.txt", "generation-05.txt", "real.txt"]

@@ -1,20 +1,18 @@
 """Stopped anywhere and started again, a run has the numbers of one that nothing happened to, bit for bit."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from runner_support import numbers, write_suite
+from runner_support import FORTIFAI, command_line, numbers, write_suite
 
 import fortifai
 
-RUN = [sys.executable, "-P", "-c", "from fortifai.cli import main; main()", "run"]
+pytestmark = pytest.mark.usefixtures("plugged")  # for an executor that starts no workers, which take seconds
 
 
 def count_records(run: Path) -> int:
@@ -22,7 +20,7 @@ def count_records(run: Path) -> int:
 
 
 def kill_after(run: Path, command: list[str], records: int) -> None:
-    """Start a run and kill it, without a word, once so many generations are recorded."""
+    """Start a run, and kill it without notice once so many generations are recorded."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while count_records(run) < records and process.poll() is None and time.monotonic() < deadline:
@@ -34,12 +32,12 @@ def kill_after(run: Path, command: list[str], records: int) -> None:
 
 def test_a_run_killed_twice_resumes_to_the_same_numbers(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
     run = tmp_path / "tiny@1"
-    command = [*RUN, str(suite), "--out", str(tmp_path), "--workers", "2"]
+    command = [*FORTIFAI, "run", str(suite), "--out", str(tmp_path), "--workers", "2"]
     kill_after(run, command, 7)
     interrupted = count_records(run)
     kill_after(run, command, interrupted + 11)
     assert count_records(run) < count_records(undisturbed)
-    fortifai.run(suite, tmp_path, workers=2, quiet=True)
+    fortifai.run(suite, tmp_path, quiet=True, executor="in-process")
     resumed, expected = numbers(run), numbers(undisturbed)
     assert {path: resumed[path] for path in expected} == expected
     # A kill between the last record and the clearing up behind it leaves a generation more than --keep asks for.
@@ -49,8 +47,8 @@ def test_a_run_killed_twice_resumes_to_the_same_numbers(tmp_path: Path, suite: P
 def test_a_longer_horizon_extends_a_run_whatever_was_kept(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
     for keep in ("last", "none"):
         out = tmp_path / keep
-        fortifai.run(suite, out, generations=2, keep=keep, strategies=["accumulate"], quiet=True)
-        run = fortifai.run(suite, out, keep="last", strategies=["accumulate"], quiet=True).path
+        fortifai.run(suite, out, generations=2, keep=keep, strategies=["accumulate"], executor="in-process", quiet=True)
+        run = fortifai.run(suite, out, keep="last", strategies=["accumulate"], executor="in-process", quiet=True).path
         extended = numbers(run)
         assert extended
         assert extended == {path: content for path, content in numbers(undisturbed).items() if path in extended}
@@ -73,9 +71,9 @@ def test_what_a_crash_leaves_half_written_is_cleared(tmp_path: Path, suite: Path
     (chain / ".generation-04.tmp").mkdir()
     (chain / ".generation-04.tmp" / "samples.safetensors").write_bytes(b"torn")
     state = chain / "generation-03"
-    donor = fortifai.run(suite, tmp_path / "donor", generations=3, strategies=["replace"], quiet=True).path
+    donor = fortifai.run(suite, tmp_path / "donor", generations=3, strategies=["replace"], executor="in-process", quiet=True).path
     shutil.copytree(donor / chain.name / "generation-03", state)
-    fortifai.run(suite, tmp_path, quiet=True)
+    fortifai.run(suite, tmp_path, executor="in-process", quiet=True)
     assert numbers(run) == numbers(undisturbed)
     assert not list(run.rglob("*.tmp"))
 
@@ -90,13 +88,13 @@ def test_running_again_does_nothing(tmp_path: Path, suite: Path, undisturbed: Pa
 @pytest.mark.parametrize(("keep", "samples", "models"), [("all", 5, 5), ("samples", 5, 1), ("none", 0, 0)])
 def test_keep_says_what_stays(tmp_path: Path, keep: str, samples: int, models: int) -> None:
     suite = write_suite(tmp_path, objectives=("ce",))
-    run = fortifai.run(suite, tmp_path, seeds=1, strategies=["replace"], keep=keep, quiet=True).path
+    run = fortifai.run(suite, tmp_path, seeds=1, strategies=["replace"], keep=keep, executor="in-process", quiet=True).path
     assert len(list(run.rglob("samples.safetensors"))) == samples
     assert len(list(run.rglob("mixture.safetensors"))) == models
 
 
 def test_the_plan_knows_what_is_done(undisturbed: Path, suite: Path) -> None:
-    command = [*RUN[:-1], "plan", str(suite), "--out", str(undisturbed.parent), "--json", "--generations", "9"]
-    said = json.loads(subprocess.run(command, capture_output=True, check=True, env=os.environ).stdout)
-    assert {chain["state"] for chain in said["chains"]} == {"partial"}
-    assert said["estimate"]["seconds"] > 0
+    ended = command_line("plan", suite, "--out", undisturbed.parent, "--json", "--generations", 9)
+    planned = json.loads(ended.stdout)
+    assert {chain["state"] for chain in planned["chains"]} == {"partial"}
+    assert planned["estimate"]["seconds"] > 0

@@ -1,7 +1,6 @@
 """Chains in parallel processes: the numbers do not depend on how many, and one that fails does not take others with it."""
 
 import errno
-import json
 import os
 import shutil
 import subprocess
@@ -9,21 +8,43 @@ import sys
 from pathlib import Path
 
 import pytest
-from runner_support import numbers, records, write_suite
+from runner_support import command_line, numbers, records, run_faulty, write_suite
 from safetensors import SafetensorError
 
 import fortifai
-from fortifai.errors import RunFailed, UserError
+from fortifai.errors import RunFailed
 from fortifai.files import is_disk_full
 from fortifai.records.status import read_status
-from fortifai.runner import lock
 
-RUN = [sys.executable, "-P", "-c", "from fortifai.cli import main; main()", "run"]
+FAULTS = {
+    "focal:gamma=1": "RuntimeError: the model fell over",
+    "focal:gamma=2": "out of memory: tried to allocate everything",
+    "focal:gamma=3": "its worker process was ended by signal SIGKILL; out of memory?",
+}
+
+Ended = subprocess.CompletedProcess[str]
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_workers(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
     run = fortifai.run(suite, tmp_path, workers=3, quiet=True).path
     assert numbers(run) == numbers(undisturbed)
+
+
+def test_the_numbers_do_not_depend_on_assertions(tmp_path: Path, undisturbed: Path) -> None:
+    """Python drops them under -O, which is passed on to workers by the environment."""
+    suite = write_suite(tmp_path, strategies=("replace", "control"))
+    script = (
+        "import fortifai, sys; print(__debug__)\n"
+        f"fortifai.run({str(suite)!r}, {str(tmp_path)!r}, seeds=1, strategies=['replace'], quiet=True)\n"
+    )
+    environment = {**os.environ, "PYTHONOPTIMIZE": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-O", "-P", "-c", script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "False\n"), ended.stderr
+    optimised = numbers(tmp_path / "tiny@1")
+    assert len(optimised) == 2 * (1 + 2)  # of two chains the records, and samples and model of the last generation
+    assert optimised.items() <= numbers(undisturbed).items()
 
 
 def test_a_run_needs_no_main_guard(tmp_path: Path, suite: Path) -> None:
@@ -32,89 +53,67 @@ def test_a_run_needs_no_main_guard(tmp_path: Path, suite: Path) -> None:
         f"import fortifai\nresult = fortifai.run({str(suite)!r}, {str(tmp_path)!r}, seeds=1, generations=1, workers=2)\n"
         "print(result.chains, len(fortifai.score(result.path).rows))\n"
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.stdout == "6 6\n", done.stderr
-
-
-def test_the_second_process_is_told_who_holds_the_folder(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
-    before = numbers(undisturbed)
-    with lock.hold(undisturbed):
-        assert lock.holder(undisturbed)
-        with pytest.raises(UserError, match=f"in use by process {os.getpid()} on .*, since 20"):
-            fortifai.run(suite, undisturbed.parent, generations=9, quiet=True)
-    assert lock.holder(undisturbed) is None
-    assert numbers(undisturbed) == before
-
-
-FAULTS = {
-    "focal:gamma=1": "RuntimeError: the model fell over",
-    "focal:gamma=2": "out of memory: tried to allocate everything",
-    "focal:gamma=3": "its worker process was ended by signal SIGKILL; out of memory?",
-}
-
-
-def run_faulty(out: Path, environment: dict[str, str], objectives: list[str], seeds: int = 1) -> subprocess.CompletedProcess[str]:
-    suite = write_suite(out, "faulty", ("ce", *objectives), ("replace", "control"))
-    options = ["--strategy", "replace", "--workers", "2", "--seeds", str(seeds)]
-    command = [*RUN, str(suite), "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.stdout == "6 6\n", ended.stderr
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def faulty(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> tuple[Path, Ended]:
     """A run in which a chain falls over, one is out of memory, one's worker is killed, and two diverge."""
     out = tmp_path_factory.mktemp("faulty")
+    suite = write_suite(out, "faulty", ("ce", *FAULTS, "focal:gamma=4", "focal:gamma=5"), ("replace", "control"))
+    words = ("run", suite, "--out", out, "--strategy", "replace", "--workers", 2, "--seeds", 1)
     environment = {**os.environ, "PYTHONPATH": str(plugin), "FAULTY": "1"}
-    return out / "tiny@1", run_faulty(out, environment, [*FAULTS, "focal:gamma=4", "focal:gamma=5"])
+    return out / "tiny@1", command_line(*words, environment=environment)
 
 
-def test_chains_that_diverge_are_recorded_with_the_reason(faulty: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    run, done = faulty
+def test_chains_that_diverge_are_recorded_with_the_reason(faulty: tuple[Path, Ended]) -> None:
+    run, ended = faulty
     for objective, reason in (("focal:gamma=4", "the loss is nan"), ("focal:gamma=5", "the samples are not finite")):
         chain = records(run, objective)
         assert [record["status"] for record in chain] == ["ok", "ok", "diverged"]
         assert chain[-1]["reason"] == reason
-        assert f"small replace {objective} seed 0 diverged at generation 2: {reason}" in done.stderr
+        assert f"small replace {objective} seed 0 diverged at generation 2: {reason}" in ended.stderr
         row = next(row for row in fortifai.score(run).rows if row.objective == objective)
         assert (row.chains, row.censored, row.incomplete) == (1, 0, 0)
         assert row.fidelity_interval is not None
         assert 0 <= row.fidelity_interval.value <= 1
 
 
-def test_a_crash_is_no_collapse_and_the_others_go_on(
-    faulty: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path, environment: dict[str, str]
-) -> None:
-    run, done = faulty
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "3 of 6 chains did not finish" in done.stderr
+@pytest.mark.usefixtures("plugged")
+def test_a_crash_is_not_a_collapse_and_the_others_go_on(faulty: tuple[Path, Ended], tmp_path: Path) -> None:
+    run, ended = faulty
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "3 of 6 chains did not finish" in ended.stderr
     assert len(records(run, "ce")) == 5
     status = {chain["objective"]: chain for chain in read_status(run)}
     rows = {row.objective: row for row in fortifai.score(run).rows}
     for objective, reason in FAULTS.items():
-        assert reason in done.stderr
+        assert reason in ended.stderr
         assert len(records(run, objective)) == 2
         assert (rows[objective].chains, rows[objective].incomplete) == (0, 1)
         assert (status[objective]["state"], status[objective]["reason"]) == ("failed", reason)
-    # With the fault mended, the same command goes on.
-    shutil.copytree(run, tmp_path / "tiny@1")
-    again = run_faulty(tmp_path, environment, [*FAULTS])
-    assert again.returncode == 0, again.stderr
-    assert all(len(records(tmp_path / "tiny@1", objective)) == 5 for objective in FAULTS)
-    assert not [chain for chain in read_status(tmp_path / "tiny@1") if chain["state"] == "failed"]
+    # With the fault mended, the same command resumes it.
+    again = shutil.copytree(run, tmp_path / "tiny@1")
+    run_faulty(tmp_path, *FAULTS)
+    assert all(len(records(again, objective)) == 5 for objective in FAULTS)
+    assert not [chain for chain in read_status(again) if chain["state"] == "failed"]
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = run_faulty(tmp_path, {**environment, "FAULTY": "1"}, ["focal:gamma=6"])
-    assert done.returncode == 1
-    assert "is full: nothing is half written" in done.stderr
-    assert "Traceback" not in done.stderr
-    chain = next(c for c in read_status(tmp_path / "tiny@1") if c["objective"] == "focal:gamma=6")
-    kept = {path.name for path in (tmp_path / "tiny@1" / chain["id"]).iterdir()}
+@pytest.mark.usefixtures("plugged")
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objective, run = "focal:gamma=6", tmp_path / "tiny@1"
+    monkeypatch.setenv("FAULTY", "1")
+    with pytest.raises(RunFailed, match="is full: nothing is half written"):
+        run_faulty(tmp_path, objective)
+    chain = next(chain for chain in read_status(run) if chain["objective"] == objective)
+    kept = {path.name for path in (run / chain["id"]).iterdir()}
     assert kept == {"chain.json", "generations.jsonl", "generation-01", "examples"}
     assert (chain["state"], chain["finished"]) == ("partial", 2)
-    assert run_faulty(tmp_path, environment, ["focal:gamma=6"]).returncode == 0
-    assert len(records(tmp_path / "tiny@1", "focal:gamma=6")) == 5
+    monkeypatch.delenv("FAULTY")
+    run_faulty(tmp_path, objective)
+    assert len(records(run, objective)) == 5
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), SafetensorError("I/O error: No space left on device")])
@@ -123,7 +122,7 @@ def test_a_full_disk_is_known_by_its_errors(error: Exception) -> None:
     assert not is_disk_full(OSError(errno.EACCES, "denied"))
 
 
-def test_a_disk_that_is_full_from_the_start_is_said(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_from_the_start_is_reported(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, text: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -132,22 +131,15 @@ def test_a_disk_that_is_full_from_the_start_is_said(tmp_path: Path, suite: Path,
         fortifai.run(suite, tmp_path, quiet=True)
 
 
-def test_chains_are_seen_before_they_are_run(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fortifai.runner.run._run_chains", lambda *_: [])
-    run = fortifai.run(suite, tmp_path, quiet=True).path
-    assert [chain["state"] for chain in read_status(run)] == ["pending"] * 12
-    assert {row.incomplete for row in fortifai.score(run).rows} == {2}
-
-
-def test_another_suite_of_the_same_name_is_refused(tmp_path: Path, undisturbed: Path) -> None:
-    other = write_suite(tmp_path)
-    other.write_text(other.read_text().replace("n = 40", "n = 41"))
-    with pytest.raises(UserError, match=r"holds another suite .* differs in small\.n; raise the suite's version"):
-        fortifai.run(other, undisturbed.parent, quiet=True)
-
-
-def test_a_null_is_measured_once_and_recorded(undisturbed: Path) -> None:
-    null = json.loads((undisturbed / "nulls" / "small.json").read_text())
-    assert len(null["values"]) == 64
-    assert null["value"] == pytest.approx(sorted(null["values"])[31:33][0] / 2 + sorted(null["values"])[31:33][1] / 2)
-    assert {json.loads(file.read_text())["null"] for file in undisturbed.glob("*/chain.json")} == {null["value"]}
+@pytest.mark.usefixtures("plugged")
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_process_makes_an_adapter_once_for_all_regimes_that_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], command: str
+) -> None:
+    suite = write_suite(tmp_path, "faulty", ("ce", "tce"), ("replace", "control"))
+    suite.write_text(suite.read_text() + "[regimes.larger]\nn = 50\n")
+    loads = tmp_path / "loads"
+    words = (command, suite, "--out", tmp_path, "--seeds", 1, "--generations", 1)
+    assert command_line(*words, environment={**environment, "LOADS": str(loads)}).returncode == 0
+    processes = loads.read_text().split()
+    assert len(processes) == len(set(processes)) == {"plan": 1, "run": 2}[command]  # a run has a worker beside itself

@@ -1,0 +1,42 @@
+"""Executors plug in by an entry point: where tasks run decides no number, and what is not an executor is refused."""
+
+from pathlib import Path
+
+import pytest
+from runner_support import command_line, numbers
+
+import fortifai
+from fortifai.errors import UserError
+from fortifai.runner.executor import executors
+from fortifai.runner.local import LocalExecutor
+
+
+def test_an_executor_that_is_plugged_in_runs_a_suite_to_the_same_numbers(
+    tmp_path: Path, suite: Path, undisturbed: Path, environment: dict[str, str]
+) -> None:
+    ended = command_line(
+        "run", suite, "--out", tmp_path, "--executor", "in-process", environment={**environment, "OMP_NUM_THREADS": "1"}
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert numbers(tmp_path / "tiny@1") == numbers(undisturbed)
+    assert not (tmp_path / "tiny@1" / "workers.log").exists()  # no worker was started
+
+
+def test_an_unknown_executor_is_answered_with_those_there_are(tmp_path: Path, suite: Path, environment: dict[str, str]) -> None:
+    ended = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "cluster", environment=environment)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("fortifai: unknown executor 'cluster'; known: in-process, local, none-at-all.")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.usefixtures("plugged")
+def test_what_is_not_an_executor_is_refused_before_anything_is_written(tmp_path: Path, suite: Path) -> None:
+    with pytest.raises(
+        UserError, match="executor 'none-at-all' is unavailable: other_executors:Worker is not a subclass of Exec"
+    ):
+        fortifai.run(suite, tmp_path / "runs", executor="none-at-all", quiet=True)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_local_executor_is_the_one_that_comes_with_the_package() -> None:
+    assert executors.get("local") is LocalExecutor
