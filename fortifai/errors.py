@@ -30,6 +30,11 @@ class UnknownName(UserError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return ``"did you mean 'this' or 'that'?"`` with the known names nearest to a misspelt one, or None if none is near."""
+    """Return ``"did you mean 'this' or 'that'?"`` with the nearest known names, or None if none is near.
+
+    Args:
+        name: What was asked for.
+        known: What there is.
+    """
     near = get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else None

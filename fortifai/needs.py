@@ -27,14 +27,24 @@ def gpu() -> Need:
 
 
 def require(needs: Iterable[Need], who: str) -> None:
-    """Raise UserError that lists everything that is missing, a line each."""
+    """Raise UserError that lists everything that is missing, a line each.
+
+    Args:
+        needs: What is needed.
+        who: What needs it, such as ``suite quick``.
+    """
     missing = [str(need) for need in needs if need.missing is not None]
     if missing:
         raise UserError(f"{who} cannot run on this machine, which lacks:\n" + "\n".join(f"  {line}" for line in missing))
 
 
 def missing_modules(modules: Sequence[str], extra: str | None) -> str | None:
-    """Return which of these modules cannot be imported, and the extra of fortifai to install, or None if all are there."""
+    """Return which modules are missing and what to install, as one line of text, or None if all are there. Imports none of them.
+
+    Args:
+        modules: Names of modules, with dots.
+        extra: The extra of fortifai that brings them; None: there is none.
+    """
     absent = [module for module in modules if not _installed(module)]
     if not absent:
         return None

@@ -1,4 +1,4 @@
-"""What a modality says of itself, without importing torch: its classes, metrics and units, and where the code is."""
+"""What a modality declares of itself, without importing torch: its classes, metrics and units, and where the code is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -66,19 +66,29 @@ class MetricInputs(Generic[AdapterT, ModelT]):
         return self.once("first model", self.first)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """Return what depends on the real data alone: computed the first time that a chain asks for ``key``."""
+        """Return what depends on the real data alone: computed the first time that a chain asks for it.
+
+        Args:
+            key: Names it within the chain.
+            compute: Called without arguments.
+        """
         return _computed(self.cache, key, compute)
 
     def shared(self, key: str, compute: Callable[[], T]) -> T:
-        """Return what several metrics of one generation read: computed the first time that one asks for ``key``."""
+        """Return what several metrics of one generation read: computed the first time that one of them asks for it.
+
+        Args:
+            key: Names it within the generation.
+            compute: Called without arguments.
+        """
         return _computed(self._generation, key, compute)
 
     def nll(self, part: Part) -> Tensor:
-        """Return the negative log-likelihood of every element of the test split or of the model's own samples, in nats."""
+        """Return the negative log-likelihood of every element of the test split or of the model's samples, (n, ...), in nats."""
         return self._likelihood(part).nll
 
     def confidence(self, part: Part) -> Tensor:
-        """Return the model's confidence in every element of the test split or of its own samples, in [0, 1]."""
+        """Return the model's confidence in every element of the test split or of its samples, (n, ...), in [0, 1]."""
         return self._likelihood(part).confidence
 
     def stream(self, metric: str) -> torch.Generator:

@@ -80,6 +80,10 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
 
         Loads nothing. The default: nothing is needed.
 
+        Args:
+            config: The model and how it is trained.
+            data: Which data, and how it is split.
+
         Raises:
             UserError: Something is wrong rather than missing.
         """
@@ -114,14 +118,29 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
 
     @abstractmethod
     def sample(self, model: ModelT, source: Samples, sampling: SamplingT, rng: torch.Generator) -> Mapping[str, Tensor]:
-        """Regenerate ``source``: return as many samples as it has, by name, with the shapes and types of the real data.
+        """Regenerate ``source``: draw as many samples as it has.
 
-        Unconditional models look only at its size; a conditional one continues its contexts.
+        Args:
+            model: What to draw from.
+            source: The n samples to regenerate. Unconditional models look only at n; a conditional one continues their contexts.
+            sampling: How the model is read out.
+            rng: The source of every random number.
+
+        Returns:
+            Tensors (n, ...) under the names, and of the shapes and types, of the real data.
         """
 
     @abstractmethod
     def likelihood(self, model: ModelT, samples: Samples) -> Likelihood:
-        """Return the model's negative log-likelihood of every element of the samples, and its confidence in each."""
+        """Return the model's negative log-likelihood of every element of the samples, and its confidence in each.
+
+        Args:
+            model: The model that is asked.
+            samples: n real or synthetic samples.
+
+        Returns:
+            Both of shape (n, ...), on the CPU: (n,) where a sample is one element, (n, tokens) for texts, and so on.
+        """
 
     @abstractmethod
     def save(self, model: ModelT, folder: Path) -> None:
@@ -136,19 +155,27 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
         return None
 
     def examples(self, model: ModelT, samples: Samples, sampling: SamplingT) -> Mapping[str, Tensor]:
-        """Return what to show of a generation that made ``samples``; the default: just those.
+        """Return what to show of a generation, tensors (m, ...) as `show` takes them; by default what it made.
 
         An unconditional model may draw them from noise that is the same in every generation, so that what stands at one place
         differs by the model alone.
+
+        Args:
+            model: The generation's model.
+            samples: What it made.
+            sampling: How the model is read out.
         """
         return samples.data
 
     def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
-        """Write a few samples for people to see, as one small file: ``stem`` and an ending such as ``.txt`` or ``.png``.
+        """Write a few samples for people to see, as one small file. The default writes nothing.
 
-        Called with each generation's `examples` and with the held-out real data. A text (UTF-8) and a PNG picture appear in the
-        report (`records.layout.FIRST_ROW_KEY` tells how a picture enters the filmstrip), any other file is linked there. The
-        default writes nothing. An error here is told and costs the picture, never the generation.
+        A text (UTF-8) and a PNG picture appear in the report (`records.layout.FIRST_ROW_KEY` tells how a picture enters the
+        filmstrip), any other file is linked there. An error here is reported, and costs the picture, never the generation.
+
+        Args:
+            data: A generation's `examples`, or the held-out real data: tensors (m, ...) by name.
+            stem: Path of the file, to which an ending such as ``.txt`` or ``.png`` is added.
         """
         return None
 

@@ -79,7 +79,12 @@ class ChainStatus:
 
 
 def chains_of(regime: Regime, adapter: "AnyModality | None", selection: Selection) -> Iterator[PlannedChain]:
-    """Yield a regime's chains, seed by seed; without ids where its adapter is missing on this machine.
+    """Yield a regime's chains, seed by seed.
+
+    Args:
+        regime: Whose chains.
+        adapter: The regime's, bound to its data; None where something is missing on this machine: the chains have no ids then.
+        selection: Which of them.
 
     Raises:
         UserError: An objective or strategy is unknown.

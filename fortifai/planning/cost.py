@@ -147,7 +147,7 @@ def _memory(status: ChainStatus, size: _Bytes) -> float:
 def _disk(keep: str, status: ChainStatus, size: _Bytes) -> float:
     """Bytes that a finished chain leaves, its records included."""
     chain, strategy, generations = status.chain, strategies.resolve(status.chain.strategy), status.chain.horizon + 1
-    made = [strategy.makes(chain.n, generation) for generation in range(generations)]
-    samples = sum(made) if keep in ("all", "samples") or strategy.remembers_all else made[-1]
+    sizes = [strategy.makes(chain.n, generation) for generation in range(generations)]
+    samples = sum(sizes) if keep in ("all", "samples") or strategy.remembers_all else sizes[-1]
     models = size.model * (generations if keep == "all" else 1)
     return (0 if keep == "none" else samples * size.sample + models) + RECORD_BYTES * generations

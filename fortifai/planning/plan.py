@@ -60,6 +60,10 @@ def make_plan(suite: Suite, selection: Selection) -> Plan:
     Loads the real data, whose hash is part of every chain's identity; where it is missing on this machine, the chains are
     listed without ids.
 
+    Args:
+        suite: Whose chains.
+        selection: Which of them.
+
     Raises:
         UserError: A name is unknown, or a size is one that the data or the model cannot serve.
     """

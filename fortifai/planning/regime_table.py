@@ -20,11 +20,11 @@ def build_regime(name: str, table: Mapping[str, Any], defaults: Mapping[str, Any
     Args:
         name: The regime's name.
         table: Its own keys.
-        defaults: The suite's, which count where the regime says nothing else.
+        defaults: The suite's, which hold where the regime has no key of its own.
     """
     errors = []
     for key in sorted(table.keys() & defaults.keys()):
-        if isinstance(table[key], dict) and not isinstance(defaults[key], dict):  # it would be lost, and nobody told
+        if isinstance(table[key], dict) and not isinstance(defaults[key], dict):  # it would be lost without notice
             errors.append(f"{key}: a table cannot be laid over {defaults[key]!r}, the default; write that as a table too")
     merged = _merge(defaults, table)
     if merged.pop("name", None) is not None:
@@ -69,7 +69,7 @@ def _build_adapter_tables(declaration: ModalityDeclaration, merged: dict[str, An
 def _metric_errors(declaration: ModalityDeclaration, merged: Mapping[str, Any]) -> list[str]:
     names, scored = merged["metrics"], merged.get("fidelity_metric")
     if not isinstance(names, list):
-        return []  # said by the regime's own validation
+        return []  # reported by the regime's own validation
     errors = []
     known: dict[str, Metric] = {}
     for name in (name for name in names if isinstance(name, str)):

@@ -106,7 +106,7 @@ class Regime(Frozen):
             return self.n
         whole = self.pool if pool is None else pool
         if whole is None:
-            raise ValueError(f"n = {self.n} of a pool of unknown size")  # a suite that says a share without it is refused
+            raise ValueError(f"n = {self.n} of a pool of unknown size")  # validation refuses a share without it
         return max(1, whole // int(self.n.partition("/")[2]))
 
     def metric(self, name: str) -> Metric:
@@ -154,7 +154,12 @@ class Suite(Frozen):
 def canonical_objectives(names: tuple[str, ...], modality: str | None) -> tuple[str, ...]:
     """Return the canonical names, each once, with the baseline in front whether it was named or not.
 
-    Where the modality weighs elements of several units, every name says which. Raises UserError for a unit it does not have.
+    Args:
+        names: Objectives as a user writes them.
+        modality: Where it weighs elements of several units, every canonical name has its unit; None: unknown.
+
+    Raises:
+        UserError: An objective is unknown, a parameter is wrong, or the modality does not have its unit.
     """
     units = modalities.get(modality).units if modality is not None and modality in modalities else ()
     return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, units).canonical for name in names))))

@@ -27,7 +27,11 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name_or_path: str | Path, settings: Iterable[str] = ()) -> Suite:
-    """Read a suite by name, or by the path of a .toml file, with the user's ``key=value`` settings put into it.
+    """Return the suite of a name or a file.
+
+    Args:
+        name_or_path: A name of `suite_names`, or the path of a .toml file.
+        settings: The user's, ``"key=value"`` each, which are put into it.
 
     Raises:
         UserError: Something is wrong with it; the text lists every error of the file, each with its key.

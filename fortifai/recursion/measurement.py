@@ -42,6 +42,11 @@ def measure_generation(
 ) -> Measurement:
     """Measure a generation by all metrics of its chain.
 
+    Args:
+        chain: Whose generation.
+        inputs: The generation, as metrics see it.
+        fit: What training its model returned.
+
     Raises:
         Diverged: The fidelity metric is not finite, or the own NLL of a chain whose objective goes by it.
     """

@@ -88,10 +88,10 @@ class _Run(Generic[ModelT]):
             with clock.time("fit"):
                 fit = self._fit(generation, training, objective, checkpoints)
             with clock.time("sample"):
-                made = self._sample(generation, training, fit.model)
+                drawn = self._sample(generation, training, fit.model)
             with clock.time("measure"):
-                measured = measure_generation(chain, self._inputs(generation, made, fit), fit)
-            synthetic, model = made, fit.model
+                measured = measure_generation(chain, self._inputs(generation, drawn, fit), fit)
+            synthetic, model = drawn, fit.model
         except Diverged as reason:
             measured = Measurement(diverged=str(reason))
         record = self._record(generation, training, synthetic, measured, clock.seconds)
@@ -109,17 +109,19 @@ class _Run(Generic[ModelT]):
         chain = self._chain
         source = chain.strategy.source(training, self._supply)
         data = chain.adapter.sample(model, source, chain.sampling, stream(chain.seed, "sample", generation))
-        made = Samples.synthetic(data, generation)
-        if not made.is_finite():  # said here, because a library's metric may call it bad input
+        samples = Samples.synthetic(data, generation)
+        if not samples.is_finite():  # found out here, because a library's metric may call it bad input
             raise Diverged("the samples are not finite")
-        return made
+        return samples
 
-    def _inputs(self, generation: int, made: Samples, fit: Fit[ModelT]) -> MetricInputs[Modality[Any, Any, Any, ModelT], ModelT]:
+    def _inputs(
+        self, generation: int, samples: Samples, fit: Fit[ModelT]
+    ) -> MetricInputs[Modality[Any, Any, Any, ModelT], ModelT]:
         chain = self._chain
         # At most n, whatever the strategy makes: distances between samples depend on how many there are.
-        measured = torch.randperm(len(made), generator=stream(chain.seed, "measure", generation))[: chain.n]
+        measured = torch.randperm(len(samples), generator=stream(chain.seed, "measure", generation))[: chain.n]
         first = partial(self._history.model, 0) if generation > 0 else lambda: fit.model
-        return MetricInputs(chain.adapter, made.take(measured), fit.model, self._cache, first)
+        return MetricInputs(chain.adapter, samples.take(measured), fit.model, self._cache, first)
 
     def _record(
         self, generation: int, training: Samples, synthetic: Samples | None, measured: Measurement, seconds: dict[str, float]

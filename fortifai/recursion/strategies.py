@@ -55,28 +55,44 @@ class Strategy(Parametrised):
         return generations if self.last_generation is None else min(generations, self.last_generation)
 
     def fresh(self, n: int, generation: int) -> int:
-        """Return how many real samples generation g draws; generation 0 draws n."""
+        """Return how many real samples generation g draws.
+
+        Args:
+            n: Samples of generation 0's training set, which are all that generation 0 draws.
+            generation: g, from 0.
+        """
         return n if generation == 0 else 0
 
     def training_size(self, n: int, generation: int) -> int:
-        """Return how many samples generation g trains on."""
+        """Return how many samples generation g trains on. Arguments as of `fresh`."""
         return n
 
     def makes(self, n: int, generation: int) -> int:
-        """Return how many samples generation g's model makes: as many as it trained on, unless `source` says otherwise."""
+        """Return how many samples generation g's model makes: those of `source`, by default as many as it trained on."""
         return self.training_size(n, generation)
 
     def compose(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
-        """Return the training set of generation g."""
+        """Return the training set of generation g.
+
+        Args:
+            generation: g, from 0.
+            supply: What there is to compose from.
+            rng: The source of every random number.
+        """
         return supply.real(0) if generation == 0 else self.mix(generation, supply, rng)
 
     def source(self, training: "Samples", supply: Supply) -> "Samples":
-        """Return what generation g's model regenerates: by default its whole training set."""
+        """Return what a generation's model regenerates: by default its whole training set.
+
+        Args:
+            training: The training set that `compose` returned.
+            supply: What there is to compose from.
+        """
         return training
 
     @abstractmethod
     def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
-        """Return the training set of generation g >= 1."""
+        """Return the training set of generation g >= 1. Arguments as of `compose`."""
 
 
 class Replace(Strategy):

@@ -72,7 +72,7 @@ class ChainFolder:
     def commit(self, record: GenerationRecord, samples: Samples | None, model: object) -> None:
         """Keep a generation: its data is in place before its record says so, and only then is older data let go.
 
-        Pictures come last: one that cannot be drawn is told, and costs the generation nothing.
+        Pictures come last: one that cannot be drawn is reported to the user, and costs the generation nothing.
         """
         if samples is not None:
             with new_folder(self._generation(record.generation)) as folder:

@@ -57,7 +57,7 @@ def _is_last(event: Event) -> bool:
 
 
 def _serve(worker: "_Worker", tasks: Sequence[Task], waiting: Waiting, events: Events) -> None:
-    """Feed one worker until nothing waits, passing on what it says."""
+    """Feed one worker until nothing waits, and pass its events on."""
     while (place := waiting.get()) is not None:
         try:
             for event in worker.work(tasks[place]):
@@ -74,7 +74,7 @@ class _Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def work(self, task: Task) -> Iterator[Event]:
-        """Run one task, and yield what the worker says until it is done, has failed or is dead."""
+        """Run one task, and yield the worker's events until it is done, has failed or is dead."""
         process = self._process = self._process or self._start()
         tasks, events = _pipes(process)
         try:

@@ -1,4 +1,4 @@
-"""What a run and its workers say to each other, as JSON lines: tasks one way, events the other."""
+"""What a run and its workers send each other, as JSON lines: tasks one way, events the other."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ Keep = Literal["all", "last", "samples", "none"]
 
 
 class Message(BaseModel):
-    """Base of everything that is said: immutable, and without keys that nobody knows."""
+    """Base of everything that is sent: immutable, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

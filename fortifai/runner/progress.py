@@ -12,7 +12,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Watcher(Protocol):
-    """What is told about a run."""
+    """Shows how a run goes."""
 
     def generation(self) -> None:
         """Count one more generation."""
@@ -23,7 +23,12 @@ class Watcher(Protocol):
 
 @contextmanager
 def watch(generations: int, *, quiet: bool = False) -> Iterator[Watcher]:
-    """Watch a run of so many generations, on standard error. ``quiet`` shows what failed and nothing else."""
+    """Yield a watcher that shows a run on standard error.
+
+    Args:
+        generations: How many there are to run.
+        quiet: Whether to show only the lines about chains, and no progress.
+    """
     console = Console(stderr=True, soft_wrap=True)
     if not console.is_terminal or quiet:
         yield _Lines(console, generations, quiet)

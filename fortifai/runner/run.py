@@ -74,7 +74,7 @@ def run(
     folder.check_owner(chosen)
     plan = make_plan(chosen, selection)
     if plan.remaining(folder):
-        plan.require_needs()  # what cannot be run is said before anything is written
+        plan.require_needs()  # what cannot be run is refused before anything is written
     folder.create()
     try:
         failures = _run(plan, folder, chosen_executor, workers, keep, quiet)

@@ -75,7 +75,14 @@ class RunFolder:
         return [(record.training.size, sum(record.seconds.values())) for record in records if record.training]
 
     def null(self, regime: str, metric: str, n: int, data_hash: str) -> NullRecord | None:
-        """Return a regime's null, or None if it was not measured, or measured for another metric, size or data."""
+        """Return a regime's null, or None if it was not measured, or measured for another metric, size or data.
+
+        Args:
+            regime: The regime.
+            metric: Its fidelity metric.
+            n: Samples in each null.
+            data_hash: Hash of the real data.
+        """
         file = self._null_file(regime)
         if not file.exists():
             return None

@@ -111,6 +111,11 @@ def _run_chain(suite: Suite, folder: RunFolder, task: RunChain, adapters: Adapte
 def chain_of(suite: Suite, planned: PlannedChain, adapters: Adapters) -> Chain:
     """Return the runnable chain that a plan lists.
 
+    Args:
+        suite: The suite that was planned.
+        planned: The chain.
+        adapters: Those that this process has loaded so far.
+
     Raises:
         UserError: The data is not what it was when the chain was planned, or this machine lacks something.
     """
@@ -141,5 +146,5 @@ def _failure(error: Exception) -> TaskFailed:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    # On a CPU, torch says it with a plain RuntimeError of its allocator.
+    # On a CPU, torch raises a plain RuntimeError of its allocator.
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
