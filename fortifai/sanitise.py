@@ -11,7 +11,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from fortifai.errors import UserError
 
 LONGEST_NAME = 64
 """Characters of a name that becomes a file or a folder."""
@@ -125,6 +128,20 @@ def file_name(*parts: str) -> str:
 def is_name(text: str) -> bool:
     """Return whether a text can name a folder or a file as it stands: see `NAME_RULE`."""
     return _NAME.fullmatch(text) is not None
+
+
+def user_path(text: str) -> Path:
+    """Return the path that a user wrote, in which ``~`` stands for a home folder.
+
+    Raises:
+        UserError: It names the home folder of nobody, or holds a character that no path can.
+    """
+    if "\0" in text:
+        raise UserError(f"{text!r}: no path holds a NUL character")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"{text!r}: there is no user {Path(text).parts[0].removeprefix('~')!r} with a home folder") from None
 
 
 def run_name(name: str, version: int | str, overrides: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ class ImageData(Frozen):
         description="by which images are compared; auto: a classifier of the pool for labelled grey images, else imagenet",
     )
     inception: Runtime[str | None] = Field(
-        None, description="file of the Inception weights of clean-fid; default: where clean-fid caches them"
+        None, description="file of the Inception weights of clean-fid; default: the one in the cache folder (FORTIFAI_CACHE)"
     )
 
     @model_validator(mode="before")

@@ -1,12 +1,12 @@
 """A user's file as a table of finite numbers, or an error that says what is wrong with it and where."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fortifai.errors import UserError, did_you_mean
+from fortifai.sanitise import user_path
 
 MOSTLY = 0.5
 """A column in which more than this share of the values reads as numbers is numeric, with some text in it."""
@@ -22,7 +22,7 @@ def read_file(source: str, bundled: Sequence[str]) -> pd.DataFrame:
     Raises:
         UserError: The file is missing, of another kind, unreadable or empty.
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     if not path.is_file():
         hint = did_you_mean(source, bundled) or f"bundled tables: {', '.join(bundled)}"
         raise UserError(f"no data file {source!r}, and no bundled table of that name; {hint}")
@@ -30,6 +30,8 @@ def read_file(source: str, bundled: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{source}: only .csv and .parquet files can be read")
     try:
         frame = pd.read_csv(path, skipinitialspace=True) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{source} cannot be read: it is not UTF-8: {error.reason}; save it as UTF-8") from None
     except (ValueError, OSError) as error:  # what pandas and pyarrow raise on a file they cannot parse derives from these
         raise UserError(f"{source} cannot be read: {error}") from error
     if frame.empty:

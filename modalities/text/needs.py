@@ -1,12 +1,12 @@
 """What a suite of texts needs that no package brings: a text, a model, and KR-test items."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from huggingface_hub.errors import HFValidationError
 
 from fortifai.errors import UserError
 from fortifai.needs import Need
+from fortifai.sanitise import user_path
 
 from . import hub
 from .config import LanguageModelConfig, TextData
@@ -41,7 +41,7 @@ def needs_of(config: LanguageModelConfig, data: TextData) -> Sequence[Need]:
 def _model(name: str) -> Sequence[Need]:
     if name == SMOLLM2:
         return [_need("the model SmolLM2-135M, of a package", lambda: find(name))]
-    if Path(name).expanduser().exists():
+    if user_path(name).exists():
         return []
     try:
         return [_need(f"the model {name}", lambda: hub.require_model(name))]
@@ -51,7 +51,7 @@ def _model(name: str) -> Sequence[Need]:
 
 def _kr_items(data: TextData) -> Sequence[Need]:
     if data.kr_test is not None:
-        read_items(Path(data.kr_test).expanduser())
+        read_items(user_path(data.kr_test))
     elif data.source != MADE_FROM:
         remedy = "name a file of them as data.kr_test: the authors', or your own in its format (docs/kr-test.md)"
         return [Need(f"KR-test items for the text {data.source}", f"none come with it; {remedy}")]

@@ -4,6 +4,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -210,10 +211,13 @@ class Whole(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A small network in the file of the large one, whose checksum it is given."""
     file = tmp_path_factory.mktemp("weights") / inception.FILE
     torch.jit.script(Whole()).save(str(file))
-    return file
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inception, "SHA256", sha256(file.read_bytes()).hexdigest())
+        yield file
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fortifai.errors import UserError, did_you_mean
+from fortifai.sanitise import user_path
 
 from .pixels import LabelledImages, final_side, resize, to_unit_range
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Whatever its ending, a file is read as one of these: Pillow has some forty readers more, few of which are much tried."""
+
+MOST_PIXELS = 2**26
+"""Pixels of one image, 8192 x 8192: a small file may unpack to more than the memory of any machine."""
 
 
 def read_folder(source: str, size: int | None, least: int, known: Sequence[str]) -> LabelledImages:
@@ -35,7 +42,7 @@ def read_folder(source: str, size: int | None, least: int, known: Sequence[str])
     Raises:
         UserError: The folder is missing (with the nearest of the known names), holds too few images, or one that cannot be used.
     """
-    folder = Path(source).expanduser()
+    folder = user_path(source)
     if not folder.is_dir():
         hint = did_you_mean(source, known) or f"data sets by name: {', '.join(known)}"
         file = "is a file, not a folder of images"
@@ -77,16 +84,20 @@ def read_image(file: Path) -> Tensor:
         uint8 (C, H, W) in 0 ... 255, or float32 in [0, 1] where the file has 16 bits or floating-point numbers.
 
     Raises:
-        UserError: The image is broken, of several frames, of other colours (CMYK, 32-bit integers ...), or holds NaN or a number
-            out of range, with its row and column, counted from 1.
+        UserError: The image is broken, too large, of several frames, or of other colours (CMYK, 32-bit integers ...), or it holds
+            NaN or a number out of range, with its row and column, counted from 1.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(file) as opened:
+        with Image.open(file, formats=FORMATS) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise ValueError(f"it has {opened.width} x {opened.height} pixels, and at most {MOST_PIXELS} can be read")
             # A phone's .jpg may hold a second, smaller view of the same picture; its format is then MPO.
             frames = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
             image = ImageOps.exif_transpose(opened)
+    except UnidentifiedImageError:
+        raise UserError(f"{file} cannot be read as an image: it is none of {', '.join(FORMATS)}") from None
     except Exception as error:  # at a broken file, Pillow's readers raise nearly anything
         raise UserError(f"{file} cannot be read as an image: {error}") from error
     if frames > 1:

@@ -1,7 +1,6 @@
 """Data sets of torchvision, read from files that are already on this machine. Nothing is downloaded."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from fortifai.errors import UserError
 from fortifai.needs import Need
+from fortifai.sanitise import user_path
 
 from .pixels import LabelledImages
 
@@ -51,7 +51,7 @@ class TorchvisionSet:
             raise UserError(str(need))
         from torchvision import datasets
 
-        path = Path(root).expanduser()
+        path = user_path(root)
         folder = path / self.folder
         try:
             parts = [getattr(datasets, self.dataset)(path, train=train, download=False) for train in (True, False)]
@@ -73,7 +73,7 @@ class TorchvisionSet:
         remedy = f'to fetch it: python -c "{fetch}"'
         if root is None:
             return f"set data.root to the folder that holds {self.folder}/ with {', '.join(self.files)}; {remedy}"
-        folder = Path(root).expanduser() / self.folder
+        folder = user_path(root) / self.folder
         absent = [name for name in self.files if not (folder / name).is_file()]
         if not absent:
             return None

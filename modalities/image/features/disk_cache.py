@@ -4,13 +4,15 @@ import os
 import tempfile
 from pathlib import Path
 
+from fortifai.sanitise import user_path
+
 VARIABLE = "FORTIFAI_CACHE"
 
 
 def cache_folder() -> Path:
     """Return the cache folder: $FORTIFAI_CACHE, or else ``fortifai`` in $XDG_CACHE_HOME or ~/.cache."""
     if chosen := os.environ.get(VARIABLE):
-        return Path(chosen).expanduser()
+        return user_path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fortifai"
 
 

@@ -1,6 +1,7 @@
 """Features of Inception V3, as clean-fid has them: the numbers of its mode "clean" (Parmar et al., 2022)."""
 
-import platform
+import hashlib
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,16 @@ import torch
 from torch import Tensor
 
 from fortifai.errors import UserError
+from fortifai.sanitise import user_path
 
 from .batches import in_batches
+from .disk_cache import cache_folder
 
 FILE = "inception-2015-12-05.pt"
 ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE}"
+SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
+"""Of the file at that address: the weights are a program, which is run."""
+
 SMALL_BATCH = 32
 """Images in a batch, fewer than elsewhere: each is resized to 3 x 299 x 299."""
 
@@ -21,19 +27,35 @@ def weights_file(path: str | None) -> Path:
     """Return the file of weights. Nothing is downloaded.
 
     Args:
-        path: The file or the folder it is in; None: where clean-fid would have downloaded it to.
+        path: The file or the folder it is in; None: the cache folder. What clean-fid itself downloads lies in /tmp, where anybody
+            may have put it.
 
     Raises:
-        UserError: It is not there.
+        UserError: It is not there, everybody can write to it or its folder, or it is not the file that clean-fid uses.
     """
-    place = Path(path) if path else Path("." if platform.system() == "Windows" else "/tmp")
+    place = user_path(path) if path else cache_folder()
     file = place / FILE if place.is_dir() else place
     if file.name != FILE or not file.is_file():  # clean-fid looks for this name
         raise UserError(
             f"features = 'inception' needs the weights that clean-fid uses, a file named {FILE}, and {file} is not that; "
-            f"download {ADDRESS} where there is a network, and set data.inception to the file"
+            f"download {ADDRESS} where there is a network, and set data.inception to the file, or put it into {cache_folder()}"
         )
+    _refuse_writable_by_all(file)
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if digest != SHA256:
+        raise UserError(f"{file} is not what clean-fid uses: its SHA-256 is {digest}, not {SHA256}; download {ADDRESS}")
     return file
+
+
+def _refuse_writable_by_all(file: Path) -> None:
+    """Raise UserError for a file, or a link, that somebody else may put another file in the place of."""
+    for path in (file, file.parent, file.resolve(), file.resolve().parent):
+        if not path.is_symlink() and path.stat().st_mode & stat.S_IWOTH:
+            raise UserError(
+                f"{path} can be written by everybody, and weights are a program that is run: move {FILE} into a folder that "
+                f"only you can write to, such as {cache_folder()}, and set data.inception to it"
+            )
 
 
 class Inception:

@@ -1,7 +1,8 @@
 """A text by name, by file or by folder, in three parts that do not overlap."""
 
 from dataclasses import dataclass
-from pathlib import Path
+
+from fortifai.sanitise import user_path
 
 from ..config import TextData
 from . import wikitext
@@ -33,7 +34,7 @@ def read(data: TextData) -> Corpus:
     elif data.source in BUNDLED:
         own_splits = None
     else:
-        own_splits = wikitext.from_folder(Path(data.source).expanduser(), data.encoding)
+        own_splits = wikitext.from_folder(user_path(data.source), data.encoding)
     if own_splits is not None:
         train, validation, test = own_splits
         return Corpus(data.source, (train,), (validation,), (test,))

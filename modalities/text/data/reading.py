@@ -6,6 +6,7 @@ from encodings.aliases import aliases
 from pathlib import Path
 
 from fortifai.errors import UserError, did_you_mean
+from fortifai.sanitise import user_path
 
 _NOT_OF_TEXT = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 _TEXT_ENCODINGS = sorted({codec for codec in aliases.values() if codec not in _NOT_OF_TEXT} | {"latin_1", "utf_8"})
@@ -22,7 +23,7 @@ def read_path(source: str, encoding: str, known: Sequence[str]) -> str:
     Raises:
         UserError: The path is missing, has no .txt files, is empty, or is not in this encoding.
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     if not path.exists():
         hint = did_you_mean(source, known) or f"texts by name: {', '.join(known)}"
         raise UserError(f"no text file or folder {source!r}, and no text of that name; {hint}")
@@ -43,11 +44,12 @@ def read_decoded(file: Path, encoding: str) -> str:
         encoding: As Python names it.
 
     Raises:
-        UserError: The encoding is unknown, the file cannot be read, or it has bytes that are not in the encoding; the text
-            names the position of the first.
+        UserError: The encoding is unknown, the file cannot be read, or it has bytes that are not in the encoding, or that no
+            text has in it; the message names the position of the first.
     """
     try:
         text = file.read_bytes().decode(encoding)
+        text.encode()  # some encodings of programmers decode to halves of characters, which no tokenizer takes
     except LookupError:  # also for the codecs that decode to bytes instead of text
         near = get_close_matches(encoding.lower().replace("-", "_"), _TEXT_ENCODINGS, n=1)
         hint = f"did you mean {near[0].replace('_', '-')!r}?" if near else "utf-8, latin-1, cp1252 and utf-16 are common"
@@ -55,6 +57,13 @@ def read_decoded(file: Path, encoding: str) -> str:
     except UnicodeDecodeError as error:
         where = f"byte {error.object[error.start]:#04x} at offset {error.start}"
         raise UserError(f"{file} is not {encoding}: {where}; name its encoding, such as data.encoding=latin-1") from None
+    except UnicodeEncodeError as error:
+        raise UserError(f"{file} holds {error.object[error.start]!r} at character {error.start}, half of a character") from None
+    except ValueError as error:  # of a name that holds NUL, and of codecs that are not of texts
+        raise UserError(f"data.encoding={encoding!r} does not read {file}: {error}") from None
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    if "\0" in text:
+        where, remedy = f"NUL at character {text.index(chr(0))}", "name its encoding, such as data.encoding=utf-16-le"
+        raise UserError(f"{file} is not a text in {encoding}, since it holds {where}; {remedy}")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

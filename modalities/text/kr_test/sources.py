@@ -1,8 +1,7 @@
 """Which items go with a text: those of the user's file, or those that are made from a bundled text."""
 
-from pathlib import Path
-
 from fortifai.errors import UserError
+from fortifai.sanitise import user_path
 
 from ..config import TextData
 from ..data import corpora
@@ -20,7 +19,7 @@ def items_for(data: TextData) -> tuple[Item, ...]:
         UserError: The file is missing or wrong, or the text comes without items.
     """
     if data.kr_test is not None:
-        return read_items(Path(data.kr_test).expanduser())
+        return read_items(user_path(data.kr_test))
     if data.source != MADE_FROM:
         raise UserError(
             f"no KR-test comes with the text {data.source!r}: name a file of items as data.kr_test, or take {MADE_FROM}"

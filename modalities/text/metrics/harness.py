@@ -1,13 +1,16 @@
 """Tasks of the lm-evaluation-harness (EleutherAI), on the model of a chain: ``lm-eval:<task>``.
 
-A task is one of the harness by name, or the path of a YAML file of one's own. What it reads must be on this machine: a task
-whose data lies on the hub needs a network, or a copy in the cache.
+A task is one of the harness by name, or the path of a YAML file. What it reads must be on this machine: a task whose data lies
+on the hub needs a network, or a copy in the cache. The code of the harness's own tasks is installed with it; that which a YAML
+file names is run only where the user allows it (`fortifai.permission`).
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2.exceptions import SecurityError
 from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
@@ -17,8 +20,10 @@ from transformers import PreTrainedTokenizerFast
 
 from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.errors import UserError, did_you_mean
+from fortifai.permission import code_is_allowed
 
 from ..model.network import LanguageModel
+from .task_code import refused_code, require_no_code, sandboxed_templates
 
 if TYPE_CHECKING:
     from ..adapter import LanguageModelAdapter
@@ -53,20 +58,22 @@ def lm_eval(inputs: "MetricInputs[LanguageModelAdapter, LanguageModel]", argumen
         argument: The task's name, or the path of its YAML file.
 
     Raises:
-        UserError: The task is unknown or cannot be loaded, it is a group of tasks, or its first metric is better when lower.
+        UserError: The task is unknown or cannot be loaded, it names code that the user has not allowed, it is a group of tasks,
+            or its first metric is better when lower.
     """
     task: Task = inputs.once(f"lm-eval {argument}", lambda: load(argument))
-    evaluation = simple_evaluate(
-        _wrapped(inputs.model),
-        tasks=[task.task],
-        task_manager=task.manager,
-        bootstrap_iters=0,
-        log_samples=False,
-        # None leaves the global generators alone; the choice of few-shot examples has a seed of its own.
-        random_seed=None,
-        numpy_random_seed=None,
-        torch_random_seed=None,
-    )
+    with _templates(argument):
+        evaluation = simple_evaluate(
+            _wrapped(inputs.model),
+            tasks=[task.task],
+            task_manager=task.manager,
+            bootstrap_iters=0,
+            log_samples=False,
+            # None leaves the global generators alone; the choice of few-shot examples has a seed of its own.
+            random_seed=None,
+            numpy_random_seed=None,
+            torch_random_seed=None,
+        )
     (values,) = evaluation["results"].values()
     # Keys are "metric,filter"; the first filter is the task's main one.
     return float(next(value for key, value in values.items() if key.partition(",")[0] == task.metric))
@@ -90,8 +97,13 @@ def check(adapter: object, argument: str) -> None:
 def load(argument: str) -> Task:
     """Load a task by its name or the path of its YAML file. Raises UserError as `lm_eval` does."""
     where, manager = _where(argument), _manager(argument)
+    if _is_file(argument) and not code_is_allowed():
+        require_no_code(Path(argument), where)
     try:
-        loaded = manager.load(argument)
+        with _templates(argument):
+            loaded = manager.load(argument)
+    except SecurityError as error:
+        raise refused_code(where, f"a template, as {error}") from None
     except Exception as error:  # whatever the harness and the datasets library meet
         raise UserError(f"{where}: the task cannot be loaded: {type(error).__name__}: {error}") from error
     if loaded["groups"] or len(loaded["tasks"]) != 1:
@@ -101,6 +113,11 @@ def load(argument: str) -> Task:
     if not rises:
         raise UserError(f"{where}: its first metric, {metric}, is better when lower; a task with an accuracy first is needed")
     return Task(manager, task, metric)
+
+
+def _templates(argument: str) -> AbstractContextManager[None]:
+    """Return the context in which the templates of a task are rendered."""
+    return sandboxed_templates() if _is_file(argument) and not code_is_allowed() else nullcontext()
 
 
 def _where(argument: str) -> str:

