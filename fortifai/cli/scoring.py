@@ -8,6 +8,7 @@ import typer
 
 from fortifai.cli.metric_options import BETTER, NULL, directions, numbers
 from fortifai.cli.output import AsJson, print_with_notes
+from fortifai.errors import RunFailed
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreTable
 
@@ -49,9 +50,12 @@ def score(
         _plot(path, plot, table, baseline, better, null)
     if as_json:
         print(table.model_dump_json(indent=2))
-        return
-    title, headings, rows = with_title(table, path.name)
-    print_with_notes(headings, rows, title=title)
+    else:
+        title, headings, rows = with_title(table, path.name)
+        print_with_notes(headings, rows, title=title)
+    if all(row.fidelity_interval is None for row in table.rows):
+        reasons = "; ".join(dict.fromkeys(f"{row.objective} by {row.metric}: {row.reason}" for row in table.rows))
+        raise RunFailed(f"nothing could be scored. {reasons}")
 
 
 def _plot(path: Path, out: Path, table: ScoreTable, baseline: str, better: list[str] | None, null: list[str] | None) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fortifai.errors import UserError
 from fortifai.fidelity.trajectories.groups import Group, rows_of_group
+from fortifai.fidelity.trajectories.reading import is_run
 from fortifai.fidelity.trajectories.source import TrajectorySource
 from fortifai.records.reading import read_chains
 
@@ -41,7 +42,7 @@ def require_same_identity(a: TrajectorySource, b: TrajectorySource) -> None:
 
     Only run folders say what that is; files and tables pass.
     """
-    if isinstance(a, pd.DataFrame) or isinstance(b, pd.DataFrame) or not (Path(a).is_dir() and Path(b).is_dir()):
+    if isinstance(a, pd.DataFrame) or isinstance(b, pd.DataFrame) or not (is_run(Path(a)) and is_run(Path(b))):
         return
     sides: list[dict[tuple[str, str, str], list[Fields]]] = [{}, {}]
     for side, path in zip(sides, (a, b), strict=True):

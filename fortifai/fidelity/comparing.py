@@ -9,7 +9,7 @@ import pandas as pd
 from fortifai.errors import UserError
 from fortifai.fidelity import comparable, intervals
 from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict
-from fortifai.fidelity.remarks import censored_as_well, counted, joined, shared_seeds
+from fortifai.fidelity.remarks import censored_as_well, counted, joined, on_chains, on_divergence, shared_seeds
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
 from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of, rows_of_group
@@ -77,7 +77,7 @@ def _on_side(side: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 def _rows(
     a: LoadedTrajectories, b: LoadedTrajectories, metric: str, baseline: str, pairs: list[tuple[str, str]]
 ) -> Iterator[ComparisonRow]:
-    groups_of_a, groups_of_b = _groups(a, metric, baseline), _groups(b, metric, baseline)
+    groups_of_a, groups_of_b = _on_side("A", _groups, a, metric, baseline), _on_side("B", _groups, b, metric, baseline)
     shared = [group for group in groups_of_a if group in groups_of_b]
     if not shared:
         comparable.require_same_groups(list(groups_of_a), list(groups_of_b))
@@ -114,7 +114,9 @@ def _row(
     censored_a, censored_b = (int(np.count_nonzero(onsets.censored)) for onsets in (onsets_a, onsets_b))
     difference, no_interval = intervals.difference_of(onsets_b, onsets_a)
     ratio = intervals.ratio_of(onsets_b, onsets_a)
-    notes = [*remarks, *filter(None, (no_interval, ratio.reason))]
+    left_out = [f"{side}: {remark}" for side, own in zip("AB", chains, strict=True) for remark in on_chains(own)]
+    diverged = (on_divergence(paired_a, "of A"), on_divergence(paired_b, "of B"))
+    notes = [*remarks, *left_out, *filter(None, (*diverged, no_interval, ratio.reason))]
     if len(paired_a) < max(len(a), len(b)):
         notes.insert(0, f"over the {shared_seeds(len(paired_a))}")
     if censored_a:

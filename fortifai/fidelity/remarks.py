@@ -54,7 +54,8 @@ def on_chains(chains: "Chains") -> list[str]:
     if chains.unscored:
         remarks.append(chains.unscored)
     elif not chains.trajectories:
-        nothing = "no chain with a baseline" if chains.without_baseline else "no finished chain"
+        lacking = "no null for this metric here" if chains.without_null else "no finished chain"
+        nothing = "no chain with a baseline" if chains.without_baseline else lacking
         remarks.append(f"unscored: {SINGLE_GENERATION if chains.single_generation else nothing}")
     elif chains.single_generation:
         remarks.append(_incomplete(chains.single_generation, f"of {SINGLE_GENERATION},"))
@@ -62,17 +63,23 @@ def on_chains(chains: "Chains") -> list[str]:
         remarks.append(_incomplete(chains.without_start, "without generation 0"))
     if chains.bridged:
         remarks.append(f"{counted(chains.bridged, 'missing generation')} bridged")
+    if chains.without_null and (chains.trajectories or chains.without_baseline):
+        remarks.append(f"left out for want of a null: seed {', '.join(chains.without_null)}")
     if chains.without_baseline:
         seeds = ", ".join(chains.without_baseline)
         remarks.append(f"left out for want of a baseline's generation 0 of the same seed: seed {seeds}")
     return remarks
 
 
+def on_divergence(trajectories: Sequence["Trajectory"], of: str = "") -> str | None:
+    """Return how many chains diverged, or None without any; ``of``: whose they are, such as ``of A``."""
+    lost = sum(trajectory.diverged for trajectory in trajectories)
+    return f"{lost} of {len(trajectories)} chains {of and of + ' '}diverged (NaN or infinite)" if lost else None
+
+
 def on_curves(trajectories: Sequence["Trajectory"], limit: float) -> list[str]:
     """Return what there is to remark on the shapes of curves, which an onset by one limit of health does not tell."""
-    remarks = []
-    if lost := sum(trajectory.diverged for trajectory in trajectories):
-        remarks.append(f"{lost} of {len(trajectories)} chains diverged (NaN or infinite)")
+    remarks = [remark for remark in [on_divergence(trajectories)] if remark]
     if touching := sum(not trajectory.diverged and trajectory.touches(limit) for trajectory in trajectories):
         touch = "1 chain touches" if touching == 1 else f"{touching} chains touch"
         remarks.append(f"{touch} the threshold without crossing it")

@@ -24,3 +24,16 @@ def test_thresholds_that_controls_set_are_drawn_for_each_metric(call, tmp_path):
     assert answer.err == f"24 pictures in {tmp_path / 'p'}\n"
     for metric, rule in (("w1", "phi&lt;0.86"), ("w2", "phi&lt;0.485")):
         assert rule in (tmp_path / "p" / f"survival-replace-{metric}.svg").read_text()
+
+
+def test_when_nothing_can_be_scored_it_ends_with_1_and_says_why_for_every_row(call, tmp_path):
+    TABLE.assign(null=0.1).to_csv(tmp_path / "t.csv", index=False)
+    answer = call("score", tmp_path / "t.csv")
+    assert answer.code == 1
+    assert answer.err.count("no better than the null") == 2
+    assert answer.err.startswith("fortifai: nothing could be scored. ce by w1: unscored: ")
+    as_json = call("score", tmp_path / "t.csv", "--json")
+    assert (as_json.code, len(as_json.json["rows"])) == (1, 2)
+    one = TABLE.assign(null=TABLE["null"].where(TABLE["objective"] == "ce"))
+    one.to_csv(tmp_path / "t.csv", index=False)
+    assert call("score", tmp_path / "t.csv").code == 0, "one row that is scored is an answer"

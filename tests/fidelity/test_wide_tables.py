@@ -5,7 +5,7 @@ from trajectory_support import falling, frame
 
 from fortifai.errors import UserError
 from fortifai.fidelity import score
-from fortifai.fidelity.trajectories.reading import read_csv
+from fortifai.fidelity.trajectories.reading import read
 
 LONG = frame({(o, s): falling(t + s) for o, t in (("ce", 2), ("tce:gamma=0.9", 5)) for s in range(3)})
 
@@ -42,7 +42,7 @@ def test_a_column_for_each_metric_scores_as_the_long_table(tmp_path):
 
 
 def test_an_empty_cell_of_a_wide_table_was_not_measured_and_a_nan_is_divergence(tmp_path):
-    table = read_csv(file(tmp_path, "objective,seed,0,1,2\nce,0,1,2,\nce,1,1,nan,2\n"))
+    table = read(file(tmp_path, "objective,seed,0,1,2\nce,0,1,2,\nce,1,1,nan,2\n"))
     ends = table.drop_duplicates("seed").set_index("seed")
     assert ends["state"].to_dict() == {0: "complete", 1: "diverged"}
     assert ends["horizon"].to_dict() == {0: 1, 1: 2}
@@ -60,7 +60,7 @@ def test_an_empty_cell_of_a_wide_table_was_not_measured_and_a_nan_is_divergence(
 )
 def test_a_broken_wide_table_is_refused_with_line_and_column(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
-        read_csv(file(tmp_path, text))
+        read(file(tmp_path, text))
 
 
 def test_a_nan_in_a_wide_frame_is_refused_as_it_may_mean_two_things():

@@ -1,8 +1,10 @@
 """From the tidy table to the chains of each group, measured by health: phi, or the rule's own metric."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,9 @@ from fortifai.errors import UserError, did_you_mean
 from fortifai.fidelity.onset import Floats, Seed, Trajectory
 from fortifai.fidelity.rule import Rule
 from fortifai.fidelity.trajectories.tidy import GROUP, MASKED_SHARE
+
+SAME_NULL = 1e-9
+"""Relative. Nulls that differ by less are the same, written with fewer digits."""
 
 
 class Group(NamedTuple):
@@ -37,6 +42,7 @@ class Chains:
         incomplete: Chains that do not count, for whatever reason.
         horizon: The last generation that any of the chains was asked for.
         unscored: Why none of them can be scored, or None.
+        without_null: Seeds that are left out, as the metric has no null there, though it has one elsewhere.
         without_baseline: Seeds that are left out, as the baseline has no generation 0 of the same seed.
         single_generation: Of the incomplete chains, those of a single generation, in which no onset can be seen.
         without_start: Of the incomplete chains, those that are over and have no generation 0.
@@ -47,10 +53,27 @@ class Chains:
     incomplete: int = 0
     horizon: int = 0
     unscored: str | None = None
+    without_null: list[str] = field(default_factory=list)
     without_baseline: list[str] = field(default_factory=list)
     single_generation: int = 0
     without_start: int = 0
     bridged: int = 0
+
+
+class _Curve(NamedTuple):
+    """One metric along one chain as the table holds it; G rows, ordered by generation.
+
+    ``null``: NaN where no row has one. ``generation`` and ``value``: (G,).
+    """
+
+    objective: str
+    seed: Seed
+    generation: Floats
+    value: Floats
+    null: float
+    better: str | None
+    state: str
+    horizon: int
 
 
 Objectives = dict[str, Chains]
@@ -86,12 +109,15 @@ def grouped_chains(table: pd.DataFrame, metric: str, rule: Rule, baseline: str) 
         metric: The metric to score by.
         rule: Decides what health is: phi, or the metric with the sign that lets it fall.
         baseline: The objective whose generation 0 phi is measured from, seed by seed.
+
+    Raises:
+        UserError: When nulls of one group differ between its objectives: then phi is not on the same scale.
     """
     relevant = table[table["metric"].isin([metric, MASKED_SHARE])]
     for key, rows in relevant.groupby(GROUP, dropna=False):
         if (rows["metric"] == metric).any():
             group = Group(*(name if isinstance(name, str) else None for name in key))
-            yield group, _objectives(rows.sort_values("generation"), metric, rule, baseline)
+            yield group, _objectives(rows, metric, rule, baseline)
 
 
 def rows_of_group(table: pd.DataFrame, group: Group, metric: str) -> pd.DataFrame:
@@ -119,43 +145,70 @@ def fidelity(value: Floats, null: float, reference: float) -> Floats:
 
 
 def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> Objectives:
-    """Return the chains of one group's rows, which are ordered by generation."""
+    """Return the chains of one group's rows."""
     values = rows[rows["metric"] == metric]
-    masked = {key: of_chain.set_index("generation")["value"] for key, of_chain in _chains(rows[rows["metric"] == MASKED_SHARE])}
-    start = values[(values["generation"] == 0) & np.isfinite(values["value"])]
-    references = start[start["objective"] == baseline].set_index("seed")["value"].to_dict()
+    if rule.by_fidelity:
+        _require_one_null(values, metric)
+    masked = {(curve.objective, curve.seed): curve for curve in _curves(rows[rows["metric"] == MASKED_SHARE])}
+    curves = list(_curves(values))
+    references = {
+        curve.seed: curve.value[0]
+        for curve in curves
+        if curve.objective == baseline and curve.generation[0] == 0 and np.isfinite(curve.value[0])
+    }
     objectives: Objectives = {}
-    for (objective, seed), of_chain in _chains(values):
-        chains = objectives.setdefault(objective, Chains())
-        first = of_chain.iloc[0]
-        chains.horizon = max(chains.horizon, int(first["horizon"]))
-        if not _is_finished(first, chains):
+    for curve in curves:
+        chains = objectives.setdefault(curve.objective, Chains())
+        chains.horizon = max(chains.horizon, curve.horizon)
+        if not _is_finished(curve, chains):
             continue
-        chains.bridged += int(of_chain["generation"].iloc[-1]) + 1 - len(of_chain)
-        health = of_chain["value"].to_numpy(float)
+        chains.bridged += int(curve.generation[-1]) + 1 - curve.generation.size
+        health = curve.value
         if rule.by_fidelity:
-            if seed not in references:
-                chains.without_baseline.append(str(seed))
+            if np.isnan(curve.null):
+                chains.without_null.append(str(curve.seed))
                 continue
-            null, reference = float(first["null"]), float(references[seed])
-            higher = first["better"] == "higher"  # a metric that does not say is taken for a distance
-            if problem := _no_range(null, reference, higher):
+            if curve.seed not in references:
+                chains.without_baseline.append(str(curve.seed))
+                continue
+            reference = float(references[curve.seed])
+            # A metric that does not say which way is better is taken for a distance.
+            if problem := _no_range(curve.null, reference, curve.better == "higher"):
                 chains.unscored = problem
-            health = fidelity(health, null, reference)
+            health = fidelity(health, curve.null, reference)
         elif rule.side == ">":
             health = -health
-        chains.trajectories.append(_trajectory(seed, of_chain, health, masked.get((objective, seed))))
+        chains.trajectories.append(_trajectory(curve, health, masked.get((curve.objective, curve.seed))))
     return objectives
 
 
-def _is_finished(first: pd.Series, chains: Chains) -> bool:
-    """Return whether a chain counts, which its first row tells; one that does not is added to the incomplete ones."""
-    begun = first["generation"] == 0 and (first["state"] == "diverged" or bool(np.isfinite(first["value"])))
-    if first["state"] == "incomplete" or not begun:
+def _require_one_null(values: pd.DataFrame, metric: str) -> None:
+    """Raise UserError when objectives of one group have nulls that differ, with both values.
+
+    Nulls may differ from seed to seed. They are then compared seed by seed; where objectives have no seed in common, only nulls
+    that are the same for all seeds of an objective can be.
+    """
+    nulls = values[["objective", "seed", "null"]].dropna().drop_duplicates()
+    for seed, of_seed in [*nulls.groupby("seed"), (None, nulls[["objective", "null"]].drop_duplicates())]:
+        least, most = of_seed.loc[of_seed["null"].idxmin()], of_seed.loc[of_seed["null"].idxmax()]
+        if seed is None and of_seed["objective"].duplicated().any():
+            continue
+        if most["null"] - least["null"] > SAME_NULL * max(abs(most["null"]), abs(least["null"])):
+            where = "" if seed is None else f", seed {seed}"
+            raise UserError(
+                f"the null of {metric} is {least['null']:.12g} for {least['objective']} and {most['null']:.12g} for "
+                f"{most['objective']}{where}: objectives that are compared need the same (--null {metric}=VALUE)"
+            )
+
+
+def _is_finished(curve: _Curve, chains: Chains) -> bool:
+    """Return whether a chain counts; one that does not is added to the incomplete ones."""
+    begun = curve.generation[0] == 0 and (curve.state == "diverged" or bool(np.isfinite(curve.value[0])))
+    if curve.state == "incomplete" or not begun:
         chains.incomplete += 1
-        chains.without_start += first["state"] != "incomplete"
+        chains.without_start += curve.state != "incomplete"
         return False
-    if first["horizon"] == 0 and first["state"] == "complete":
+    if curve.horizon == 0 and curve.state == "complete":
         chains.incomplete += 1
         chains.single_generation += 1
         return False
@@ -164,30 +217,50 @@ def _is_finished(first: pd.Series, chains: Chains) -> bool:
 
 def _no_range(null: float, reference: float, higher: bool) -> str | None:
     """Return why phi cannot be measured between a null and a reference, or None when it can."""
-    if np.isnan(null):
-        return "unscored: no null for this metric here"
     if (reference > null) if higher else (reference < null):
         return None
     direction = "higher is better" if higher else "lower is better; a metric whose higher values are better has to say so"
     return f"unscored: the baseline's generation 0 ({reference:.4g}) is no better than the null ({null:.4g}), as {direction}"
 
 
-def _chains(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, Seed], pd.DataFrame]]:
-    for (objective, seed), of_chain in rows.groupby(["objective", "seed"]):  # sorted: the order of rows does not matter
-        yield (str(objective), seed if isinstance(seed, str) else int(cast(int, seed))), of_chain
+def _curves(rows: pd.DataFrame) -> Iterator[_Curve]:
+    """Yield one metric's curves of the chains of a group, ordered by objective and seed: the order of rows does not matter."""
+    if rows.empty:
+        return
+    rows = rows.sort_values(["objective", "seed", "generation"])
+    chain = rows[["objective", "seed"]]
+    starts = np.flatnonzero((chain != chain.shift()).any(axis=1))
+    objective, seed = rows["objective"].tolist(), rows["seed"].tolist()
+    state, better, horizon = rows["state"].tolist(), rows["better"].tolist(), rows["horizon"].tolist()
+    generation, value, null = (rows[name].to_numpy(float) for name in ("generation", "value", "null"))
+    for start, end in pairwise([*starts.tolist(), len(rows)]):
+        known = null[start:end][~np.isnan(null[start:end])]
+        yield _Curve(
+            objective=str(objective[start]),
+            seed=seed[start] if isinstance(seed[start], str) else int(seed[start]),
+            generation=generation[start:end],
+            value=value[start:end],
+            null=float(known[0]) if known.size else math.nan,
+            better=better[start],
+            state=state[start],
+            horizon=int(horizon[start]),
+        )
 
 
-def _trajectory(seed: Seed, rows: pd.DataFrame, health: Floats, masked: "pd.Series[float] | None") -> Trajectory:
-    value = rows["value"].to_numpy(float)
-    finite = np.isfinite(value)
+def _trajectory(curve: _Curve, health: Floats, masked: _Curve | None) -> Trajectory:
+    finite = np.isfinite(curve.value)
     end = int(finite.size if finite.all() else finite.argmin())
-    generation = rows["generation"].to_numpy(float)[:end]
+    generation = curve.generation[:end]
+    share = np.full(end, np.nan)
+    if masked is not None:
+        _, own, other = np.intersect1d(generation, masked.generation, assume_unique=True, return_indices=True)
+        share[own] = masked.value[other]
     return Trajectory(
-        seed=seed,
+        seed=curve.seed,
         generation=generation,
-        value=value[:end],
+        value=curve.value[:end],
         health=health[:end],
-        diverged=bool(rows["state"].iloc[0] == "diverged" or end < finite.size),
-        horizon=int(rows["horizon"].iloc[0]),
-        masked=np.full(end, np.nan) if masked is None else np.asarray(masked.reindex(generation), dtype=np.float64),
+        diverged=bool(curve.state == "diverged" or end < finite.size),
+        horizon=curve.horizon,
+        masked=share,
     )

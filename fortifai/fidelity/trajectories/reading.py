@@ -1,10 +1,12 @@
-"""Run folders and CSV files, read into one tidy table: a row for every value of every metric of every generation."""
+"""Run folders and files, read into one tidy table: a row for every value of every metric of every generation."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.files import read_file, read_folder, tables_in
+from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outside
 from fortifai.fidelity.trajectories.tidy import CHAIN, MASKED_SHARE, tidy
 from fortifai.records.reading import progress_of, read_chains, read_records, read_suite
 from fortifai.records.schema import ChainRecord
@@ -12,22 +14,35 @@ from fortifai.records.schema import ChainRecord
 STATES = {"done": "complete", "diverged": "diverged"}
 """How a chain that can be scored ended; one in any other state is incomplete."""
 
-QUOTING_HINT = '; a name with a comma in it has to be quoted, as in "tce-online:dimensions=7,gain=1"'
-OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-
 CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
 
 
-def read(path: str | Path) -> pd.DataFrame:
-    """Return a run folder or a CSV file as a tidy table (see `fortifai.fidelity.trajectories.tidy`).
+def is_run(path: Path) -> bool:
+    """Return whether a path is to be read as a run folder: any folder but one that only holds tables."""
+    return path.is_dir() and ((path / "suite.json").exists() or not tables_in(path))
+
+
+def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
+    """Return a run folder, a file or a folder of files as a tidy table (see `fortifai.fidelity.trajectories.tidy`).
+
+    Args:
+        path: A run folder; a file of comma or tab-separated fields, JSON lines or Parquet, compressed by gzip or not; or a folder
+            of such files.
+        reading: What the user said of the columns and generations of a file; a run folder needs none of it.
 
     Raises:
-        UserError: When it is neither, or is broken.
+        UserError: When it is none of these, or is broken.
     """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such run folder or CSV file")
-    return read_run(path) if path.is_dir() else read_csv(path)
+    if not is_run(path):
+        return from_outside(read_folder(path) if path.is_dir() else read_file(path), str(path), reading)
+    if reading != AS_IT_IS:
+        raise UserError(
+            f"{path}: is a run folder, whose columns and generations are known; --column and --first-generation are for files"
+        )
+    return read_run(path)
 
 
 def read_run(path: str | Path) -> pd.DataFrame:
@@ -56,34 +71,6 @@ def read_run(path: str | Path) -> pd.DataFrame:
                 "with different settings or data; remove the one that does not belong"
             )
     return tidy(pd.concat([_chain_frame(run / chain.id, chain) for chain in chains], ignore_index=True), str(run))
-
-
-def read_csv(path: str | Path) -> pd.DataFrame:
-    """Return a CSV file of trajectories, from any training stack, as a tidy table.
-
-    Columns: objective, generation, metric, value, and optionally suite, modality, model, regime, strategy, seed, better, null.
-    Others are ignored. An empty value, ``nan`` or ``inf`` means that the chain diverged there. A table with a column for each
-    metric or for each generation is made long first (`fortifai.fidelity.trajectories.wide`).
-
-    Raises:
-        UserError: Naming the line or the column that is wrong.
-    """
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        hint = QUOTING_HINT if "Expected" in str(error) else ""
-        raise UserError(f"{path}: cannot be read as CSV: {str(error).strip()}{hint}") from None
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas reads the fields in excess as names of the rows
-        raise UserError(f"{path}, line 2: more fields than the first line has columns{QUOTING_HINT}")
-    if len(frame.columns) == 1 and (other := _separator(str(frame.columns[0]))):
-        raise UserError(f"{path}: its columns are separated by {other}, and should be by commas")
-    frame.index = pd.Index([f"line {number}" for number in range(2, len(frame) + 2)])
-    return tidy(frame, str(path))
-
-
-def _separator(line: str) -> str | None:
-    """Return the name of what a first line without commas is separated by instead, or None."""
-    return next((name for sign, name in OTHER_SEPARATORS.items() if sign in line), None)
 
 
 def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:

@@ -9,13 +9,13 @@ import pandas as pd
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, Rule, parse_rule
 from fortifai.fidelity.trajectories.metric_options import contradicts_direction, with_better, with_null
-from fortifai.fidelity.trajectories.reading import read
-from fortifai.fidelity.trajectories.tidy import tidy
+from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outside
+from fortifai.fidelity.trajectories.reading import is_run, read
 from fortifai.records.reading import read_suite
 from fortifai.storage import Better
 
 TrajectorySource = str | Path | pd.DataFrame
-"""A run folder, a CSV file, or a table of trajectories."""
+"""A run folder, a file or a folder of files, or a table of trajectories."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,24 @@ def load(
     baseline: str,
     better: Better | Mapping[str, Better] | None,
     null: float | Mapping[str, float] | None,
+    reading: Reading = AS_IT_IS,
 ) -> LoadedTrajectories:
     """Read trajectories and settle the rule: the one asked for, or that of the run's suite, or the default.
 
-    Arguments and errors are those of `fortifai.score`.
+    Arguments and errors are those of `fortifai.score`; ``reading`` is what the user said of columns and generations.
     """
     if isinstance(source, pd.DataFrame):
-        table = tidy(source)
+        table = from_outside(source, str(source.attrs.get("source", "the table")), reading)
     else:
         path = Path(source)
-        table = read(path)
-        if rule is None and path.is_dir():
+        table = read(path, reading)
+        if rule is None and is_run(path):
             rule = read_suite(path).suite.rule
     remarks = list(table.attrs.get("remarks", []))
     table, null_remarks = with_null(with_better(table, better), null)
     parsed = parse_rule(rule or DEFAULT_RULE)
     objectives = sorted(table["objective"].unique())
     if baseline not in objectives and (parsed.by_fidelity or baseline != BASELINE):
-        raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {', '.join(objectives)}")
+        there = ", ".join(objectives)
+        raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {there}: name one with --baseline")
     return LoadedTrajectories(table, parsed, remarks, null_remarks)

@@ -5,10 +5,14 @@ seed, generation, metric, value, better ("lower", "higher" or missing), null (D_
 or "incomplete") and horizon (last generation asked for).
 """
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.places import place
 from fortifai.fidelity.trajectories.wide import lengthen
 
 GROUP = ["suite", "modality", "model", "regime", "strategy"]
@@ -27,16 +31,21 @@ BLANK = frozenset({"", "nan", "na", "none", "null", "<na>"})
 """What stands for a missing number, in lower case."""
 
 
-def tidy(frame: pd.DataFrame, source: str = "the table") -> pd.DataFrame:
+LARGEST_SEED = 2**63 - 1
+LARGEST_GENERATION = 10**9
+
+
+def tidy(frame: pd.DataFrame, source: str = "the table", *, first_generation: int = 0) -> pd.DataFrame:
     """Return a table of trajectories as a tidy table: checked, and with the columns that it leaves out filled in.
 
     A wide table is made long (see `wide`); the remarks on that are in ``attrs["remarks"]``. Without ``seed`` all rows are
-    seed 0. Without ``state`` and ``horizon``, a chain ends at its last generation, and has diverged when a value is missing or
-    infinite.
+    seed 0. Without ``state`` and ``horizon``, which only run folders know, a chain ends at its last generation, and has diverged
+    when a value is missing or infinite.
 
     Args:
         frame: Any table of trajectories, which is not changed.
         source: What errors call it.
+        first_generation: The generation that is counted as 0.
 
     Raises:
         UserError: Naming the column, or the row by its index label.
@@ -46,77 +55,115 @@ def tidy(frame: pd.DataFrame, source: str = "the table") -> pd.DataFrame:
         raise UserError(f"{source}: no column {', '.join(absent)}; it has {', '.join(map(str, frame.columns))}")
     if frame.empty:
         raise UserError(f"{source}: no rows")
-    labels = [label if isinstance(label, str) else f"row {label}" for label in frame.index]
+    places = _Places(source, frame.index)
     frame = frame.reset_index(drop=True)
     table = pd.DataFrame({name: _text(frame, name) for name in [*GROUP, "objective", "metric", "better"]})
     for name in ("objective", "metric"):
-        _refuse(table[name].isna(), f"{name} is empty", source, labels)
-    _refuse(~table["better"].isin(["lower", "higher", None]), "better must be lower or higher", source, labels)
+        places.refuse(table[name].isna(), f"{name} is empty")
+    places.refuse(~table["better"].isin(["lower", "higher", None]), "better must be lower or higher")
 
-    generation = _number(frame, "generation", source, labels)
-    _refuse(~(generation >= 0) | (generation % 1 != 0), "generation must be a whole number from 0", source, labels)
-    table["generation"] = generation.astype(int)
-    table["value"] = _number(frame, "value", source, labels)
-    table["null"] = _number(frame, "null", source, labels) if "null" in frame else np.nan
-    _refuse(np.isinf(table["null"]), "null must be finite", source, labels)
-    table["seed"] = _seed(frame)
+    generation = _number(frame, "generation", places)
+    outside = ~(generation >= first_generation) | (generation % 1 != 0) | (generation > LARGEST_GENERATION)
+    places.refuse(outside, f"generation must be a whole number from {first_generation} to a billion")
+    table["generation"] = generation.astype(int) - first_generation
+    table["value"] = _number(frame, "value", places)
+    table["null"] = _number(frame, "null", places) if "null" in frame else np.nan
+    places.refuse(np.isinf(table["null"]), "null must be finite")
+    table["seed"] = _seed(frame, places)
 
-    curve = [*CHAIN, "metric"]
-    twice = table.duplicated([*curve, "generation"])
-    _refuse(twice, "a second value for the same chain, metric and generation (is a column such as seed missing?)", source, labels)
-    curves = table.groupby(curve, dropna=False)
+    curve = table.groupby([*CHAIN, "metric"], dropna=False, sort=False).ngroup()
+    twice = pd.DataFrame({"curve": curve, "generation": table["generation"]}).duplicated()
+    places.refuse(twice, "a second value for the same chain, metric and generation (is a column such as seed missing?)")
     for name in ("null", "better"):
-        _refuse(curves[name].transform("nunique") > 1, f"{name} changes within a chain", source, labels)
+        places.refuse(_changes(table[name], curve), f"{name} changes within a chain")
     if "state" in frame and "horizon" in frame:
         table["state"], table["horizon"] = frame["state"], frame["horizon"]
     else:
         lost = ~np.isfinite(table["value"])
-        table["state"] = lost.groupby([table[name] for name in curve], dropna=False).transform("any").map(_ENDED)
-        table["horizon"] = curves["generation"].transform("max")
+        table["state"] = np.where(lost.groupby(curve).transform("any"), "diverged", "complete")
+        table["horizon"] = table["generation"].groupby(curve).transform("max")
     table = table[COLUMNS]
     table.attrs["remarks"] = remarks
     return table
 
 
-_ENDED = {True: "diverged", False: "complete"}
+@dataclass(frozen=True)
+class _Places:
+    """Where the rows of a table stand in what it was read from."""
+
+    source: str
+    index: "pd.Index[str] | pd.Index[int]"
+
+    def refuse(self, wrong: "pd.Series[bool]", problem: str) -> None:
+        """Raise UserError with the place of the first wrong row and the number of the others."""
+        if wrong.any():
+            rows = np.flatnonzero(wrong)
+            more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+            raise UserError(f"{self.source}, {place(self.index, int(rows[0]))}: {problem}{more}")
+
+
+def _changes(values: pd.Series, curve: "pd.Series[int]") -> "pd.Series[bool]":
+    """Return which rows are of a curve with more than one value that is not missing, (rows,)."""
+    if values.nunique() < 2:
+        return pd.Series(False, index=values.index)
+    return values.groupby(curve).transform("nunique") > 1
 
 
 def _text(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return a column as text, None where it is blank or absent."""
-    values = frame[name] if name in frame else [None] * len(frame)
-    plain = [None if pd.isna(value) or not str(value).strip() else str(value).strip() for value in values]
-    return pd.Series(plain, dtype=object)
+    if name not in frame:
+        return pd.Series([None] * len(frame), dtype=object)
+    plain: dict[str, str | None] = {}
+    for value in (texts := [value if isinstance(value, str) else "" if pd.isna(value) else str(value) for value in frame[name]]):
+        if value not in plain:
+            plain[value] = value.strip() or None
+    return pd.Series([plain[value] for value in texts], dtype=object)
 
 
-def _number(frame: pd.DataFrame, name: str, source: str, labels: list[str]) -> "pd.Series[float]":
+def _number(frame: pd.DataFrame, name: str, places: _Places) -> "pd.Series[float]":
     """Return a column as floats, NaN where it is blank."""
     values = frame[name]
-    # Python's float, because pandas before 3 misses the nearest one in the last bit.
-    numbers = values.map(_float).astype(float)
-    wrong = numbers.isna() & ~values.map(str).str.strip().str.lower().isin(BLANK)
-    _refuse(wrong, f"{name} must be a number, not {str(values[wrong].iloc[0]) if wrong.any() else ''!r}", source, labels)
+    if values.dtype in (np.dtype(np.float64), np.dtype(np.int64)):
+        return values.astype(float)
+    # Python's float, because pandas before 3 misses the nearest one in the last bit; a float32 by its shortest digits.
+    numbers = pd.Series([_float(value) for value in values], dtype=float)
+    if (missing := numbers.isna()).any():
+        wrong = missing & ~values.where(missing, "").map(str).str.strip().str.lower().isin(BLANK)
+        places.refuse(wrong, f"{name} must be a number, not {str(values[wrong].iloc[0]) if wrong.any() else ''!r}")
     return numbers
 
 
-def _seed(frame: pd.DataFrame) -> pd.Series:
-    """Return seeds as integers, so that 10 comes after 9; as text where one is not a number."""
+def _float(value: object) -> float:
+    text = value if isinstance(value, str) else str(value)
+    try:
+        return math.nan if "_" in text else float(text)  # Python takes 1_0 for 10, and nobody else does
+    except ValueError:
+        return math.nan
+
+
+def _seed(frame: pd.DataFrame, places: _Places) -> pd.Series:
+    """Return seeds as integers, so that 10 comes after 9; as text where one is not a whole number."""
     if "seed" not in frame:
         return pd.Series(0, index=frame.index)
-    numbers = pd.to_numeric(frame["seed"], errors="coerce")
-    whole = bool((numbers % 1 == 0).all())
-    return numbers.astype(int) if whole else frame["seed"].astype(str).str.strip()
+    texts = frame["seed"].astype(str).str.strip()
+    blank = texts.str.lower().isin(BLANK)
+    if blank.all():
+        return pd.Series(0, index=frame.index)
+    places.refuse(blank, "seed is empty, though other rows have one")
+    whole = {text: _whole(text) for text in texts.unique()}
+    if any(number is None for number in whole.values()):
+        return texts
+    too_large = texts.map(lambda text: not -LARGEST_SEED <= (whole[text] or 0) <= LARGEST_SEED).astype(bool)
+    places.refuse(too_large, "seed must be below 2^63")
+    return texts.map(whole).astype(np.int64)
 
 
-def _float(value: object) -> float:
+def _whole(text: str) -> int | None:
+    """Return the whole number that a text says, such as ``7``, ``7.0`` or ``7e0``, or None."""
+    if "_" in text:
+        return None
     try:
-        return float(str(value))
+        return int(text)
     except ValueError:
-        return float("nan")
-
-
-def _refuse(wrong: "pd.Series[bool]", problem: str, source: str, labels: list[str]) -> None:
-    """Raise UserError with the label of the first wrong row and the number of the others."""
-    if wrong.any():
-        rows = np.flatnonzero(wrong)
-        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        raise UserError(f"{source}, {labels[rows[0]]}: {problem}{more}")
+        number = _float(text)
+    return int(number) if number % 1 == 0 else None

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.places import place
 
 KNOWN = frozenset(
     {"suite", "modality", "model", "regime", "strategy", "objective", "seed"}
@@ -77,7 +78,7 @@ def _has_numbers(column: pd.Series) -> bool:
 
 def _melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: str) -> pd.DataFrame:
     """Return a row for each cell of some columns that is not empty, with the column's name in a column ``into``."""
-    labels = [label if isinstance(label, str) else f"row {label}" for label in frame.index]
+    labels = [place(frame.index, row) for row in range(len(frame))]
     fixed = frame[[name for name in frame if name in KNOWN and name != into]]
     parts = []
     for column in columns:

@@ -1,0 +1,201 @@
+"""Files of trajectories as people have them, read into raw tables of text: nothing is guessed, and every row knows its line.
+
+What a file is shows in its first bytes: gzip, Parquet and JSON lines are recognised by them, everything else is read as fields
+separated by commas, or by tabs where the name ends in ``.tsv`` or ``.tab``.
+"""
+
+import csv
+import gzip
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pandas as pd
+
+from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.places import place
+
+STANDARD_INPUT = "standard input"
+"""What messages call what came through a pipe."""
+
+ENDINGS = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
+"""Names of files that are read in a folder, also with ``.gz`` after them."""
+
+QUOTING_HINT = '; a name with a comma in it has to be quoted, as in "tce-online:dimensions=7,gain=1"'
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+NEVER_MISSING = ("objective", "generation", "metric", "value")
+
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_MOST_SHARED = 100_000
+"""Texts of a column that are kept to be shared between its rows; beyond that it holds numbers, and there is nothing to share."""
+
+
+def read_file(path: str | Path) -> pd.DataFrame:
+    """Return a file as a table of text, as it is written; the index holds the line of each row.
+
+    A Parquet file keeps its types, and is indexed by row.
+
+    Raises:
+        UserError: Naming the line that is wrong, for a file that cannot be read.
+    """
+    path = Path(path)
+    name = path.name.lower().removesuffix(".gz")
+    return _read(path, str(path), "\t" if name.endswith((".tsv", ".tab")) else ",")
+
+
+def read_standard_input() -> pd.DataFrame:
+    """Return what comes through a pipe as a table of text, as `read_file` does; tabs are recognised in its first line."""
+    table = _read(None, STANDARD_INPUT, None)
+    table.attrs["source"] = STANDARD_INPUT
+    return table
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """Return the files of trajectories that lie in a folder, ordered by name; folders within it are not searched."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name.lower().removesuffix(".gz").endswith(ENDINGS))
+
+
+def read_folder(folder: Path) -> pd.DataFrame:
+    """Return the files of a folder as one table of text; the index holds the file and the line of each row.
+
+    Raises:
+        UserError: When a file cannot be read, or has other columns than the first.
+    """
+    tables: list[pd.DataFrame] = []
+    for path in tables_in(folder):
+        table = read_file(path)
+        if tables and set(table.columns) != set(tables[0].columns):
+            first, other = (", ".join(map(str, columns)) for columns in (tables[0].columns, table.columns))
+            raise UserError(f"{path}: has the columns {other}, and the files before it {first}")
+        table.index = pd.Index([f"{path.name}, {place(table.index, row)}" for row in range(len(table))], dtype=object)
+        tables.append(table)
+    return pd.concat(tables)
+
+
+def _read(path: Path | None, source: str, separator: str | None) -> pd.DataFrame:
+    try:
+        with _opened(path) as stream:
+            start = stream.peek(4)
+            if start.startswith(_PARQUET):
+                return _parquet(stream, source)
+            with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+                if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+                    return _json_lines(_without_nul(text, source), source)
+                return _delimited(text, source, separator)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{source}: cannot be read as CSV: it is not UTF-8 text ({error.reason})") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{source}: cannot be read: {error}") from None
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[io.BufferedReader]:
+    """Open a file, or standard input for None, whether it is compressed by gzip or not."""
+    with sys.stdin.buffer if path is None else path.open("rb") as opened:
+        stream = cast(io.BufferedReader, opened)
+        if stream.peek(2).startswith(_GZIP):
+            stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=stream)))
+        yield stream
+
+
+def _parquet(stream: BinaryIO, source: str) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(io.BytesIO(stream.read()))
+    except ImportError:
+        raise UserError(f"{source}: reading Parquet needs pyarrow (pip install pyarrow)") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"{source}: cannot be read as Parquet: {error}") from None
+    return table.reset_index(drop=True)
+
+
+def _without_nul(lines: Iterator[str], source: str) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise UserError(f"{source}, line {number}, character {line.index(chr(0)) + 1}: a NUL byte, so the file is damaged")
+        yield line
+
+
+def _delimited(text: Iterator[str], source: str, separator: str | None) -> pd.DataFrame:
+    """Return a table of fields that are separated by a sign; None stands for tabs if the first line has them, else commas."""
+    lines = _without_nul(text, source)
+    heading, first = next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), (0, ""))
+    if not heading:
+        raise UserError(f"{source}: cannot be read as CSV: it is empty")
+    if separator is None:
+        separator = "\t" if "\t" in first and "," not in first else ","
+    (header,) = csv.reader([first], delimiter=separator, skipinitialspace=True)
+    if len(header) == 1 and (other := next((name for sign, name in OTHER_SEPARATORS.items() if sign in first), None)):
+        raise UserError(f"{source}: its columns are separated by {other}, and should be by commas")
+    if doubled := [name for position, name in enumerate(header) if name.strip() and name in header[:position]]:
+        raise UserError(f"{source}, line {heading}: the column {doubled[0]!r} is there twice")
+    columns: list[list[str]] = [[] for _ in header]
+    shared: list[dict[str, str]] = [{} for _ in header]
+    numbers: list[int] = []
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+    width = len(header)  # of the records: all of them may leave out columns at the end
+    start = heading + 1  # the line that a record begins in
+    try:
+        for record in reader:
+            number, start = start, heading + reader.line_num + 1
+            if not record or record == [""]:
+                continue
+            if not numbers:
+                width = len(record)
+            if len(record) != width or width > len(header):
+                raise UserError(f"{source}, line {number}: {_miscounted(len(record), width, len(header))}")
+            numbers.append(number)
+            for values, texts, field in zip(columns, shared, record, strict=False):
+                values.append(texts.setdefault(field, field) if len(texts) < _MOST_SHARED else field)
+    except csv.Error as error:
+        raise UserError(f"{source}, line {start}: cannot be read as CSV: {error}") from None
+    table = {name: pd.Series(values, dtype=object) for name, values in zip(header[:width], columns, strict=False) if name.strip()}
+    return pd.DataFrame(table).set_axis(pd.Index(numbers, name="line"), axis="index")
+
+
+def _miscounted(fields: int, width: int, columns: int) -> str:
+    if fields > columns:
+        return f"more fields than the first line has columns ({fields} and {columns}){QUOTING_HINT}"
+    if fields > width:
+        return f"{fields} fields, and the rows before it have {width}"
+    return f"the row is cut short: it has {fields} fields, and the rows before it have {width}"
+
+
+def _json_lines(lines: Iterator[str], source: str) -> pd.DataFrame:
+    """Return a table of one JSON object a line; a number keeps the digits that it is written with."""
+    records: list[dict[str, str]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_each_once)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{source}, line {number}: not a JSON object of one row: {error}") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{source}, line {number}: not a JSON object of one row")
+        records.append(content)
+        numbers.append(number)
+    names = list(dict.fromkeys(name for record in records for name in record))
+    for name in NEVER_MISSING if {"metric", "value"} & set(names) else ():
+        for number, record in zip(numbers, records, strict=True):
+            if name in names and name not in record:
+                raise UserError(f"{source}, line {number}: has no {name!r}, which other lines have")
+    table = {name: pd.Series([record.get(name, "") for record in records], dtype=object) for name in names}
+    return pd.DataFrame(table).set_axis(pd.Index(numbers, name="line"), axis="index")
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, str]:
+    """Return the fields of a JSON object as text, empty for null."""
+    row: dict[str, str] = {}
+    for name, value in pairs:
+        if name in row:
+            raise ValueError(f"{name!r} is there twice")
+        if isinstance(value, dict | list):
+            raise ValueError(f"{name!r} is not a single value")
+        row[name] = "" if value is None else str(value)
+    return row
