@@ -6,14 +6,21 @@ device, a horizon, how many seeds). A class with a field that says neither canno
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fortifai.errors import UserError
 from fortifai.registry import Registry
+from fortifai.sanitise import one_line
 
 T = TypeVar("T")
+
+LARGEST_PARAMETER = 10**9
+"""The largest size of a parameter in a name: whatever is computed from it stays a finite number."""
+
+LONGEST_VALUE = 100
+"""Characters of a wrong value that a message repeats."""
 
 
 class Role(Enum):
@@ -71,6 +78,14 @@ class Parametrised(Frozen):
 
     name: ClassVar[str]
 
+    @model_validator(mode="after")
+    def _of_finite_size(self) -> Self:
+        for key in type(self).model_fields:
+            value = getattr(self, key)
+            if isinstance(value, int | float) and abs(value) > LARGEST_PARAMETER:
+                raise ValueError(f"{key}: should be at most {LARGEST_PARAMETER:,} in size, not {_shown(value)}")
+        return self
+
     @property
     def canonical(self) -> str:
         """The one spelling of this setting: keys sorted, defaults filled in, what is None left out."""
@@ -126,7 +141,7 @@ def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "")
     """
     lines = []
     for problem in error.errors(include_url=False):
-        key = (prefix + ".".join(str(part) for part in problem["loc"])).removesuffix(".")
+        key = one_line(prefix + ".".join(str(part) for part in problem["loc"])).removesuffix(".")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{_known(known if len(problem['loc']) == 1 else ())}"
         elif problem["type"] == "missing":
@@ -134,7 +149,7 @@ def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "")
         elif problem["type"] == "value_error":
             message = str(problem["ctx"]["error"])
         else:
-            message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+            message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {_shown(problem['input'])}"
         lines.append(f"{key}: {message}" if key else message)
     return lines
 
@@ -148,6 +163,15 @@ def _reduced(value: Any, plain: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_reduced(v, p) for v, p in zip(value, plain, strict=True)]
     return plain
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, cut off where it is longer than a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}... ({len(text):,} characters)"
 
 
 def _known(names: Iterable[str]) -> str:

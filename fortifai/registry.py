@@ -14,11 +14,16 @@ def load_object(reference: str) -> Any:
     """Import and return what ``"package.module:attribute"`` names.
 
     Raises:
-        ImportError: There is no such module, or it needs one that is absent.
+        ImportError: There is no such module, it needs one that is absent, or it tries to end the program.
         AttributeError: The module has no such attribute.
     """
     module, _, attribute = reference.partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit and its like: a plug-in must not end the command that imports it
+        raise ImportError(f"{module} raised {type(error).__name__} when it was imported: {error}") from error
 
 
 class Registry(Generic[T]):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fortifai.errors import UserError
 from fortifai.planning.identity import chain_id, chain_identity
-from fortifai.planning.suite import Regime, canonical_objectives, canonical_strategies
+from fortifai.planning.suite import MOST_GENERATIONS, MOST_SEEDS, Regime, canonical_objectives, canonical_strategies
 from fortifai.records.reading import ChainState
 from fortifai.recursion import strategies
 
@@ -27,9 +27,11 @@ class Selection:
     regimes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name, value in (("seeds", self.seeds), ("generations", self.generations)):
+        for name, value, most in (("seeds", self.seeds, MOST_SEEDS), ("generations", self.generations, MOST_GENERATIONS)):
             if value is not None and value < 1:
                 raise UserError(f"--{name} {value}: must be at least 1")
+            if value is not None and value > most:
+                raise UserError(f"--{name} {value}: must be at most {most:,}")
 
 
 class PlannedChain(BaseModel):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,9 @@ WORKING_COPIES = 30
 
 RECORD_BYTES = 2048
 """Bytes of one generation's record (about)."""
+
+CHAINS_ALIKE = 1024
+"""Kinds of chains whose sizes are added up once: 10,000 seeds of a strategy are one kind, and may have 100,000 generations."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
     )
 
 
+@lru_cache(maxsize=CHAINS_ALIKE)
 def chain_seconds(strategy: Strategy, n: int, generations: range, fixed: float, per_sample: float) -> float:
     """Return the seconds of one core, or GPU, that these generations of a chain take.
 
@@ -140,14 +145,26 @@ def _bytes_of(adapter: "AnyModality | None") -> _Bytes | None:
 
 def _memory(status: ChainStatus, size: _Bytes) -> float:
     chain, strategy = status.chain, strategies.resolve(status.chain.strategy)
-    largest = max(strategy.training_size(chain.n, generation) for generation in range(chain.horizon + 1))
+    largest = _largest_training_set(strategy, chain.n, chain.horizon)
     return PROCESS_BYTES + size.pool + WORKING_COPIES * (largest * size.sample + size.model)
 
 
 def _disk(keep: str, status: ChainStatus, size: _Bytes) -> float:
     """Bytes that a finished chain leaves, its records included."""
     chain, strategy, generations = status.chain, strategies.resolve(status.chain.strategy), status.chain.horizon + 1
-    sizes = [strategy.makes(chain.n, generation) for generation in range(generations)]
-    samples = sum(sizes) if keep in ("all", "samples") or strategy.remembers_all else sizes[-1]
+    every, last = _samples_made(strategy, chain.n, chain.horizon)
+    samples = every if keep in ("all", "samples") or strategy.remembers_all else last
     models = size.model * (generations if keep == "all" else 1)
     return (0 if keep == "none" else samples * size.sample + models) + RECORD_BYTES * generations
+
+
+@lru_cache(maxsize=CHAINS_ALIKE)
+def _largest_training_set(strategy: Strategy, n: int, horizon: int) -> int:
+    return max(strategy.training_size(n, generation) for generation in range(horizon + 1))
+
+
+@lru_cache(maxsize=CHAINS_ALIKE)
+def _samples_made(strategy: Strategy, n: int, horizon: int) -> tuple[int, int]:
+    """Return how many samples all generations of a chain make together, and how many the last one does."""
+    sizes = [strategy.makes(n, generation) for generation in range(horizon + 1)]
+    return sum(sizes), sizes[-1]

@@ -6,24 +6,69 @@ from copy import deepcopy
 from typing import Any
 
 from fortifai.errors import UserError
+from fortifai.sanitise import one_line
+
+MOST_NESTED = 32
+"""How deep tables and lists may lie in one another; what reads them goes down by a call each."""
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     """Return ``["n=500", "sampling.temperature=0.9"]`` as a dict; values are TOML, and plain text where they are not.
 
     Raises:
-        UserError: A setting is not of the form key=value.
+        UserError: A setting is not of the form key=value, or its value is nested too deeply or too large a number.
     """
     parsed: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
-        if not equals or not key.strip():
+        key = key.strip()
+        if not equals or not key:
             raise UserError(f"--set {setting!r}: should be key=value, such as --set sampling.temperature=0.9")
+        if not setting.isascii() and any("\ud800" <= character <= "\udfff" for character in setting):
+            raise UserError(f"--set {setting!r}: is not UTF-8")
+        if key.count(".") > MOST_NESTED:
+            raise UserError(f"--set {one_line(key)}: has more than {MOST_NESTED} parts")
         try:
-            parsed[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+            content = parse_toml(f"value = {value}", f"--set {one_line(key)}")
+            parsed[key] = content["value"] if len(content) == 1 else value
         except tomllib.TOMLDecodeError:
-            parsed[key.strip()] = value
+            parsed[key] = value
     return parsed
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return the content of a TOML document, within bounds in which everything that reads it can work.
+
+    Args:
+        text: The document.
+        where: What errors begin with.
+
+    Raises:
+        TOMLDecodeError: It is not TOML.
+        UserError: It is nested too deeply, or holds an integer of more than 64 bits.
+    """
+    try:
+        content = tomllib.loads(text)
+    except RecursionError:
+        raise UserError(f"{where}: is nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # not of tomllib: Python reads at most 4,300 digits
+        raise UserError(f"{where}: holds a number of too many digits") from None
+    level: list[Any] = [content]
+    for _ in range(MOST_NESTED):
+        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in level):
+            raise UserError(f"{where}: holds an integer of more than 64 bits, which TOML has not")
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return content
+    raise UserError(f"{where}: is nested too deeply: more than {MOST_NESTED} tables or lists in one another")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def apply_setting(content: dict[str, Any], setting: str, value: Any) -> Iterator[str]:

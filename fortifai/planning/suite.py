@@ -1,7 +1,5 @@
 """What a suite is once its file has been read: regimes, each with everything that decides the numbers of its chains."""
 
-import hashlib
-import json
 import math
 import re
 from typing import Any, Literal
@@ -17,6 +15,16 @@ from fortifai.contract.metric import Metric
 from fortifai.errors import UnknownName
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, parse_rule
 from fortifai.recursion import strategies
+from fortifai.sanitise import LONGEST_NAME, NAME_RULE, is_name, run_name
+
+MOST_SEEDS = 10_000
+"""Chains for each strategy and objective; thousands of them tell a false-positive rate of 1 % to a tenth of that."""
+
+MOST_GENERATIONS = 100_000
+"""The longest horizon."""
+
+MOST_SECONDS = 1e9
+"""Seconds, 32 years, that a suite may say a generation or a sample takes."""
 
 SHARE = re.compile(r"pool/[1-9][0-9]{0,8}")
 """An n that is known once the data is: the training pool in so many equal parts."""
@@ -29,7 +37,7 @@ class Regime(Frozen):
     they go on and how they are read.
     """
 
-    name: Identity[str]
+    name: Identity[str] = Field(description="of its table; it also names a file")
     modality: Identity[str]
     model: Identity[SerializeAsAny[ModelConfig]]
     data: Identity[SerializeAsAny[Frozen]]
@@ -47,13 +55,24 @@ class Regime(Frozen):
     fidelity_metric: Identity[str] = Field(
         description="the metric that is scored by; a generation in which it is not finite has diverged"
     )
-    generations: Runtime[int] = Field(ge=1, description="the horizon: the last generation")
-    seeds: Runtime[int] = Field(5, ge=1, description="chains for each strategy and objective")
+    generations: Runtime[int] = Field(ge=1, le=MOST_GENERATIONS, description="the horizon: the last generation")
+    seeds: Runtime[int] = Field(5, ge=1, le=MOST_SEEDS, description="chains for each strategy and objective")
     objectives: Runtime[tuple[str, ...]]
     strategies: Runtime[tuple[str, ...]]
-    seconds_per_generation: Runtime[float] = Field(gt=0, description="measured on one core, whatever the training size")
-    seconds_per_sample: Runtime[float] = Field(0.0, ge=0, description="measured on one core, on top for each training sample")
+    seconds_per_generation: Runtime[float] = Field(
+        gt=0, le=MOST_SECONDS, description="measured on one core, whatever the training size"
+    )
+    seconds_per_sample: Runtime[float] = Field(
+        0.0, ge=0, le=MOST_SECONDS, description="measured on one core, on top for each training sample"
+    )
     gpu: Runtime[bool] = Field(False, description="needs a CUDA device; its seconds are those of one, not of a core")
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_file(cls, name: str) -> str:
+        if not is_name(name):
+            raise ValueError(f"the name of a regime has {NAME_RULE}, not {name!r}")
+        return name
 
     @field_validator("sampling")
     @classmethod
@@ -121,8 +140,10 @@ class Suite(Frozen):
     """
 
     schema_version: Runtime[Literal[1]] = Field(alias="schema")
-    name: Runtime[str] = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits and hyphens")
-    version: Runtime[int] = Field(ge=1)
+    name: Runtime[str] = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=LONGEST_NAME, description="lower case, digits and hyphens"
+    )
+    version: Runtime[int] = Field(ge=1, lt=10**9)
     summary: Runtime[str]
     rule: Runtime[str] = DEFAULT_RULE
     regimes: Runtime[tuple[Regime, ...]]
@@ -137,11 +158,7 @@ class Suite(Frozen):
     @property
     def tag(self) -> str:
         """``name@version``, with a hash of the user's settings behind it where there are some."""
-        name = f"{self.name}@{self.version}"
-        if not self.overrides:
-            return name
-        text = json.dumps(self.overrides, sort_keys=True, default=str)
-        return f"{name}+{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return run_name(self.name, self.version, self.overrides)
 
     def regime(self, name: str) -> Regime:
         """Return a regime by name. Raises UnknownName."""

@@ -1,6 +1,7 @@
 """From a name or a path to a validated suite: every error of a file is reported at once, with its key."""
 
 import json
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -13,8 +14,12 @@ from pydantic import ValidationError
 from fortifai.config import explain
 from fortifai.errors import UnknownName, UserError
 from fortifai.planning.regime_table import build_regime
-from fortifai.planning.settings import apply_setting, parse_settings
+from fortifai.planning.settings import apply_setting, parse_settings, parse_toml
 from fortifai.planning.suite import Suite
+from fortifai.sanitise import one_line
+
+LARGEST_FILE = 2**20
+"""Bytes of a suite file; the largest of ours has 4,000."""
 
 NOT_IN_FILE = ("overrides", "source")
 """Suite fields that are not keys of its file."""
@@ -40,18 +45,38 @@ def load_suite(name_or_path: str | Path, settings: Iterable[str] = ()) -> Suite:
 
 
 def read_source(name_or_path: str | Path) -> dict[str, Any]:
-    """Read the content of a suite file, unvalidated. Raises UserError if there is none or it is not TOML."""
-    text = str(name_or_path)
-    if not (text.endswith(".toml") or "/" in text):
-        if text not in suite_names():
-            raise UnknownName("suite", text, suite_names())
-        return tomllib.loads(files("fortifai.suites").joinpath(f"{text}.toml").read_text("utf-8"))
+    """Return the content of a suite file, unvalidated.
+
+    Raises:
+        UserError: There is none of that name, or the file is not TOML, too large, or nothing that can be read like a file.
+    """
+    name = str(name_or_path)
+    if not (name.endswith(".toml") or "/" in name):
+        if name not in suite_names():
+            raise UnknownName("suite", name, suite_names())
+        return tomllib.loads(files("fortifai.suites").joinpath(f"{name}.toml").read_text("utf-8"))
+    where = f"suite file {name}"
     try:
-        return tomllib.loads(Path(text).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"suite file {text}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"suite file {text}: is not TOML: {error}") from None
+        return parse_toml(_read_text(Path(name), where), where)
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        problem = "is not TOML" if isinstance(error, tomllib.TOMLDecodeError) else "cannot be read"
+        raise UserError(f"{where}: {problem}: {error}") from None
+
+
+def _read_text(path: Path, where: str) -> str:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        raise UserError(f"{where}: cannot be read: it is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise UserError(f"{where}: has more than {LARGEST_FILE // 2**20} MiB, and a suite file has a few KiB")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        what = f"byte {content[error.start]:#04x} at offset {error.start}"
+        raise UserError(f"{where}: cannot be read: it is not UTF-8: {what}; save it as UTF-8") from None
 
 
 def build_suite(source: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Suite:
@@ -81,7 +106,7 @@ def build_suite(source: Mapping[str, Any], overrides: Mapping[str, Any], where: 
     top = {key: value for key, value in content.items() if key not in ("defaults", "regimes", *NOT_IN_FILE)}
     errors.update({f"{key}: unknown key": None for key in NOT_IN_FILE if key in content})
     try:
-        suite = Suite(**top, regimes=tuple(regimes), overrides=dict(overrides), source=json_copy(source))
+        suite = Suite(**top, regimes=tuple(regimes), overrides=json_copy(overrides), source=json_copy(source))
     except ValidationError as error:
         known = [f.alias or k for k, f in Suite.model_fields.items() if k not in NOT_IN_FILE]
         errors.update(dict.fromkeys(explain(error, known=[*known, "defaults"])))
@@ -89,7 +114,7 @@ def build_suite(source: Mapping[str, Any], overrides: Mapping[str, Any], where: 
         errors["regimes: there is none; a suite needs at least one [regimes.<name>] table"] = None
     if errors or suite is None:
         count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}"
-        raise UserError(f"suite {where}: {count}:\n" + "\n".join(f"  {line}" for line in errors))
+        raise UserError(f"suite {where}: {count}:\n" + "\n".join(f"  {one_line(line)}" for line in errors))
     return suite
 
 

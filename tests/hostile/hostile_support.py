@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hypothesis import example
 from hypothesis import strategies as st
@@ -90,3 +91,36 @@ def each_piece(test: Callable[..., None]) -> Callable[..., None]:
     for text in (*MARKUP, *(f"a{character}b" for character in sorted(FORBIDDEN))):
         test = example(text=text)(test)
     return test
+
+
+SUITE = """
+schema = 1
+name = "small"
+version = 3
+summary = "for tests"
+
+[regimes.plain]
+modality = "tabular"
+data = "penguins"
+model.components = 2
+n = 40
+generations = 2
+seeds = 2
+objectives = ["tce"]
+strategies = ["replace", "control"]
+metrics = ["sliced_wasserstein", "nll"]
+fidelity_metric = "sliced_wasserstein"
+seconds_per_generation = 0.1
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Answer]

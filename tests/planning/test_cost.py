@@ -60,5 +60,5 @@ def test_once_something_ran_the_cost_is_what_was_measured():
 def test_workers_share_a_gpu_and_multiply_cores():
     gpu = suite(regime(gpu=True))
     assert cost(gpu, workers=2).seconds == cost(gpu, workers=2).gpu_seconds == cost().seconds
-    both = suite(regime(), regime(name="on a GPU", gpu=True))
+    both = suite(regime(), regime(name="on-a-gpu", gpu=True))
     assert cost(both, workers=2).seconds == pytest.approx(cost().seconds / 2 + cost().seconds)
