@@ -16,6 +16,14 @@ class Diverged(Exception):
     """Training left the finite numbers. For the score this is a collapse, not a crash; adapters raise it with the reason."""
 
 
+class Damaged(Exception):
+    """A kept file is not what its record says: damage, never divergence. The next run sets it aside and computes it anew."""
+
+
+class BrokenAdapter(Exception):
+    """An adapter returned what the contract rules out; the text names the method, what was expected and what came."""
+
+
 class UnknownName(UserError):
     """A name that no registry entry carries.
 

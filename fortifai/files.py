@@ -1,66 +1,81 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are there whole or not at all, and that a crash of the machine does not take back."""
 
 import errno
+import hashlib
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PIECE = 2**20
+"""Bytes that are hashed at a time."""
+
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Write a file under a temporary name and rename it, so that a reader never sees half of it.
+
+    The temporary name is random and new: a link that somebody laid there is never followed.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o666 & ~_umask())
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which is renamed to ``path`` if the block ends well and removed if it does not."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
+    """Yield a folder to fill, which takes the name ``path`` when the block ends well and is removed when it does not.
+
+    Its files are on disk before it has the name, and it has the name on disk before the block is left.
+    """
+    with _temporary(path) as temporary:
         yield temporary
-        shutil.rmtree(path, ignore_errors=True)
+        _sync_tree(temporary)
+        remove(path)
         temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _sync_folder(path.parent)
 
 
 @contextmanager
 def new_files(folder: Path) -> Iterator[Path]:
-    """Yield a folder to fill, whose files move into ``folder`` if the block ends well; without a file, ``folder`` is not made."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
+    """Yield a folder to fill, whose files move into ``folder`` when the block ends well; no file, and ``folder`` is not made."""
+    with _temporary(folder) as temporary:
         yield temporary
         for file in sorted(temporary.iterdir()):
             folder.mkdir(exist_ok=True)
             file.replace(folder / file.name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line, which is on disk on return; one that is torn by a crash is cut off by `drop_torn_line` later."""
-    with path.open("ab") as file:
-        before = file.tell()
+    """Append one line and see it on disk; of a line that does not fit nothing stays.
+
+    Written without a buffer: one that is flushed by closing the file would put back what a full disk cut off. A line that a
+    crash tore is cut off by `drop_torn_line` later.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    before = os.fstat(descriptor).st_size
+    try:
         try:
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            os.truncate(path, before)
-            raise
+            _write_all(descriptor, line.encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        os.truncate(path, before)
+        raise
+    if before == 0:
+        _sync_folder(path.parent)
 
 
 def drop_torn_line(path: Path) -> None:
@@ -72,8 +87,93 @@ def drop_torn_line(path: Path) -> None:
             os.truncate(path, whole)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged, so that nothing stands in its way and nothing is lost, and return the new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists() or aside.is_symlink():
+        number += 1
+    return path.rename(aside)
+
+
+def is_regular(path: Path) -> bool:
+    """Return whether a path is a file itself: no link to one, no folder, no pipe, which would be waited for."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of all files of a folder with their names, 64 hexadecimal digits.
+
+    Raises:
+        OSError: Something in it cannot be read.
+    """
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for inner in sorted(inner for inner in path.rglob("*") if not inner.is_dir()):
+            digest.update(f"{inner.relative_to(path).as_posix()}|{sha256_of(inner)}|".encode())
+        return digest.hexdigest()
+    if not is_regular(path):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Return whether an error means that no space is left; safetensors says so in words alone."""
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return os.strerror(errno.ENOSPC) in str(error)
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``path``; those that killed processes left behind go first."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        remove(left)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    temporary.chmod(0o777 & ~_umask())
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _sync_tree(folder: Path) -> None:
+    for inner in folder.rglob("*"):
+        _sync(inner)
+    _sync(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

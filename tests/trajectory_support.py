@@ -1,14 +1,18 @@
 """Trajectories and run folders to score, small enough to see through."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from fortifai.records.hashing import identity_hash, seal
 from fortifai.records.schema import (
     ChainRecord,
     FailureRecord,
     GenerationRecord,
+    Manifest,
     NullRecord,
     SuiteDescription,
     SuiteRecord,
@@ -54,10 +58,15 @@ def write_run(
     run = runs / identity
     (run / "nulls").mkdir(parents=True)
     suite = SuiteDescription(name=name, version=version, rule=rule, identity=identity, overrides=overrides or {})
-    (run / "suite.json").write_text(SuiteRecord(fortifai="0.1.0", suite=suite).model_dump_json())
-    null = NullRecord(regime="drift", metric="w1", n=200, data_hash="d0", values=[NULL] * 3, value=NULL)
-    (run / "nulls" / "drift.json").write_text(null.model_dump_json())
+    SuiteRecord(fortifai="0.1.0", suite=suite).write(run / "suite.json")
+    Manifest(chains=[]).write(run / "manifest.json")
+    write_null(run)
     return run
+
+
+def write_null(run: Path, regime: str = "drift", metric: str = "w1", value: float = NULL, data_hash: str = "d0") -> None:
+    null = NullRecord(regime=regime, metric=metric, n=200, data_hash=data_hash, values=[value] * 3, value=value)
+    null.write(run / "nulls" / f"{regime}.json")
 
 
 def record(generation: int, value: float | None, masked: float = 0.0, status: str = "ok") -> str:
@@ -103,22 +112,39 @@ def write_chain(
         "fidelity_metric": "w1",
         "better": "lower",
         "null": NULL,
-        "identity": {"n": 200},
         "versions": {"python": "3.11"},
         "commit": "c0ffee",
         "hardware": {"cores": 2},
         **changes,
     }
-    identifier = "-".join(
-        str(fields[name]) for name in ("modality", "regime", "strategy", "objective", "seed", "data_hash")
-    ).replace(":", "_")
+    fields["identity"] = identity_of(fields)
+    identifier = identity_hash(fields["identity"])
     folder = run / identifier
     folder.mkdir()
-    (folder / "chain.json").write_text(ChainRecord(id=identifier, **fields).model_dump_json())
+    ChainRecord(id=identifier, **fields).write(folder / "chain.json")
+    if fields["null"] is not None:
+        write_null(run, fields["regime"], fields["fidelity_metric"], fields["null"], fields["data_hash"])
     lines = [record(generation, value, masked) for generation, value in enumerate(values)]
     if diverged:
         lines.append(record(len(values), None, status="diverged"))
-    (folder / "generations.jsonl").write_text("".join(line + "\n" for line in lines) + torn)
+    (folder / "generations.jsonl").write_text(sealed(lines, identifier) + torn)
     if failure:
-        (folder / "failure.json").write_text(FailureRecord(reason=failure, generation=len(values)).model_dump_json())
+        FailureRecord(reason=failure, generation=len(values)).write(folder / "failure.json")
     return folder
+
+
+def identity_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the identity of a chain of these fields, with what a test says of it."""
+    regime = {"name": fields["regime"], "modality": fields["modality"], "fidelity_metric": fields["fidelity_metric"]}
+    plain = {name: fields[name] for name in ("strategy", "objective", "seed", "data_hash")}
+    return {"n": 200, "regime": regime, **plain, **{k: v for k, v in fields.get("identity", {}).items() if k != "objective"}}
+
+
+def sealed(lines: Iterable[str], identifier: str) -> str:
+    """Return records as the lines of a file, each with its hash."""
+    text, previous = "", identifier
+    for line in lines:
+        plain = {key: value for key, value in json.loads(line).items() if key != "hash"}
+        written, previous = seal(json.dumps(plain, separators=(",", ":")), previous)
+        text += f"{written}\n"
+    return text

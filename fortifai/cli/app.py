@@ -2,7 +2,7 @@
 
 import typer
 
-from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, reporting, running, scoring
+from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, reporting, running, scoring, verifying
 
 app = typer.Typer(
     name="fortifai",
@@ -19,5 +19,6 @@ app.command("status")(running.status)
 app.command("score")(scoring.score)
 app.command("compare")(comparing.compare)
 app.command("report")(reporting.report)
+app.command("verify")(verifying.verify)
 app.command("calibrate")(calibrating.calibrate)
 app.add_typer(leaderboards.app, name="leaderboard")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import TypeVar as TypeVarWithDefault  # typing's own has no defaults before Python 3.13
 
+from fortifai.contract.checks import check_likelihood
 from fortifai.contract.modality import AnyModality, Likelihood, Modality
 from fortifai.contract.samples import Samples, Splits
 from fortifai.randomness import stream
@@ -98,7 +99,12 @@ class MetricInputs(Generic[AdapterT, ModelT]):
     def _likelihood(self, part: Part) -> Likelihood:
         # Once a generation, however many metrics read it: for a language model this is most of the cost of measuring.
         samples = self.real if part == "real" else self.synthetic
-        return self.shared(f"likelihood {part}", lambda: self.adapter.likelihood(self.model, samples))
+        return self.shared(f"likelihood {part}", lambda: self._asked(samples))
+
+    def _asked(self, samples: Samples) -> Likelihood:
+        likelihood = self.adapter.likelihood(self.model, samples)
+        check_likelihood(self.adapter, likelihood, samples)
+        return likelihood
 
 
 def _computed(memory: dict[str, Any], key: str, compute: Callable[[], T]) -> T:

@@ -1,18 +1,18 @@
 """What decides the numbers of a chain, and the id that is its hash."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from fortifai.contract.declaration import modalities
 from fortifai.planning.suite import Regime
+from fortifai.records.hashing import identity_hash
 
 PROTOCOL_VERSION = 2
 """Part of every chain id: raised when a change of the protocol, a strategy or an objective changes the numbers of a chain,
 or what identifies one.
 
-2: a chain is identified by its fidelity metric too, since that decides when it has diverged. The numbers are those of 1.
+2: a chain is identified by its fidelity metric too, since that decides when it has diverged. The numbers are those of 1, but for
+`tce-calibrated`, whose share is interpolated (to 1e-6, relative).
 """
 
 
@@ -39,4 +39,4 @@ def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, dat
 
 def chain_id(identity: Mapping[str, Any]) -> str:
     """Return the hash of an identity: 16 hexadecimal digits, which name the chain's folder."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    return identity_hash(identity)

@@ -9,8 +9,20 @@ RECORDS_FILE = "generations.jsonl"
 FAILURE_FILE = "failure.json"
 """Why a chain crashed; absent where it did not."""
 
-TRACEBACK_FILE = "traceback.txt"
-"""The traceback of that crash."""
+SUITE_FILE = "suite.json"
+"""Which suite a run folder belongs to."""
+
+MANIFEST_FILE = "manifest.json"
+"""The chains that a run should have."""
+
+NULLS = "nulls"
+"""The folder of a run that holds the null of each regime."""
+
+SAMPLES_FILE = "samples.safetensors"
+"""What a generation made, in its folder."""
+
+MODEL = "model"
+"""The folder of a generation's model, in its folder."""
 
 EXAMPLES = "examples"
 """The folder of a chain in which its samples are shown to people, one file a generation."""

@@ -1,4 +1,4 @@
-"""One chain as it lies on disk: what it is, its records, and where it stands. Imports neither torch nor pandas."""
+"""One run as it lies on disk: what it is, its chains, their records, and where each stands. Imports neither torch nor pandas."""
 
 import json
 from dataclasses import dataclass
@@ -9,10 +9,26 @@ from pydantic import ValidationError
 
 from fortifai.config import explain
 from fortifai.errors import UserError
-from fortifai.records.layout import CHAIN_FILE, EXAMPLES, FAILURE_FILE, RECORDS_FILE
-from fortifai.records.schema import ChainRecord, GenerationRecord, NullRecord, SuiteRecord
+from fortifai.files import is_regular
+from fortifai.records.hashing import unseal
+from fortifai.records.layout import CHAIN_FILE, EXAMPLES, FAILURE_FILE, MANIFEST_FILE, NULLS, RECORDS_FILE, SUITE_FILE
+from fortifai.records.schema import ChainRecord, GenerationRecord, Manifest, NullRecord, SuiteRecord
 
-ChainState = Literal["pending", "partial", "done", "diverged", "failed"]
+ChainState = Literal["pending", "partial", "done", "diverged", "failed", "damaged"]
+"""Where a chain stands. ``damaged``: its records are not whole; the next run sets the damage aside and computes it anew."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a chain's file of records holds.
+
+    Attributes:
+        records: The leading records that are whole.
+        damage: What is wrong with the line behind them, which no kill explains; None where nothing is.
+    """
+
+    records: list[GenerationRecord]
+    damage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,59 +39,121 @@ class Progress:
     finished: int
 
 
+def read_suite(run: Path) -> SuiteRecord:
+    """Return which suite a run folder belongs to. Raises UserError if it is not a run folder."""
+    if not is_regular(run / SUITE_FILE):
+        inside = sorted(child.name for child in run.iterdir() if is_regular(child / SUITE_FILE)) if run.is_dir() else []
+        hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
+        raise UserError(f"{run}: not a run folder: expected a {SUITE_FILE} in it, as `fortifai run` writes{hint}")
+    return SuiteRecord.load(run / SUITE_FILE)
+
+
+def read_nulls(run: Path) -> list[NullRecord]:
+    """Return the nulls of a run, ordered by regime. Raises UserError for a file that is damaged."""
+    return sorted((NullRecord.load(path) for path in (run / NULLS).glob("*.json")), key=lambda null: null.regime)
+
+
+def read_manifest(run: Path) -> Manifest | None:
+    """Return the chains that a run should have, or None for a run that says nothing of them. Raises UserError."""
+    return Manifest.load(run / MANIFEST_FILE) if (run / MANIFEST_FILE).exists() else None
+
+
+def chain_folders(run: Path) -> list[Path]:
+    """Return the folders of a run's chains, ordered by id; links to folders elsewhere are none."""
+    return sorted(path.parent for path in run.glob(f"*/{CHAIN_FILE}") if not path.parent.is_symlink())
+
+
+def read_chains(run: Path) -> list[ChainRecord]:
+    """Return what every chain of a run is, ordered by id. Raises UserError for a file that is damaged."""
+    return [ChainRecord.load(folder / CHAIN_FILE) for folder in chain_folders(run)]
+
+
+def read_chain(folder: Path) -> ChainRecord | None:
+    """Return what a chain's folder says it is, or None where there is nothing that can be read."""
+    try:
+        return ChainRecord.load(folder / CHAIN_FILE)
+    except UserError:
+        return None
+
+
+def read_records(folder: Path, chain: ChainRecord) -> list[GenerationRecord]:
+    """Return the records of a chain's finished generations.
+
+    Args:
+        folder: The chain's folder.
+        chain: What it is.
+
+    Raises:
+        UserError: A line is not the record that was written, or generations are not 0, 1, 2 ...
+    """
+    recorded = read_recorded(folder, chain)
+    if recorded.damage is not None:
+        raise UserError(f"{folder / RECORDS_FILE}, {recorded.damage}")
+    return recorded.records
+
+
+def read_recorded(folder: Path, chain: ChainRecord) -> Recorded:
+    """Return the leading records of a chain that are whole, and what is wrong behind them.
+
+    No file is no records, and a last line torn by a kill is left out without a word.
+
+    Args:
+        folder: The chain's folder.
+        chain: What it is: its version says whether lines carry hashes, its id is what the first one is chained to.
+    """
+    path = folder / RECORDS_FILE
+    if not path.exists() and not path.is_symlink():
+        return Recorded([])
+    if not is_regular(path):
+        return Recorded([], "which is not a regular file")
+    lines = path.read_bytes().split(b"\n")
+    records: list[GenerationRecord] = []
+    previous: str | None = chain.id
+    for number, line in enumerate(lines[:-1], start=1):  # behind the last newline is nothing, or what a kill left
+        try:
+            record = GenerationRecord.model_validate(json.loads(line))
+        except (ValidationError, ValueError, RecursionError) as error:
+            if number == len(lines) - 1 and not isinstance(error, ValidationError) and not chain.has_hashes:
+                break  # as a kill may have left it before lines were written at once
+            reason = "; ".join(explain(error)) if isinstance(error, ValidationError) else f"not JSON: {error}"
+            return Recorded(records, f"line {number}: {reason}")
+        if chain.has_hashes:
+            previous = unseal(line, previous or "")
+            if previous is None:
+                return Recorded(records, f"line {number}: its hash does not fit its content and the lines before it")
+        if record.generation != number - 1:
+            return Recorded(records, f"line {number}: generation {record.generation} where {number - 1} belongs")
+        if records and records[-1].status == "diverged":
+            return Recorded(records, f"line {number}: a generation after the chain diverged")
+        records.append(record)
+    return Recorded(records)
+
+
 def find_example(folder: Path, name: str) -> Path | None:
     """Return the file, whatever its ending, in which a chain's folder shows a generation or real data; None if there is none.
+
+    Only regular files in the folder itself count: nothing that a link leads to is ever shown.
 
     Args:
         folder: The chain's folder.
         name: `generation_name` or `REAL_EXAMPLE`.
     """
-    return min((folder / EXAMPLES).glob(f"{name}.*"), default=None)
+    if (folder / EXAMPLES).is_symlink():
+        return None
+    return min((path for path in (folder / EXAMPLES).glob(f"{name}.*") if is_regular(path)), default=None)
 
 
-def read_chain(folder: Path) -> ChainRecord | None:
-    """Return what a chain's folder says it is, or None before it was started. Raises UserError for a file that is damaged."""
-    return ChainRecord.load(folder / CHAIN_FILE) if (folder / CHAIN_FILE).exists() else None
-
-
-def read_chains(run: Path) -> list[ChainRecord]:
-    """Return what every chain of a run is, ordered by id. Raises UserError for a file that is damaged."""
-    return [ChainRecord.load(path) for path in sorted(run.glob(f"*/{CHAIN_FILE}"))]
-
-
-def read_records(folder: Path) -> list[GenerationRecord]:
-    """Return the records of a chain's finished generations; no file is no records, and a last line torn by a kill is left out.
-
-    Raises:
-        UserError: Any other line is not a record, or generations are not 0, 1, 2 ...
-    """
-    path = folder / RECORDS_FILE
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")
-    records = []
-    for number, line in enumerate(lines[:-1], start=1):  # behind the last newline is nothing, or what a kill left
-        try:
-            records.append(GenerationRecord.model_validate(json.loads(line)))
-        except ValidationError as error:
-            raise UserError(f"{path}, line {number}: {'; '.join(explain(error))}") from None
-        except ValueError as error:
-            if number == len(lines) - 1:
-                break
-            raise UserError(f"{path}, line {number}: not JSON: {error}") from None
-        if records[-1].generation != number - 1:
-            raise UserError(f"{path}, line {number}: generation {records[-1].generation} where {number - 1} belongs")
-    return records
-
-
-def progress_of(folder: Path, horizon: int, records: list[GenerationRecord]) -> Progress:
+def progress_of(folder: Path, horizon: int, recorded: Recorded) -> Progress:
     """Return where a chain stands.
 
     Args:
         folder: The chain's folder.
         horizon: The last generation that is asked for.
-        records: Its finished generations.
+        recorded: What its file of records holds.
     """
+    records = recorded.records
+    if recorded.damage is not None:
+        return Progress("damaged", len(records))
     if records and records[-1].status == "diverged":
         return Progress("diverged", len(records))
     if (folder / FAILURE_FILE).exists():
@@ -83,17 +161,3 @@ def progress_of(folder: Path, horizon: int, records: list[GenerationRecord]) -> 
     if len(records) > horizon:
         return Progress("done", len(records))
     return Progress("partial" if records else "pending", len(records))
-
-
-def read_suite(run: Path) -> SuiteRecord:
-    """Return which suite a run folder belongs to. Raises UserError if it is not a run folder."""
-    if not (run / "suite.json").is_file():
-        inside = sorted(child.name for child in run.iterdir() if (child / "suite.json").is_file()) if run.is_dir() else []
-        hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
-        raise UserError(f"{run}: not a run folder: expected a suite.json in it, as `fortifai run` writes{hint}")
-    return SuiteRecord.load(run / "suite.json")
-
-
-def read_nulls(run: Path) -> list[NullRecord]:
-    """Return the nulls of a run, ordered by regime."""
-    return sorted((NullRecord.load(path) for path in (run / "nulls").glob("*.json")), key=lambda null: null.regime)

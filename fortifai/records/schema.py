@@ -1,9 +1,16 @@
-"""Every file that a run leaves, field by field. The runner writes with these models, and the scorer reads with them."""
+"""Every file that a run leaves, field by field. The runner writes with these models, and the scorer reads with them.
 
-from typing import Any, Literal
+Version 2 carries hashes, by which a run folder shows that it is whole. One of version 1 is read, and said to be unverified.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from fortifai.errors import UserError
+from fortifai.files import write_text
+from fortifai.records.hashing import content_hash
 from fortifai.storage import Better, Number, Stored, StoredFile
 
 
@@ -18,14 +25,44 @@ class SuiteDescription(Stored):
     identity: str = Field(description="name@version, with +hash behind it when settings were overridden")
 
 
-class SuiteRecord(StoredFile):
+class RunFile(StoredFile):
+    """Base of the files of a run folder."""
+
+    readable: ClassVar[tuple[int, ...]] = (1, 2)
+    schema_version: int = Field(2, alias="schema", description="schema version of this file")
+
+    hash: str | None = Field(None, description="SHA-256 over all other fields; none in version 1")
+
+    @property
+    def has_hashes(self) -> bool:
+        """Whether it is of a version that carries hashes."""
+        return self.schema_version >= 2
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read one file, as `StoredFile.load` does. Raises UserError too if its hash does not fit its content."""
+        file = super().load(path)
+        if file.has_hashes and file.hash != file._digest():
+            raise UserError(f"{path}: its hash does not fit its content")
+        return file
+
+    def write(self, path: Path) -> None:
+        """Write the file with its hash; what stood there is replaced as a whole."""
+        sealed = self.model_copy(update={"hash": self._digest()})
+        write_text(path, sealed.model_dump_json(indent=2) + "\n")
+
+    def _digest(self) -> str:
+        return content_hash(self.model_dump(mode="json", exclude={"hash"}))
+
+
+class SuiteRecord(RunFile):
     """`suite.json`: which suite a run folder belongs to."""
 
     fortifai: str = Field(description="version of fortifai that started the run")
     suite: SuiteDescription = Field(description="the whole suite")
 
 
-class NullRecord(StoredFile):
+class NullRecord(RunFile):
     """`nulls/<regime>.json`: the fidelity metric of a model that has lost everything, measured once a regime."""
 
     regime: str = Field(description="the suite's regime")
@@ -36,7 +73,7 @@ class NullRecord(StoredFile):
     value: float = Field(description="their median, or chance for an accuracy: D_null of the fidelity")
 
 
-class ChainRecord(StoredFile):
+class ChainRecord(RunFile):
     """`<chain>/chain.json`: what one chain is, and where and with what it was run."""
 
     id: str = Field(description="hash of all that decides the numbers; also the folder's name")
@@ -87,10 +124,30 @@ class GenerationRecord(Stored):
     seconds: dict[str, float] = Field(description="wall-clock time of each step")
     samples_per_second: Number = Field(description="speed of sampling")
     peak_memory_bytes: int | None = Field(description="largest resident memory of the process so far")
+    samples_sha256: str | None = Field(None, description="SHA-256 of samples.safetensors; none of a diverged one")
+    model_sha256: str | None = Field(None, description="SHA-256 over names and content of the files of model/; none likewise")
+    hash: str | None = Field(None, description="SHA-256 over this line and the hash of the one before; the first's is the id")
 
 
-class FailureRecord(StoredFile):
+class FailureRecord(RunFile):
     """`<chain>/failure.json`: the chain crashed, so it is incomplete: not a collapse, and never scored."""
 
     reason: str = Field(description="what went wrong, one line")
     generation: int | None = Field(description="the generation that it happened in")
+    traceback: str | None = Field(None, description="the traceback, where there is one")
+
+
+class ManifestEntry(Stored):
+    """One chain that a run should have."""
+
+    id: str = Field(description="the chain's id")
+    regime: str = Field(description="the suite's regime")
+    strategy: str = Field(description="how training data is composed, canonical form")
+    objective: str = Field(description="the loss, canonical form")
+    seed: int = Field(description="seed of the chain")
+
+
+class Manifest(RunFile):
+    """`manifest.json`: the chains that a run should have, so that one that is gone is missed. Runs add to it."""
+
+    chains: list[ManifestEntry] = Field(description="ordered by id")

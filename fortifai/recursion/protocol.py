@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import torch
 
+from fortifai.contract import checks
 from fortifai.contract.metric_inputs import MetricInputs
 from fortifai.contract.modality import Fit, Modality
 from fortifai.contract.samples import Samples
@@ -96,6 +97,8 @@ class _Run(Generic[ModelT]):
             measured = Measurement(diverged=str(reason))
         record = self._record(generation, training, synthetic, measured, clock.seconds)
         self._history.commit(record, synthetic, model)
+        if generation == 0 and model is not None:
+            checks.check_reloaded(chain.adapter, model, self._history.model(0))
         if checkpoints is not None:
             shutil.rmtree(checkpoints, ignore_errors=True)
         return record
@@ -103,12 +106,18 @@ class _Run(Generic[ModelT]):
     def _fit(self, generation: int, training: Samples, objective: Objective, checkpoints: Path | None) -> Fit[ModelT]:
         warm = self._chain.start == "warm" and generation > 0
         init = self._history.model(generation - 1) if warm else None
-        return self._chain.adapter.fit(training, objective, init, stream(self._chain.seed, "fit", generation), checkpoints)
+        adapter = self._chain.adapter
+        with checks.unchanged(adapter, "fit", training):
+            fit = adapter.fit(training, objective, init, stream(self._chain.seed, "fit", generation), checkpoints)
+        checks.check_fit(adapter, fit)
+        return fit
 
     def _sample(self, generation: int, training: Samples, model: ModelT) -> Samples:
         chain = self._chain
         source = chain.strategy.source(training, self._supply)
-        data = chain.adapter.sample(model, source, chain.sampling, stream(chain.seed, "sample", generation))
+        with checks.unchanged(chain.adapter, "sample", source):
+            data = chain.adapter.sample(model, source, chain.sampling, stream(chain.seed, "sample", generation))
+        checks.check_samples(chain.adapter, data, source)
         samples = Samples.synthetic(data, generation)
         if not samples.is_finite():  # found out here, because a library's metric may call it bad input
             raise Diverged("the samples are not finite")

@@ -98,7 +98,7 @@ def _read(run: Path) -> dict[Group, dict[str, Generations]]:
     groups: dict[Group, dict[str, Generations]] = defaultdict(dict)
     for chain in read_chains(run):
         group = Group(chain.suite, chain.modality, chain.model, chain.regime, chain.strategy)
-        for record in read_records(run / chain.id):
+        for record in read_records(run / chain.id, chain):
             if (confidence := _confidence(record.confidence)) is not None:
                 groups[group].setdefault(chain.objective, defaultdict(list))[record.generation].append(confidence)
     return groups

@@ -124,7 +124,7 @@ class _Reader:
 
     def chain(self) -> ShownChain | None:
         """Return what there is to show of the chain, or None without a single example."""
-        records = read_records(self.run / self.record.id)
+        records = read_records(self.run / self.record.id, self.record)
         generations = [record.generation for record in records if record.status == "ok"]
         examples = [example for example in map(self.example, generations) if example is not None]
         if not examples:

@@ -7,7 +7,8 @@ from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scoring import score
 from fortifai.fidelity.trajectories.reading import STATES
-from fortifai.records.reading import progress_of, read_chains, read_records, read_suite
+from fortifai.records.reading import ChainState, progress_of, read_chains, read_recorded, read_suite
+from fortifai.records.schema import ChainRecord
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.examples import collect
 from fortifai.report.markdown import environment, write_page
@@ -54,7 +55,9 @@ def report(run: str | Path, out: str | Path) -> list[Path]:
     suite = read_suite(run).suite
     chains = read_chains(run)
     finished = [
-        chain for chain in chains if progress_of(run / chain.id, chain.horizon, read_records(run / chain.id)).state in STATES
+        chain
+        for chain in chains
+        if progress_of(run / chain.id, chain.horizon, read_recorded(run / chain.id, chain)).state in STATES
     ]
     if not finished:
         raise UserError(f"{run}: no finished chain in it yet; `fortifai run` goes on, `fortifai status {run}` says how far it is")
@@ -89,3 +92,7 @@ def _by_kind(files: list[Path]) -> list[_Pictures]:
 
 def _is_of(kind: str, file: Path) -> bool:
     return file.suffix == ".png" and file.name.partition("-")[0] == kind
+
+
+def _state(folder: Path, chain: ChainRecord) -> ChainState:
+    return progress_of(folder, chain.horizon, read_recorded(folder, chain)).state

@@ -1,25 +1,28 @@
-"""One chain on disk: its records, the generations that are kept, and how a stopped chain resumes."""
+"""One chain on disk: its records, the generations that are kept, and how a stopped or damaged chain resumes."""
 
 import re
 import shutil
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from torch import Tensor
 
 from fortifai.contract.samples import Samples
-from fortifai.files import append_line, drop_torn_line, new_files, new_folder, write_text
+from fortifai.errors import Damaged
+from fortifai.files import append_line, drop_torn_line, new_files, new_folder, remove, set_aside, sha256_of, write_text
+from fortifai.records.hashing import seal
 from fortifai.records.layout import (
     CHAIN_FILE,
     EXAMPLES,
     FAILURE_FILE,
+    MODEL,
     REAL_EXAMPLE,
     RECORDS_FILE,
-    TRACEBACK_FILE,
+    SAMPLES_FILE,
     generation_name,
 )
-from fortifai.records.reading import find_example, read_chain, read_records
+from fortifai.records.reading import Recorded, find_example, read_chain, read_recorded
 from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord
 from fortifai.recursion.chain import Chain
 from fortifai.runner.messages import Keep
@@ -29,6 +32,9 @@ GENERATION = re.compile(r"generation-(\d+)")
 
 class ChainFolder:
     """The history of one chain (see `History`), in a folder named by the chain's id.
+
+    Every record carries the hashes of what its generation left, and of the record before it. What is read back is held against
+    them: a file that was damaged is set aside, and what hung on it is computed again, to the same bits.
 
     Args:
         path: The folder.
@@ -42,44 +48,53 @@ class ChainFolder:
         self._chain = chain
         self._keep = keep
         self._remark = remark
+        self._records: list[GenerationRecord] = []
 
     def open(self, record: ChainRecord) -> None:
-        """Prepare to run: describe the chain, clear what a crash left, and start over where nothing was kept to resume from."""
+        """Prepare to run: describe the chain, clear what a crash left, set aside what is damaged, find where to resume."""
         announce(self._path, record)
-        for stale in (FAILURE_FILE, TRACEBACK_FILE):
-            (self._path / stale).unlink(missing_ok=True)
-        drop_torn_line(self._records)
-        finished = len(self.recorded())
-        resumable = self._can_resume(finished)
-        if finished <= record.horizon and not resumable:
-            self._records.unlink(missing_ok=True)
+        remove(self._path / FAILURE_FILE)
+        if (self._path / RECORDS_FILE).is_file():
+            drop_torn_line(self._path / RECORDS_FILE)
+        recorded = read_recorded(self._path, record)
+        resumed = recorded.records[: self._resumable(recorded, record.horizon)]
+        self._records = resumed
+        if recorded.damage is not None or len(resumed) < len(recorded.records):
+            self._restart_behind(recorded)
         self._show(REAL_EXAMPLE, lambda: self._chain.adapter.splits.test.data)
-        if finished and resumable:
-            self._show_missing(finished - 1)
+        if resumed:
+            self._show_missing(len(resumed) - 1)
 
     def recorded(self) -> list[GenerationRecord]:
         """Return the records of all finished generations."""
-        return read_records(self._path)
+        return list(self._records)
 
     def samples(self, generation: int) -> Samples:
-        """Return what a generation made."""
-        return Samples.load(self._generation(generation) / "samples.safetensors")
+        """Return what a generation made. Raises Damaged if that is not what its record has the hash of."""
+        self._require_whole(generation, SAMPLES_FILE)
+        return Samples.load(self._generation(generation) / SAMPLES_FILE)
 
     def model(self, generation: int) -> object:
-        """Return the model of a generation."""
-        return self._chain.adapter.load_model(self._generation(generation) / "model")
+        """Return the model of a generation. Raises Damaged if that is not what its record has the hash of."""
+        self._require_whole(generation, MODEL)
+        return self._chain.adapter.load_model(self._generation(generation) / MODEL)
 
     def commit(self, record: GenerationRecord, samples: Samples | None, model: object) -> None:
-        """Keep a generation: its data is in place before its record says so, and only then is older data let go.
+        """Keep a generation: its data is on disk before its record says so, and only then is older data let go.
 
         Pictures come last: one that cannot be drawn is reported to the user, and costs the generation nothing.
         """
         if samples is not None:
             with new_folder(self._generation(record.generation)) as folder:
-                samples.save(folder / "samples.safetensors")
-                (folder / "model").mkdir()
-                self._chain.adapter.save(model, folder / "model")
-        append_line(self._records, record.model_dump_json())
+                samples.save(folder / SAMPLES_FILE)
+                (folder / MODEL).mkdir()
+                self._chain.adapter.save(model, folder / MODEL)
+                hashes = {"samples_sha256": sha256_of(folder / SAMPLES_FILE), "model_sha256": sha256_of(folder / MODEL)}
+            record = record.model_copy(update=hashes)
+        previous = self._records[-1].hash if self._records else self._path.name
+        line, digest = seal(record.model_dump_json(exclude={"hash"}), previous or "")
+        append_line(self._path / RECORDS_FILE, line)
+        self._records.append(record.model_copy(update={"hash": digest}))
         self._prune(record.generation)
         if samples is not None:
             self._show_generation(record.generation, samples, model)
@@ -90,12 +105,97 @@ class ChainFolder:
             for folder in self._kept().values():
                 shutil.rmtree(folder)
 
-    @property
-    def _records(self) -> Path:
-        return self._path / RECORDS_FILE
-
     def _generation(self, generation: int) -> Path:
         return self._path / generation_name(generation)
+
+    def _kept(self) -> dict[int, Path]:
+        named = ((GENERATION.fullmatch(folder.name), folder) for folder in self._path.iterdir())
+        return {int(match[1]): folder for match, folder in named if match}
+
+    # Resuming, and what is damaged
+
+    def _resumable(self, recorded: Recorded, horizon: int) -> int:
+        """Return how many of the records stay: as many as there is something whole behind to resume from.
+
+        Files that are damaged are set aside on the way. A chain that has nothing left to do needs nothing to resume from.
+        """
+        finished = len(recorded.records)
+        if recorded.damage is None and finished > horizon:
+            return finished
+        self._records = recorded.records
+        for count in range(finished, 0, -1):
+            # Each of them is looked at, so that all that are damaged are set aside.
+            lacking = [part for generation, part in self._needed(count) if not self._is_whole(generation, part)]
+            if not lacking:
+                return count
+        return 0
+
+    def _needed(self, finished: int) -> Iterator[tuple[int, str]]:
+        """Yield what generation ``finished`` reads of those before it."""
+        for generation in range(finished) if self._chain.strategy.remembers_all else [finished - 1]:
+            yield generation, SAMPLES_FILE
+        for generation in {finished - 1, 0} if self._chain.reads_first_model else {finished - 1}:
+            yield generation, MODEL
+
+    def _is_whole(self, generation: int, part: str) -> bool:
+        """Return whether a file or folder is there and what its record has the hash of; set aside one that is damaged."""
+        path = self._generation(generation) / part
+        if not (path.exists() or path.is_symlink()):
+            return False
+        try:
+            self._require_whole(generation, part)
+        except Damaged as damage:
+            self._set_aside(self._generation(generation), str(damage))
+            return False
+        return True
+
+    def _require_whole(self, generation: int, part: str) -> None:
+        record = self._records[generation]
+        path = self._generation(generation) / part
+        try:
+            found = sha256_of(path)
+        except FileNotFoundError:
+            raise KeyError(f"{part} of generation {generation} was not kept") from None
+        except OSError as error:
+            raise Damaged(f"{path} cannot be read: {error.strerror}") from error
+        if found != (record.samples_sha256 if part == SAMPLES_FILE else record.model_sha256):
+            raise Damaged(f"{path} is not what its record has the hash of")
+
+    def _restart_behind(self, recorded: Recorded) -> None:
+        """Keep the records that stay, and compute those behind them again."""
+        path = self._path / RECORDS_FILE
+        if recorded.damage is not None:
+            lines = path.read_bytes().split(b"\n")[: len(self._records)] if path.is_file() else []
+            self._set_aside(path, recorded.damage)
+        else:
+            lines = path.read_bytes().split(b"\n")[: len(self._records)]
+        if lines:
+            write_text(path, b"".join(line + b"\n" for line in lines).decode())
+        else:
+            remove(path)
+        if recorded.records and (again := len(recorded.records) - len(self._records)):
+            self._remark(f"{again} generations are computed again, from {len(self._records)} on")
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        """Rename what is damaged, so that nothing stands in the way and nothing is lost, and tell."""
+        self._remark(f"set aside as {set_aside(path).name}: {reason}")
+
+    def _prune(self, last: int) -> None:
+        if self._keep == "all":
+            return
+        for generation, folder in self._kept().items():
+            if generation >= last:
+                continue
+            keeps_model = generation == 0 and self._chain.reads_first_model
+            keeps_samples = self._keep == "samples" or self._chain.strategy.remembers_all
+            if not keeps_model:
+                shutil.rmtree(folder / MODEL, ignore_errors=True)
+            if not keeps_samples:
+                (folder / SAMPLES_FILE).unlink(missing_ok=True)
+            if not keeps_model and not keeps_samples:
+                folder.rmdir()
+
+    # Pictures
 
     def _show_generation(self, generation: int, samples: Samples, model: object) -> None:
         chain = self._chain
@@ -116,41 +216,27 @@ class ChainFolder:
             traceback.print_exc()  # into workers.log
             self._remark(f"the examples of {name} were not drawn: {type(error).__name__}: {error} (see workers.log)")
 
-    def _kept(self) -> dict[int, Path]:
-        named = ((GENERATION.fullmatch(folder.name), folder) for folder in self._path.iterdir())
-        return {int(match[1]): folder for match, folder in named if match}
-
-    def _can_resume(self, finished: int) -> bool:
-        if finished == 0:
-            return True
-        samples = range(finished) if self._chain.strategy.remembers_all else [finished - 1]
-        models = {finished - 1, 0} if self._chain.reads_first_model else {finished - 1}
-        needed = [f"{generation_name(g)}/samples.safetensors" for g in samples] + [f"{generation_name(g)}/model" for g in models]
-        return all((self._path / name).exists() for name in needed)
-
-    def _prune(self, last: int) -> None:
-        if self._keep == "all":
-            return
-        for generation, folder in self._kept().items():
-            if generation >= last:
-                continue
-            keeps_model = generation == 0 and self._chain.reads_first_model
-            keeps_samples = self._keep == "samples" or self._chain.strategy.remembers_all
-            if not keeps_model:
-                shutil.rmtree(folder / "model", ignore_errors=True)
-            if not keeps_samples:
-                (folder / "samples.safetensors").unlink(missing_ok=True)
-            if not keeps_model and not keeps_samples:
-                folder.rmdir()
-
 
 def announce(path: Path, record: ChainRecord) -> None:
-    """Write what a chain is into its folder, so that it is seen before it is run. The horizon never shrinks."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Write what a chain is into its folder, so that it is seen before it is run. The horizon never shrinks.
+
+    Raises:
+        FileNotFoundError: The run folder is gone.
+    """
+    path.mkdir(exist_ok=True)
     known = read_chain(path)
     if known is not None and known.horizon > record.horizon:
         record = record.model_copy(update={"horizon": known.horizon})
-    write_text(path / CHAIN_FILE, record.model_dump_json(indent=2) + "\n")
+    if known is None and (path / CHAIN_FILE).exists():
+        set_aside(path / CHAIN_FILE)
+    record.write(path / CHAIN_FILE)
+
+
+def mend_null(path: Path, record: ChainRecord) -> None:
+    """Write the null of this record to a finished chain that lost its own; all else stays as it was when the chain was run."""
+    known = read_chain(path)
+    if known is not None and known.null is None:
+        known.model_copy(update={"null": record.null}).write(path / CHAIN_FILE)
 
 
 def note_failure(path: Path, reason: str, trace: str) -> None:
@@ -161,6 +247,7 @@ def note_failure(path: Path, reason: str, trace: str) -> None:
         reason: What went wrong, in one line.
         trace: The traceback.
     """
-    failure = FailureRecord(reason=reason, generation=len(read_records(path)))
-    write_text(path / FAILURE_FILE, failure.model_dump_json(indent=2) + "\n")
-    write_text(path / TRACEBACK_FILE, trace)
+    chain = read_chain(path)
+    generation = None if chain is None else len(read_recorded(path, chain).records)
+    failure = FailureRecord(reason=reason, generation=generation, traceback=trace or None)
+    failure.write(path / FAILURE_FILE)

@@ -1,6 +1,6 @@
 """What is written into a chain's folder before its first generation."""
 
-from fortifai.errors import UserError
+from fortifai.errors import RunFailed, UserError
 from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import chain_identity
 from fortifai.planning.suite import Suite
@@ -16,11 +16,18 @@ def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> Chai
         suite: The suite it belongs to.
         folder: The run folder, which holds the null of its regime.
         planned: The chain.
+
+    Raises:
+        RunFailed: The null is gone.
     """
     identifier, data_hash = planned.identity()
     regime = suite.regime(planned.regime)
     metric = regime.metric(regime.fidelity_metric)
     null = folder.null(regime.name, metric.name, planned.n, data_hash)
+    if null is None:
+        raise RunFailed(
+            f"the null of regime {regime.name!r} was lost while the run was going; the same command measures it again"
+        )
     if metric.better == "target":  # a suite file that says so is refused
         raise UserError(f"metric {metric.name!r} cannot be a fidelity metric")
     return ChainRecord(
@@ -36,7 +43,7 @@ def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> Chai
         data_hash=data_hash,
         fidelity_metric=metric.name,
         better=metric.better,
-        null=None if null is None else null.value,
+        null=null.value,
         identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, data_hash),
         versions=versions(),
         commit=commit(),

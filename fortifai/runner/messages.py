@@ -79,12 +79,14 @@ class TaskFailed(Message):
         reason: What went wrong, in one line.
         trace: The traceback, where there is one.
         disk_full: Whether the disk is full, so that other tasks would fail as well.
+        hopeless: Whether other chains of the regime would fail in the same way, as of an adapter that breaks the contract.
     """
 
     event: Literal["failed"] = "failed"
     reason: str
     trace: str = ""
     disk_full: bool = False
+    hopeless: bool = False
 
 
 Event = GenerationFinished | Remark | TaskDone | TaskFailed

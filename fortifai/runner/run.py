@@ -11,7 +11,7 @@ from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite import Suite
 from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.runner import lock
-from fortifai.runner.chain_folder import announce, note_failure
+from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.executor import Executor, Resources, executors
 from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskFailed
@@ -97,13 +97,15 @@ def _run(plan: Plan, folder: RunFolder, executor: type[Executor], workers: int, 
     """Run what is missing of a plan in a folder that nobody else is at, and return what failed, a line each."""
     with lock.hold(folder.path) as held:
         folder.claim(plan.suite)
+        folder.expect(plan.chains)
         with executor(Resources(workers, held, folder.path / "workers.log")) as pool:
-            # What is left, now that nobody else changes it.
-            remaining = plan.remaining(folder)
+            statuses = plan.statuses(folder)  # what is left, now that nobody else changes it
+            remaining = [status for status in statuses if not status.is_over]
             chains = [status.chain for status in remaining]
-            _measure_nulls(plan.suite, chains, folder, pool)
-            for chain in chains:
-                announce(folder.chain_of(chain), chain_record(plan.suite, folder, chain))
+            _measure_nulls(plan.suite, plan.chains, folder, pool)
+            for status in statuses:
+                record = chain_record(plan.suite, folder, status.chain)
+                (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
             generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
             with watch(generations, quiet=quiet) as watcher:
                 return _run_chains(plan.suite, chains, folder, pool, keep, watcher)
@@ -158,6 +160,9 @@ def _run_chains(
             break
         if folder.chain_of(chain).is_dir():
             note_failure(folder.chain_of(chain), event.reason, event.trace)
+        if event.hopeless:
+            failures.append(f"stopped: every chain of regime {chain.regime!r} would fail in the same way (see failure.json)")
+            break
     return failures
 
 

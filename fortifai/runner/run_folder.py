@@ -2,19 +2,22 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import fortifai
 from fortifai.config import Role
-from fortifai.errors import UserError
-from fortifai.files import write_text
+from fortifai.errors import RunFailed, UserError
+from fortifai.files import set_aside
 from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.suite import Regime, Suite
-from fortifai.records.reading import Progress, progress_of, read_chains, read_records
-from fortifai.records.schema import NullRecord, SuiteDescription, SuiteRecord
+from fortifai.records.layout import CHAIN_FILE, MANIFEST_FILE, NULLS, SUITE_FILE
+from fortifai.records.reading import Progress, chain_folders, progress_of, read_chain, read_manifest, read_recorded
+from fortifai.records.schema import ChainRecord, Manifest, ManifestEntry, NullRecord, SuiteDescription, SuiteRecord
+from fortifai.storage import is_of_later_version
 
 
 class RunFolder:
@@ -31,7 +34,7 @@ class RunFolder:
     def create(self) -> None:
         """Make the folder. Raises UserError when it cannot be made or written."""
         try:
-            (self.path / "nulls").mkdir(parents=True, exist_ok=True)
+            (self.path / NULLS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{self.path}: cannot be made: {error.strerror}; choose another --out") from None
         if not os.access(self.path, os.W_OK | os.X_OK):
@@ -39,15 +42,20 @@ class RunFolder:
 
     def check_owner(self, suite: Suite) -> None:
         """Raise UserError if the folder holds another suite of the same name and version, or chains of another protocol."""
-        if not (self.path / "suite.json").exists():
+        if not (self.path / SUITE_FILE).exists():
             return
-        held = SuiteRecord.load(self.path / "suite.json").suite.model_dump(mode="json")
+        try:
+            held = SuiteRecord.load(self.path / SUITE_FILE).suite.model_dump(mode="json")
+        except UserError:
+            if is_of_later_version(self.path / SUITE_FILE, SuiteRecord):
+                raise  # not to be touched
+            return  # damaged: `claim` sets it aside; chains are known by what decides their numbers
         if differs := _differences(held["regimes"], describe(suite)["regimes"]):
             raise UserError(
                 f"{self.path} holds another suite of this name and version, which differs in {', '.join(differs)}; "
                 "raise the suite's version, or choose another --out"
             )
-        protocols = {chain.identity.get("protocol") for chain in read_chains(self.path)}
+        protocols = {chain.identity.get("protocol") for chain in self._chains()}
         if other := sorted(map(str, protocols - {PROTOCOL_VERSION})):
             raise UserError(
                 f"{self.path} holds chains of protocol {', '.join(other)}, and this fortifai runs protocol {PROTOCOL_VERSION}: "
@@ -56,8 +64,33 @@ class RunFolder:
 
     def claim(self, suite: Suite) -> None:
         """Write whose folder it is."""
+        path = self.path / SUITE_FILE
+        if path.exists() or path.is_symlink():
+            try:
+                SuiteRecord.load(path)
+            except UserError:
+                set_aside(path)
         record = SuiteRecord(fortifai=fortifai.__version__, suite=SuiteDescription(**describe(suite)))
-        write_text(self.path / "suite.json", record.model_dump_json(indent=2) + "\n")
+        record.write(self.path / SUITE_FILE)
+
+    def require_held(self, suite: Suite) -> None:
+        """Raise RunFailed if the folder is gone, or holds another suite, while a run is going."""
+        try:
+            held = SuiteRecord.load(self.path / SUITE_FILE).suite.identity
+        except UserError as error:
+            raise RunFailed(f"the run folder was lost while it was in use: {error}") from None
+        if held != suite.tag:
+            raise RunFailed(f"{self.path} has become the folder of {held} while {suite.tag} was run in it")
+
+    def expect(self, chains: Iterable[PlannedChain]) -> None:
+        """Add chains to those that the run should have, so that one that is lost is missed."""
+        entries = {entry.id: entry for entry in self._manifest()}
+        for chain in chains:
+            identifier = chain.identity()[0]
+            coordinates = {name: getattr(chain, name) for name in ("regime", "strategy", "objective", "seed")}
+            entries[identifier] = ManifestEntry(id=identifier, **coordinates)
+        manifest = Manifest(chains=[entries[identifier] for identifier in sorted(entries)])
+        manifest.write(self.path / MANIFEST_FILE)
 
     def chain_of(self, planned: PlannedChain) -> Path:
         """Return the folder of a chain."""
@@ -66,13 +99,31 @@ class RunFolder:
     def progress(self, chain_id: str, horizon: int) -> Progress:
         """Return where a chain stands on its way to a horizon."""
         folder = self.path / chain_id
-        return progress_of(folder, horizon, read_records(folder))
+        chain = read_chain(folder)
+        if chain is None:
+            return Progress("damaged" if (folder / CHAIN_FILE).exists() else "pending", 0)
+        return progress_of(folder, horizon, read_recorded(folder, chain))
 
     def measured(self, regime: str) -> list[tuple[int, float]]:
         """Return the training size and the seconds of every generation that a regime has run."""
-        chains = (chain for chain in read_chains(self.path) if chain.regime == regime)
-        records = (record for chain in chains for record in read_records(self.path / chain.id))
+        chains = (chain for chain in self._chains() if chain.regime == regime)
+        records = (record for chain in chains for record in read_recorded(self.path / chain.id, chain).records)
         return [(record.training.size, sum(record.seconds.values())) for record in records if record.training]
+
+    def _chains(self) -> list[ChainRecord]:
+        """What can be read of the chains; the others are set right when they are run."""
+        return [chain for chain in map(read_chain, chain_folders(self.path)) if chain is not None]
+
+    def _manifest(self) -> list[ManifestEntry]:
+        try:
+            manifest = read_manifest(self.path)
+        except UserError:  # damaged: written anew, of what is there
+            set_aside(self.path / MANIFEST_FILE)
+            manifest = None
+        if manifest is not None:
+            return manifest.chains
+        coordinates = ("id", "regime", "strategy", "objective", "seed")
+        return [ManifestEntry(**{name: getattr(chain, name) for name in coordinates}) for chain in self._chains()]
 
     def null(self, regime: str, metric: str, n: int, data_hash: str) -> NullRecord | None:
         """Return a regime's null, or None if it was not measured, or measured for another metric, size or data.
@@ -84,9 +135,10 @@ class RunFolder:
             data_hash: Hash of the real data.
         """
         file = self._null_file(regime)
-        if not file.exists():
+        try:
+            null = NullRecord.load(file)
+        except UserError:  # missing or damaged: measured anew, to the same numbers
             return None
-        null = NullRecord.load(file)
         return null if (null.metric, null.n, null.data_hash) == (metric, n, data_hash) else None
 
     def keep_null(
@@ -104,11 +156,11 @@ class RunFolder:
         """
         value = median(values) if chance is None else chance
         null = NullRecord(regime=regime, metric=metric, n=n, data_hash=data_hash, values=values, value=value)
-        write_text(self._null_file(regime), null.model_dump_json(indent=2) + "\n")
+        null.write(self._null_file(regime))
         return null
 
     def _null_file(self, regime: str) -> Path:
-        return self.path / "nulls" / f"{regime}.json"
+        return self.path / NULLS / f"{regime}.json"
 
 
 def describe(suite: Suite) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import IO
 import torch
 
 from fortifai import needs
-from fortifai.errors import UserError
+from fortifai.errors import BrokenAdapter, Damaged, RunFailed, UserError
 from fortifai.files import is_disk_full
 from fortifai.objectives import resolve as resolve_objective
 from fortifai.planning.chains import PlannedChain
@@ -79,6 +79,7 @@ def perform(task: Task, adapters: Adapters, emit: Emit) -> Event:
     try:
         suite = build_suite(task.source, task.overrides, where=task.suite)
         folder = RunFolder(Path(task.folder))
+        folder.require_held(suite)
         if isinstance(task, MeasureNull):
             _measure_null(suite, folder, task.regime, adapters)
         else:
@@ -139,10 +140,13 @@ def chain_of(suite: Suite, planned: PlannedChain, adapters: Adapters) -> Chain:
 
 def _failure(error: Exception) -> TaskFailed:
     """Return the event that tells the parent of a crash."""
-    reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    told = isinstance(error, UserError | RunFailed | BrokenAdapter | Damaged)
+    reason = str(error) if told else f"{type(error).__name__}: {error}"
     if _out_of_memory(error):
         reason = f"out of memory: {error}"
-    return TaskFailed(reason=reason, trace=traceback.format_exc(), disk_full=is_disk_full(error))
+    traceback.print_exc()  # into workers.log
+    hopeless = isinstance(error, BrokenAdapter)
+    return TaskFailed(reason=reason, trace=traceback.format_exc(), disk_full=is_disk_full(error), hopeless=hopeless)
 
 
 def _out_of_memory(error: Exception) -> bool:

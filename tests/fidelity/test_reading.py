@@ -106,12 +106,12 @@ def test_a_file_of_another_schema_version_is_refused_with_both_versions(run):
     folder = write_chain(run, "ce", 0, falling(4, 6))
     content = json.loads((folder / "chain.json").read_text())
     (folder / "chain.json").write_text(json.dumps(content | {"schema": 7}))
-    with pytest.raises(UserError, match=r"version 7.*reads version 1.*run the suite again"):
+    with pytest.raises(UserError, match=r"version 7.*reads version 1 and 2.*run the suite again"):
         read_run(run)
     (folder / "chain.json").write_text(json.dumps(content | {"colour": "blue"}))
     with pytest.raises(UserError, match="colour: unknown key"):
         read_run(run)
-    assert ChainRecord.model_validate(content).schema_version == 1
+    assert ChainRecord.model_validate(content).schema_version == 2
 
 
 def test_broken_runs_are_refused_with_file_and_line(run, tmp_path):
@@ -127,7 +127,7 @@ def test_broken_runs_are_refused_with_file_and_line(run, tmp_path):
     with pytest.raises(UserError, match="line 2: not JSON"):
         read(run)
     (folder / "generations.jsonl").write_text("".join([lines[0], *lines[2:]]))
-    with pytest.raises(UserError, match="line 2: generation 2 where 1 belongs"):
+    with pytest.raises(UserError, match="line 2: its hash does not fit its content and the lines before it"):
         read(run)
     (folder / "generations.jsonl").write_text(lines[0].replace('"status":"ok"', '"status":"fine"'))
     with pytest.raises(UserError, match="line 1: status"):

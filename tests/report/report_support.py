@@ -4,6 +4,7 @@ from pathlib import Path
 
 from picture_support import picture
 
+from fortifai.records.reading import read_chains
 from fortifai.report import report
 
 
@@ -30,3 +31,8 @@ def page_of(run: Path, out: Path) -> str:
     page, *_ = report(run, out)
     assert page == out / "README.md"
     return page.read_text("utf-8")
+
+
+def folder_of(run: Path, objective: str, seed: int) -> Path:
+    """Return the folder of a chain."""
+    return next(run / chain.id for chain in read_chains(run) if (chain.objective, chain.seed) == (objective, seed))

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from trajectory_support import falling, write_chain, write_run
+from trajectory_support import falling, sealed, write_chain, write_run
 
 from fortifai.report import plot
 from fortifai.report.confidence import draw_confidence
@@ -28,7 +28,7 @@ def with_confidence(folder, own, real=0.3):
     for record in records:
         if record["status"] == "ok":
             record["confidence"] = {"synthetic": summary(own(record["generation"])), "real": summary(real)}
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    path.write_text(sealed(map(json.dumps, records), folder.name))
 
 
 @pytest.fixture

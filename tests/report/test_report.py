@@ -41,10 +41,10 @@ def test_a_run_without_examples_has_a_report_without_them(tmp_path):
 
 def test_what_cannot_be_scored_has_a_report_that_says_why(tmp_path):
     run = write_run(tmp_path / "runs")
-    with_texts(write_chain(run, "ce", 0, [1.5, 1.6]), 2)
+    chain = with_texts(write_chain(run, "ce", 0, [1.5, 1.6]), 2)
     text = page_of(run, tmp_path / "r")
     assert "1. unscored: the baseline's generation 0 (1.5) is no better than the null (1)" in text
-    assert "generation 1 of tabular" in text
+    assert f"generation 1 of {chain.name}" in text
     assert "## Pictures" not in text
 
 

@@ -1,12 +1,13 @@
 """What the generations made, as a report shows it; what cannot be read is left out and named."""
 
+import os
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from picture_support import levels, picture
-from report_support import page_of, with_pictures, with_texts
+from report_support import folder_of, page_of, with_pictures, with_texts
 from trajectory_support import falling, write_chain, write_run
 
 from fortifai.errors import UserError
@@ -28,8 +29,9 @@ def test_a_text_of_every_generation_of_the_lowest_seed_baseline_first(run, tmp_p
     assert re.findall(r"^#### (.*)", examples, re.M) == ["`ce`, seed 0", "`tce:gamma=0.9`, seed 0"]
     assert examples.count("In the beginning") == 1
     flat = " ".join(examples.split())
-    for objective in ("ce", "tce_gamma=0.9"):
-        shown = re.findall(rf"generation (\d+) ```text generation (\d+) of tabular-drift-replace-{objective}-0-d0,", flat)
+    for objective in ("ce", "tce:gamma=0.9"):
+        name = folder_of(run, objective, 0).name
+        shown = re.findall(rf"generation (\d+) ```text generation (\d+) of {name},", flat)
         assert shown == [(str(g), str(g)) for g in range(11)]
     assert "which repeats | itself" in flat
     assert max(map(len, examples.splitlines())) <= 110
@@ -115,14 +117,17 @@ def test_a_row_height_that_is_none_leaves_a_whole_report_with_a_note(pictured, t
     assert [int(g) for g in re.findall(r"^!\[generation (\d)\]", text, re.M)] == [0, 1, 2, 3]
 
 
-def test_a_text_that_cannot_be_read_leaves_a_whole_report_with_a_note(run, tmp_path):
-    chain = next(run.glob("*-ce-0-*"))
-    broken = chain / "examples" / "generation-04.txt"
-    broken.unlink()
-    broken.mkdir()
+def test_what_is_not_a_file_of_the_run_itself_is_never_shown(run, tmp_path):
+    chain, secret = folder_of(run, "ce", 0), tmp_path / "secret.txt"
+    secret.write_text("the password")
+    for generation, make in enumerate((lambda path: path.mkdir(), os.mkfifo, lambda path: path.symlink_to(secret))):
+        path = chain / "examples" / f"generation-{generation:02d}.txt"
+        path.unlink()
+        make(path)
     text = page_of(run, tmp_path / "r")
-    assert f"- generation 4 of `ce`, seed 0: `{chain.name}/examples/generation-04.txt` cannot be shown: Is a directory\n" in text
-    assert "generation 5 of tabular-drift-replace-ce-0-d0" in " ".join(text.split())
+    assert "the password" not in text
+    assert f"generation 3 of {chain.name}" in " ".join(text.split())
+    assert not any(f"generation {generation} of {chain.name}" in text for generation in range(3))
 
 
 def test_a_run_of_which_nothing_can_be_shown_says_so(pictured, tmp_path):

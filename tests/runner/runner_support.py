@@ -140,8 +140,8 @@ in-process = other_executors:InProcess
 none-at-all = other_executors:Worker
 """
 
-CLOCKS = ("seconds", "samples_per_second", "peak_memory_bytes")
-"""The fields of a record that may differ between two runs of one chain."""
+CLOCKS = ("seconds", "samples_per_second", "peak_memory_bytes", "hash")
+"""The fields of a record that may differ between two runs of one chain: times, memory, and the hash over all of a line."""
 
 
 def write_suite(

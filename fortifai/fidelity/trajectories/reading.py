@@ -8,11 +8,15 @@ from fortifai.errors import UserError
 from fortifai.fidelity.trajectories.files import read_file, read_folder, tables_in
 from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outside
 from fortifai.fidelity.trajectories.tidy import CHAIN, MASKED_SHARE, tidy
-from fortifai.records.reading import progress_of, read_chains, read_records, read_suite
+from fortifai.records.reading import progress_of
 from fortifai.records.schema import ChainRecord
+from fortifai.records.verification import ReadChain, Verification, verify_run
 
 STATES = {"done": "complete", "diverged": "diverged"}
 """How a chain that can be scored ended; one in any other state is incomplete."""
+
+MOST_NAMED = 3
+"""Damages of a run that an error names."""
 
 CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
 
@@ -55,14 +59,18 @@ def read_run(path: str | Path) -> pd.DataFrame:
         UserError: When the folder is not a run, has no chains, mixes suites, or holds one chain twice.
     """
     run = Path(path)
-    suite = read_suite(run).suite.identity
-    chains = read_chains(run)
+    verification = verify_run(run, files=False)
+    if damaged := verification.of("damaged"):
+        more = f", and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
+        raise UserError(
+            f"{run} is damaged: {'; '.join(map(str, damaged[:MOST_NAMED]))}{more}. `fortifai verify {run}` names everything, and "
+            "running the suite again sets the damage aside and computes anew what it took"
+        )
+    chains = [read.chain for read in verification.chains]
     if not chains:
         raise UserError(f"{run}: no chains in it yet; run the suite first")
     ids: dict[tuple[object, ...], str] = {}
     for chain in chains:
-        if chain.suite != suite:
-            raise UserError(f"{run / chain.id}: a chain of {chain.suite} in a run of {suite}; keep each suite in its own folder")
         coordinates = tuple(getattr(chain, name) for name in CHAIN_FIELDS)
         first = ids.setdefault(coordinates, chain.id)
         if first != chain.id:
@@ -70,12 +78,24 @@ def read_run(path: str | Path) -> pd.DataFrame:
                 f"{run}: chains {first} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
                 "with different settings or data; remove the one that does not belong"
             )
-    return tidy(pd.concat([_chain_frame(run / chain.id, chain) for chain in chains], ignore_index=True), str(run))
+    table = tidy(pd.concat([_chain_frame(read) for read in verification.chains], ignore_index=True), str(run))
+    table.attrs["remarks"] = [*table.attrs["remarks"], *_remarks(verification)]
+    return table
 
 
-def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:
-    records = read_records(folder)
-    values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
+def _remarks(verification: Verification) -> list[str]:
+    """Return what is to be said of every row of a run that is not known to be whole."""
+    remarks = []
+    if missing := verification.of("missing"):
+        remarks.append(f"not whole: {missing[0]} is missing{f', and {len(missing) - 1} more' if len(missing) > 1 else ''}")
+    if verification.of("unverified"):
+        remarks.append("unverified: the run is of a version that carries no hashes")
+    return remarks
+
+
+def _chain_frame(read: ReadChain) -> pd.DataFrame:
+    folder, chain, recorded = read
+    values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in recorded.records] or [{}]
     wide = pd.DataFrame(values, dtype=float).rename_axis("generation")
     if chain.fidelity_metric not in wide:
         wide[chain.fidelity_metric] = float("nan")
@@ -85,6 +105,6 @@ def _chain_frame(folder: Path, chain: ChainRecord) -> pd.DataFrame:
         **{name: getattr(chain, name) for name in CHAIN_FIELDS},
         better=scored.map({True: chain.better, False: None}),
         null=scored.map({True: float("nan") if chain.null is None else chain.null, False: float("nan")}),
-        state=STATES.get(progress_of(folder, chain.horizon, records).state, "incomplete"),
+        state=STATES.get(progress_of(folder, chain.horizon, recorded).state, "incomplete"),
         horizon=chain.horizon,
     )

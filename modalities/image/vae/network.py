@@ -3,6 +3,7 @@
 N images, C colours, S pixels a side, Z latent dimensions.
 """
 
+import json
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-MODEL_FILE = "vae.safetensors"
+MODEL_FILE, SHAPE = "vae.safetensors", "shape"
 
 
 class VAE(nn.Module):
@@ -95,14 +96,15 @@ def pixel_confidence(nll: Tensor, x: Tensor) -> Tensor:
 
 
 def save(model: VAE, folder: Path) -> None:
-    """Write the weights, and beside them in the same file the sizes of the layers."""
+    """Write the weights, and beside them in the same file the sizes of the layers: the same model, the same bytes."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / MODEL_FILE, metadata={name: str(size) for name, size in model.shape.items()})
+    # As one entry: safetensors writes several in an order that changes from process to process.
+    save_file(weights, folder / MODEL_FILE, metadata={SHAPE: json.dumps(model.shape)})
 
 
 def load(folder: Path) -> VAE:
     """Return the model that `save` wrote, equal to the last bit."""
     with safe_open(folder / MODEL_FILE, framework="pt") as file:
-        model = VAE(**{name: int(size) for name, size in file.metadata().items()})
+        model = VAE(**json.loads(file.metadata()[SHAPE]))
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
     return model.eval()

@@ -1,0 +1,37 @@
+"""`fortifai verify`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fortifai.cli.output import AsJson, print_json
+from fortifai.fidelity.remarks import counted
+
+SHOWN = 20
+"""Findings of one kind that are printed; --json has all of them."""
+
+
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@3.")], as_json: AsJson = False
+) -> None:
+    """Verify that a run folder is whole: every chain, record and file is what was written, and none is gone."""
+    from fortifai.records.verification import verify_run
+
+    result = verify_run(run)
+    if as_json:
+        counts = {"chains": len(result.chains), "records": result.records, "files": result.files}
+        print_json({"schema": 1, "whole": result.is_whole, **counts, "findings": [asdict(one) for one in result.findings]})
+    else:
+        for kind in ("damaged", "missing", "unverified"):
+            findings = result.of(kind)
+            for finding in findings[:SHOWN]:
+                print(f"{kind}: {finding}")
+            if len(findings) > SHOWN:
+                print(f"{kind}: {len(findings) - SHOWN} more; --json has all of them")
+        numbers = {"chain": len(result.chains), "record": result.records, "file": result.files}
+        looked_at = ", ".join(counted(number, thing) for thing, number in numbers.items())
+        print(f"{run}: {'whole' if result.is_whole else 'NOT whole'}; {looked_at} verified")
+    if not result.is_whole:
+        raise typer.Exit(1)

@@ -1,0 +1,210 @@
+"""Whether a run folder is whole: every chain is what its name says, every line and file what was written, and none is gone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+from fortifai.errors import UserError
+from fortifai.files import sha256_of
+from fortifai.records.hashing import identity_hash
+from fortifai.records.layout import (
+    CHAIN_FILE,
+    FAILURE_FILE,
+    MANIFEST_FILE,
+    MODEL,
+    NULLS,
+    RECORDS_FILE,
+    SAMPLES_FILE,
+    generation_name,
+)
+from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite
+from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SuiteRecord
+
+Kind = Literal["damaged", "missing", "unverified"]
+"""``damaged``: something is not what was written. ``missing``: something that should be there is not. ``unverified``: it is of
+a version that carries no hashes, so that damage cannot be seen."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that keeps a run folder from being whole: where, relative to the folder, and what."""
+
+    kind: Kind
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class ReadChain(NamedTuple):
+    """A chain that can be read, and its leading records that are whole."""
+
+    folder: Path
+    chain: ChainRecord
+    recorded: Recorded
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found in a run folder.
+
+    Attributes:
+        findings: Everything that keeps it from being whole.
+        chains: What could be read of its chains, ordered by id, so that nobody has to read it twice.
+        files: How many kept samples and models were looked at.
+    """
+
+    findings: tuple[Finding, ...]
+    chains: tuple[ReadChain, ...]
+    files: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many records are whole."""
+        return sum(len(read.recorded.records) for read in self.chains)
+
+    def of(self, kind: Kind) -> list[Finding]:
+        """Return the findings of one kind."""
+        return [finding for finding in self.findings if finding.kind == kind]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is damaged or missing."""
+        return not (self.of("damaged") or self.of("missing"))
+
+
+def verify_run(run: Path, *, files: bool = True) -> Verification:
+    """Verify a run folder.
+
+    Args:
+        run: The folder.
+        files: Whether to read the kept samples and models too, which is most of the work.
+
+    Raises:
+        UserError: It is not a run folder.
+    """
+    suite = read_suite(run)
+    findings: list[Finding] = []
+    nulls = _nulls(run, findings)
+    chains: list[ReadChain] = []
+    checked = 0
+    for folder in chain_folders(run):
+        try:
+            chain = ChainRecord.load(folder / CHAIN_FILE)
+        except UserError as error:
+            findings.append(Finding("damaged", f"{folder.name}/{CHAIN_FILE}", _without(error, folder / CHAIN_FILE)))
+            continue
+        findings += _chain_findings(folder, chain, suite, nulls)
+        recorded = read_recorded(folder, chain)
+        chains.append(ReadChain(folder, chain, recorded))
+        if recorded.damage is not None:
+            findings.append(Finding("damaged", f"{folder.name}/{RECORDS_FILE}", recorded.damage))
+        if not chain.has_hashes:
+            findings.append(Finding("unverified", folder.name, "of schema version 1, which carries no hashes"))
+        if files:
+            for record in recorded.records:
+                found, looked_at = _kept_findings(folder, record)
+                findings += found
+                checked += looked_at
+    findings += _missing(run)
+    return Verification(tuple(findings), tuple(chains), checked)
+
+
+def _nulls(run: Path, findings: list[Finding]) -> dict[str, NullRecord]:
+    nulls: dict[str, NullRecord] = {}
+    for path in sorted((run / NULLS).glob("*.json")):
+        where = f"{NULLS}/{path.name}"
+        try:
+            null = NullRecord.load(path)
+        except UserError as error:
+            findings.append(Finding("damaged", where, _without(error, path)))
+            continue
+        nulls[null.regime] = null
+        if null.regime != path.stem:
+            findings.append(Finding("damaged", where, f"is the null of regime {null.regime!r}"))
+        if null.values and median(null.values) != null.value:
+            findings.append(Finding("damaged", where, f"its value {null.value} is not the median of its values"))
+    return nulls
+
+
+def _chain_findings(folder: Path, chain: ChainRecord, suite: SuiteRecord, nulls: dict[str, NullRecord]) -> Iterator[Finding]:
+    where = f"{folder.name}/{CHAIN_FILE}"
+    identifier = identity_hash(chain.identity)
+    if not folder.name == chain.id == identifier:
+        yield Finding("damaged", where, f"folder {folder.name}, id {chain.id} and hash of the identity {identifier} are not one")
+    for name, value in _identified(chain.identity).items():
+        if value is not None and getattr(chain, name) != value:
+            yield Finding("damaged", where, f"{name} is {getattr(chain, name)!r}, and in its identity {value!r}")
+    if chain.suite != suite.suite.identity:
+        yield Finding("damaged", where, f"a chain of {chain.suite} in a run of {suite.suite.identity}")
+    null = nulls.get(chain.regime)
+    if null is None and chain.has_hashes:
+        yield Finding("missing", f"{NULLS}/{chain.regime}.json", f"the null of chain {chain.id}")
+    elif (
+        null is not None
+        and (null.metric, null.data_hash) == (chain.fidelity_metric, chain.data_hash)
+        and null.value != chain.null
+    ):
+        yield Finding("damaged", where, f"its null is {chain.null}, and that of its regime {null.value}")
+    if (folder / FAILURE_FILE).exists():
+        try:
+            FailureRecord.load(folder / FAILURE_FILE)
+        except UserError as error:
+            yield Finding("damaged", f"{folder.name}/{FAILURE_FILE}", _without(error, folder / FAILURE_FILE))
+
+
+def _identified(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a chain that its identity says too; None for one that an older identity leaves out."""
+    regime = identity.get("regime")
+    of_regime = regime if isinstance(regime, dict) else {}
+    fields = {name: identity.get(name) for name in ("strategy", "objective", "seed", "data_hash")}
+    return {
+        **fields,
+        "regime": of_regime.get("name"),
+        "modality": of_regime.get("modality"),
+        "fidelity_metric": of_regime.get("fidelity_metric"),
+    }
+
+
+def _kept_findings(folder: Path, record: GenerationRecord) -> tuple[list[Finding], int]:
+    """Compare what is kept of a generation with the hashes of its record; what is not kept cannot be damaged."""
+    findings, looked_at = [], 0
+    name = generation_name(record.generation)
+    for part, expected in ((SAMPLES_FILE, record.samples_sha256), (MODEL, record.model_sha256)):
+        path = folder / name / part
+        if expected is None or not (path.exists() or path.is_symlink()):
+            continue
+        looked_at += 1
+        try:
+            whole = sha256_of(path) == expected
+        except OSError as error:
+            findings.append(Finding("damaged", f"{folder.name}/{name}/{part}", f"cannot be read: {error.strerror}"))
+            continue
+        if not whole:
+            findings.append(Finding("damaged", f"{folder.name}/{name}/{part}", "is not what its record has the hash of"))
+    return findings, looked_at
+
+
+def _missing(run: Path) -> Iterator[Finding]:
+    try:
+        manifest = read_manifest(run)
+    except UserError as error:
+        yield Finding("damaged", MANIFEST_FILE, _without(error, run / MANIFEST_FILE))
+        return
+    if manifest is None:
+        if any(chain is not None and chain.has_hashes for chain in map(read_chain, chain_folders(run))):
+            yield Finding("missing", MANIFEST_FILE, "says which chains there should be")
+        return
+    there = {folder.name for folder in chain_folders(run)}
+    for entry in manifest.chains:
+        if entry.id not in there:
+            name = f"{entry.regime} {entry.strategy} {entry.objective} seed {entry.seed}"
+            yield Finding("missing", entry.id, f"the chain {name}")
+
+
+def _without(error: UserError, path: Path) -> str:
+    """Return what an error says of a file, without its path."""
+    return str(error).removeprefix(f"{path}: ")
