@@ -5,29 +5,56 @@ from typing import Annotated
 
 import typer
 
-from fortifai.cli.metric_options import BETTER, NULL, directions, numbers
+from fortifai.cli.metric_options import (
+    BETTER,
+    COLUMN,
+    FIRST_GENERATION,
+    HORIZON,
+    NULL,
+    PATH_HELP,
+    RULE_HELP,
+    columns,
+    directions,
+    numbers,
+    trajectories,
+)
 from fortifai.cli.output import AsJson, print_with_notes
+from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder or a CSV file: what is compared with.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="A run folder or a CSV file: what is compared.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help=f"{PATH_HELP}: what is compared with.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The same: what is compared.")],
     objective: Annotated[
         list[str] | None, typer.Option(help="Once: in both. Twice: that of A, then that of B. By default all that both have.")
     ] = None,
-    rule: Annotated[str | None, typer.Option(help='"phi<0.75", "metric<value" or "metric>value".')] = None,
+    rule: Annotated[str | None, typer.Option(help=RULE_HELP)] = None,
     baseline: Annotated[str, typer.Option(help="The objective whose generation 0 fidelity is measured from.")] = BASELINE,
     better: BETTER = None,
     null: NULL = None,
+    horizon: HORIZON = None,
+    column: COLUMN = None,
+    first_generation: FIRST_GENERATION = 0,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs or files, paired by seed: by how much, and how many times, B outlasts A."""
     from fortifai.fidelity import compare as compare_trajectories
     from fortifai.report.tables import comparison_as_text
 
+    if str(a) == str(b) == "-":
+        raise UserError("a pipe can be read once: A and B cannot both be -")
     table = compare_trajectories(
-        a, b, objective=objective or None, rule=rule, baseline=baseline, better=directions(better), null=numbers(null)
+        trajectories(a),
+        trajectories(b),
+        objective=objective or None,
+        rule=rule,
+        baseline=baseline,
+        better=directions(better),
+        null=numbers(null),
+        horizon=horizon,
+        columns=columns(column),
+        first_generation=first_generation,
     )
     if as_json:
         print(table.model_dump_json(indent=2))

@@ -1,11 +1,15 @@
-"""The options by which a user says what the data do not: which way a metric is better, and its null."""
+"""The options by which a user says what the data do not: which way a metric is better, its null, what columns are called."""
 
-from typing import Annotated, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from fortifai.errors import UserError
 from fortifai.storage import Better
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BETTER = Annotated[
     list[str] | None,
@@ -15,6 +19,39 @@ NULL = Annotated[
     list[str] | None,
     typer.Option(metavar="VALUE", help="The metric of a model that has lost everything; METRIC=VALUE for one of several."),
 ]
+
+COLUMN = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OURS=YOURS", help="Read a column under our name, as in objective=Setting; may be repeated."),
+]
+FIRST_GENERATION = Annotated[int, typer.Option(metavar="G", help="The generation of the file that is counted as 0.")]
+HORIZON = Annotated[
+    int | None, typer.Option(metavar="G", help="The last generation that is looked at; by default all that the chains share.")
+]
+
+RULE_HELP = '"phi<0.75", "metric<value", "metric>value" or "|metric-value|>value"; with "for 2", for 2 generations in a row.'
+PATH_HELP = "A run folder, a file of trajectories (CSV, TSV, JSON lines, Parquet), a folder of such files, or - for a pipe"
+
+
+def trajectories(path: Path) -> "Path | pd.DataFrame":
+    """Return what is to be scored: what comes through a pipe as a table, anything else by its path."""
+    if str(path) != "-":
+        return path
+    from fortifai.fidelity.trajectories.files import read_standard_input
+
+    return read_standard_input()
+
+
+def columns(values: list[str] | None) -> dict[str, str]:
+    """Return what --column says: the user's name of a column by ours.
+
+    Raises:
+        UserError: When it is not of the form OURS=YOURS.
+    """
+    pairs = [value.partition("=") for value in values or []]
+    if wrong := [value for value, (ours, _, theirs) in zip(values or [], pairs, strict=True) if not (ours and theirs)]:
+        raise UserError(f"--column {wrong[0]}: should be our name, =, and yours, as in objective=Setting")
+    return {ours.strip(): theirs for ours, _, theirs in pairs}
 
 
 def directions(values: list[str] | None) -> Better | dict[str, Better] | None:

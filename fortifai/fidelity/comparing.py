@@ -9,10 +9,11 @@ import pandas as pd
 from fortifai.errors import UserError
 from fortifai.fidelity import comparable, intervals
 from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict
-from fortifai.fidelity.remarks import censored_as_well, counted, joined, on_chains, on_divergence, shared_seeds
+from fortifai.fidelity.remarks import censored_as_well, counted, horizon_asked, joined, on_chains, on_divergence, shared_seeds
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
 from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of, rows_of_group
+from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
 from fortifai.storage import Better
 
@@ -32,6 +33,9 @@ def compare(
     baseline: str = BASELINE,
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
+    horizon: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    first_generation: int = 0,
 ) -> ComparisonTable:
     """Compare two runs, files or tables, paired by seed: FI of b minus FI of a, and FI of b over FI of a.
 
@@ -43,6 +47,9 @@ def compare(
         baseline: Whose generation 0 fidelity is measured from, in a and in b each.
         better: As in `fortifai.score`.
         null: As in `fortifai.score`.
+        horizon: As in `fortifai.score`; by default that of a and b, which must agree.
+        columns: As in `fortifai.score`, for both.
+        first_generation: As in `fortifai.score`, for both.
 
     Returns:
         The rows by metric, group and objective; p adjusted by Holm's method over all of them.
@@ -51,14 +58,18 @@ def compare(
         UserError: When the protocols differ, with the fields and both values, when nothing can be paired, and for all that
             `fortifai.score` raises it for.
     """
-    first, second = _on_side("A", load, a, rule, baseline, better, null), _on_side("B", load, b, rule, baseline, better, null)
+    reading = Reading(columns or {}, first_generation)
+    if horizon is not None and horizon < 1:
+        raise UserError("a horizon is a generation from 1")
+    first = _on_side("A", load, a, rule, baseline, better, null, reading)
+    second = _on_side("B", load, b, rule, baseline, better, null, reading)
     comparable.require_same(rule=(str(first.rule), str(second.rule)))
     metrics = _on_side("A", metrics_of, first.table, first.rule)
     metrics_of_b = _on_side("B", metrics_of, second.table, second.rule)
     comparable.require_same(metric=(", ".join(metrics), ", ".join(metrics_of_b)))
     comparable.require_same_identity(a, b)
     pairs = _objective_pairs(first, second, objective)
-    rows = [row for metric in metrics for row in _rows(first, second, metric, baseline, pairs)]
+    rows = [row for metric in metrics for row in _rows(first, second, metric, baseline, pairs, horizon)]
     if not rows:
         names = " and ".join(sorted({name for pair in pairs for name in pair}))
         raise UserError(f"nothing to compare: no group holds {names} in both")
@@ -75,7 +86,7 @@ def _on_side(side: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 def _rows(
-    a: LoadedTrajectories, b: LoadedTrajectories, metric: str, baseline: str, pairs: list[tuple[str, str]]
+    a: LoadedTrajectories, b: LoadedTrajectories, metric: str, baseline: str, pairs: list[tuple[str, str]], horizon: int | None
 ) -> Iterator[ComparisonRow]:
     groups_of_a, groups_of_b = _on_side("A", _groups, a, metric, baseline), _on_side("B", _groups, b, metric, baseline)
     shared = [group for group in groups_of_a if group in groups_of_b]
@@ -89,7 +100,7 @@ def _rows(
         for first, second in pairs:
             if first in groups_of_a[group] and second in groups_of_b[group]:
                 chains = groups_of_a[group][first], groups_of_b[group][second]
-                yield _row(group, (first, second), chains, metric, a.rule, remarks)
+                yield _row(group, (first, second), chains, metric, a.rule, remarks, horizon)
 
 
 def _groups(loaded: LoadedTrajectories, metric: str, baseline: str) -> dict[Group, Objectives]:
@@ -99,14 +110,20 @@ def _groups(loaded: LoadedTrajectories, metric: str, baseline: str) -> dict[Grou
 
 
 def _row(
-    group: Group, objectives: tuple[str, str], chains: tuple[Chains, Chains], metric: str, rule: Rule, remarks: Sequence[str]
+    group: Group,
+    objectives: tuple[str, str],
+    chains: tuple[Chains, Chains],
+    metric: str,
+    rule: Rule,
+    remarks: Sequence[str],
+    asked: int | None,
 ) -> ComparisonRow:
     for side, name, own in zip("AB", objectives, chains, strict=True):
         if own.unscored or not own.trajectories:
             raise UserError(f"{side}: {name} cannot be scored: {own.unscored or 'no finished chain with a baseline'}")
     a, b = (own.trajectories for own in chains)
-    horizon = common_horizon(a)
-    comparable.require_same(horizon=(horizon, common_horizon(b)))
+    horizon, horizon_of_b = (min(common_horizon(own), asked or common_horizon(own)) for own in (a, b))
+    comparable.require_same(horizon=(horizon, horizon_of_b))
     paired_a, paired_b = pair_by_seed(a, b)
     if not paired_a:
         raise UserError("nothing to pair: A and B have no seed in common")
@@ -119,6 +136,8 @@ def _row(
     notes = [*remarks, *left_out, *filter(None, (*diverged, no_interval, ratio.reason))]
     if len(paired_a) < max(len(a), len(b)):
         notes.insert(0, f"over the {shared_seeds(len(paired_a))}")
+    if asked is not None:
+        notes.append(horizon_asked(asked, horizon))
     if censored_a:
         notes.append(censored_as_well(censored_a, "the chains of A"))
     return ComparisonRow(

@@ -25,6 +25,7 @@ ROUNDING = 1e-9
 
 TOO_FEW = f"fewer than {LEAST_CHAINS} chains: no interval"
 NO_SPREAD = "no spread between chains, so no interval: not certainty"
+BASELINE_LOST = "no extension ratio: the baseline's fidelity interval is 0"
 LOST_AT_ONCE = "collapse at generation 0 in all chains, or all but one: no interval"
 
 
@@ -42,7 +43,7 @@ class _LogSpread:
     """Standard error of a log and the degrees of freedom behind it, or the reason why there is none."""
 
     error: float
-    freedom: int
+    freedom: float
     reason: str | None = None
 
 
@@ -62,11 +63,34 @@ def ratio_of(onsets: Restricted, baseline: Restricted) -> RatioTest:
         baseline: The denominator's, of the same C seeds in the same order.
     """
     if baseline.times.mean() == 0:
-        return RatioTest(None, None, "no extension ratio: the baseline's fidelity interval is 0")
+        return RatioTest(None, None, BASELINE_LOST)
     value = float(onsets.times.mean() / baseline.times.mean())
-    spread = _jackknife(onsets.times, baseline.times)
-    low, high = _ends(value, spread, onsets.censored)
-    ratio = Ratio(value=value, low=low, high=high, lower_bound=bool(onsets.censored.any()))
+    return _tested(value, _jackknife(onsets.times, baseline.times), onsets.censored)
+
+
+def unpaired_ratio_of(onsets: Restricted, baseline: Restricted) -> RatioTest:
+    """Return the mean of onsets over the mean of the baseline's where no seed is in both, with its interval and p.
+
+    The variances of both logs are added, with Welch's degrees of freedom (Satterthwaite 1946).
+
+    Args:
+        onsets: The numerator's, C chains. The interval's upper end is missing when fewer than two of them collapsed.
+        baseline: The denominator's, any number of chains.
+    """
+    if baseline.times.mean() == 0:
+        return RatioTest(None, None, BASELINE_LOST)
+    value = float(onsets.times.mean() / baseline.times.mean())
+    own, other = _jackknife(onsets.times, None), _jackknife(baseline.times, None)
+    spread = own if own.reason else other
+    if not spread.reason:
+        error = math.hypot(own.error, other.error)
+        spread = _LogSpread(error, error**4 / (own.error**4 / own.freedom + other.error**4 / other.freedom))
+    return _tested(value, spread, onsets.censored)
+
+
+def _tested(value: float, spread: _LogSpread, censored: NDArray[np.bool_]) -> RatioTest:
+    low, high = _ends(value, spread, censored)
+    ratio = Ratio(value=value, low=low, high=high, lower_bound=bool(censored.any()))
     if spread.reason:
         return RatioTest(ratio, None, spread.reason)
     return RatioTest(ratio, float(2 * stats.t.sf(abs(math.log(value)) / spread.error, spread.freedom)), None)

@@ -34,6 +34,7 @@ class Trajectory:
         diverged: Whether the chain ended in a value that is not finite.
         horizon: The last generation asked for.
         masked: Share of elements that the objective masked, (G,), in [0, 1]; NaN where it is not known.
+        hold: For how many measured generations in a row health must be below a limit.
     """
 
     seed: Seed
@@ -43,6 +44,7 @@ class Trajectory:
     diverged: bool
     horizon: int
     masked: Floats
+    hold: int = 1
 
     def onsets(self, limits: Floats) -> Floats:
         """Return the onset by each of several limits.
@@ -55,7 +57,7 @@ class Trajectory:
         Returns:
             Onsets in generations, (K,); infinite where the chain never collapsed within its horizon.
         """
-        crossing = first_crossing(self.generation, self.health, limits)
+        crossing = first_crossing(self.generation, self.health, limits, self.hold)
         if not self.diverged:
             return crossing
         last_good = self.generation[-1] if self.generation.size else 0.0
@@ -68,11 +70,12 @@ class Trajectory:
 
     def recovers(self, limit: float) -> bool:
         """Return whether health is back at a limit, or above it, in a generation after it first fell below."""
-        below = self.health < _less_rounding(limit)
-        return bool(below.any() and not below[below.argmax() :].all())
+        least = _less_rounding(limit)
+        below = _highest_of_next(self.health, self.hold) < least
+        return bool(below.any() and not (self.health[below.argmax() :] < least).all())
 
 
-def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats:
+def first_crossing(generation: Floats, health: Floats, limits: Floats, hold: int = 1) -> Floats:
     """Return where a curve first falls below each limit, linear between its points.
 
     A curve that starts below crosses at its first point. One that only touches a limit does not cross it, and rounding of
@@ -82,20 +85,35 @@ def first_crossing(generation: Floats, health: Floats, limits: Floats) -> Floats
         generation: The curve's generations, (G,), increasing.
         health: Its values, (G,).
         limits: The limits, (K,).
+        hold: How many points in a row must be below; the curve crosses where the first such row begins.
 
     Returns:
         Generations, (K,); infinite where the curve never falls below.
     """
     if not generation.size:
         return np.full(limits.shape, np.inf)
-    below = health[None, :] < _less_rounding(limits)[:, None]  # (K, G)
-    first = below.argmax(axis=1)
+    highest = _highest_of_next(health, hold)
+    # The first point below a limit is the first at which the running minimum is, and that is sorted.
+    lowest_yet = np.minimum.accumulate(np.where(np.isnan(highest), np.inf, highest))
+    first = np.searchsorted(-lowest_yet, -_less_rounding(limits), side="right")  # (K,), G where no point is below
+    crossed = first < health.size
+    first = np.where(crossed, first, 0)
     before = np.maximum(first - 1, 0)
     drop = health[before] - health[first]
     # At the first point there is nothing to interpolate: drop is 0, and the share of the step is irrelevant.
     share = np.divide(health[before] - limits, drop, out=np.zeros(limits.shape), where=drop > 0)
     crossing = generation[before] + share.clip(0, 1) * (generation[first] - generation[before])
-    return np.where(below.any(axis=1), crossing, np.inf)
+    return np.where(crossed, crossing, np.inf)
+
+
+def _highest_of_next(health: Floats, hold: int) -> Floats:
+    """Return the highest of each ``hold`` points in a row, by the first of them, (G,); infinite where fewer are left."""
+    if hold == 1:
+        return health
+    highest = np.full(health.shape, np.inf)
+    if health.size >= hold:
+        highest[: health.size - hold + 1] = np.lib.stride_tricks.sliding_window_view(health, hold).max(axis=1)
+    return highest
 
 
 def _less_rounding(limits: Limits) -> Limits:
@@ -110,6 +128,22 @@ def common_horizon(trajectories: Sequence[Trajectory]) -> int:
     """
     watched = [trajectory.horizon for trajectory in trajectories if not trajectory.diverged]
     return min(watched) if watched else max((trajectory.horizon for trajectory in trajectories), default=0)
+
+
+def known_horizon(trajectories: Sequence[Trajectory], limit: float) -> int:
+    """Return the last generation to which the onset of every chain by a limit of health is known.
+
+    A chain that was stopped after its onset, as one that diverged, sets no limit. Where all chains were watched equally long it
+    is the `common_horizon`.
+    """
+    if len({trajectory.horizon for trajectory in trajectories}) < 2:
+        return common_horizon(trajectories)
+    limits = np.array([limit])
+    open_ends = [trajectory for trajectory in trajectories if np.isinf(trajectory.onsets(limits)[0])]
+    if open_ends:
+        return common_horizon(open_ends)
+    watched = [trajectory.horizon for trajectory in trajectories if not trajectory.diverged]
+    return max(watched) if watched else common_horizon(trajectories)
 
 
 class Restricted(NamedTuple):

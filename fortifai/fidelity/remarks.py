@@ -43,6 +43,22 @@ def inert(baseline: str) -> str:
     return f"inert: masked nothing before the baseline's onset, so it was {baseline}"
 
 
+UNPAIRED = "unpaired: no seed in common with the baseline, so the ratio is of two separate means, with an unpaired interval"
+FROM_MEAN = "phi is measured from the mean of the baseline's generation 0"
+
+
+def horizon_asked(asked: int, horizon: int) -> str:
+    """Return the remark on a horizon that was asked for, and the one that there was."""
+    if asked > horizon:
+        return f"a horizon of {asked} was asked for, and the chains were watched to {horizon}"
+    return f"restricted to generation {horizon}, as asked"
+
+
+def stopped_at(horizon: int) -> str:
+    """Return the remark on other thresholds where a chain was stopped after its onset by the rule."""
+    return f"a chain was stopped at generation {horizon}, after its onset: the scores by other thresholds end there"
+
+
 def restricted_to(horizon: int) -> str:
     """Return the remark on chains that ran further than the others of their group."""
     return f"restricted to generation {horizon}, the horizon that all chains of the group have in common"

@@ -1,7 +1,7 @@
 """One row of a score: an objective's chains in one group, beside the baseline's chains of the same seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from fortifai.fidelity import intervals, remarks
 from fortifai.fidelity.onset import Floats, Trajectory, pair_by_seed, restrict
-from fortifai.fidelity.rule import BASELINE, PHI, Rule
+from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ThresholdScore
 from fortifai.fidelity.trajectories.groups import Chains, Group
 
@@ -47,7 +47,9 @@ class ObjectiveInGroup:
         baseline: The objective that it is compared with.
         baseline_chains: The baseline's chains.
         rule: When a chain has collapsed.
-        horizon: The last generation that all chains of the group were watched to.
+        horizon: The last generation to which the onsets of all chains of the group are known, or that was asked for.
+        shortest: The last generation that all of them were watched to, at most the horizon: other thresholds are scored up to it.
+        asked: The horizon that was asked for, or None.
     """
 
     objective: str
@@ -56,6 +58,8 @@ class ObjectiveInGroup:
     baseline_chains: Chains
     rule: Rule
     horizon: int
+    shortest: int
+    asked: int | None = None
 
     def row(
         self, group: Group, metric: str, control: Estimate | None, remarks_on_metric: Sequence[str]
@@ -71,7 +75,7 @@ class ObjectiveInGroup:
         trajectories = self.chains.trajectories
         is_scored = bool(trajectories) and not self.chains.unscored
         by_fidelity = is_scored and self.rule.by_fidelity
-        main = self._score_at(self.rule.least_health) if is_scored else _UNSCORED
+        main = self._score_at(self.rule.least_health, self.horizon) if is_scored else _UNSCORED
         masked_share = self._masked_share() if is_scored else None
         start = np.array([trajectory.health[0] for trajectory in trajectories if trajectory.health.size])
         row = ScoreRow(
@@ -95,39 +99,44 @@ class ObjectiveInGroup:
         )
         return row, main.p
 
-    def _score_at(self, limit: float) -> _LimitScore:
-        """Return the score by one limit of health."""
-        onsets = restrict(self.chains.trajectories, limit, self.horizon)
+    def _score_at(self, limit: float, horizon: int) -> _LimitScore:
+        """Return the score by one limit of health, up to a horizon."""
+        onsets = restrict(self.chains.trajectories, limit, horizon)
         interval, no_interval = intervals.mean_of(onsets)
         notes = [remarks.NO_COLLAPSE] if onsets.censored.all() else []
         ratio = intervals.RatioTest(None, None, None)
         if self.objective != self.baseline:
-            ratio, ratio_remarks = self._ratio_at(limit)
+            ratio, ratio_remarks = self._ratio_at(limit, horizon)
             notes += ratio_remarks
         notes += filter(None, (no_interval, ratio.reason))
         censored = int(np.count_nonzero(onsets.censored))
         score = ThresholdScore(fidelity_interval=interval, extension_ratio=ratio.ratio, censored=censored)
         return _LimitScore(score, ratio.p, notes)
 
-    def _ratio_at(self, limit: float) -> tuple[intervals.RatioTest, list[str]]:
+    def _ratio_at(self, limit: float, horizon: int) -> tuple[intervals.RatioTest, list[str]]:
         """Return the extension ratio by one limit of health, and the remarks on it."""
-        own, baseline = self._paired
+        is_unpaired = self.chains.is_unpaired and bool(self.baseline_chains.trajectories)
+        own, baseline = (self.chains.trajectories, self.baseline_chains.trajectories) if is_unpaired else self._paired
         if not own:
             return intervals.RatioTest(None, None, remarks.NO_PARTNER), []
-        numerator, denominator = restrict(own, limit, self.horizon), restrict(baseline, limit, self.horizon)
+        numerator, denominator = restrict(own, limit, horizon), restrict(baseline, limit, horizon)
         notes = []
-        if len(own) < max(len(self.chains.trajectories), len(self.baseline_chains.trajectories)):
+        if is_unpaired:
+            notes += [remarks.UNPAIRED, *([remarks.FROM_MEAN] if self.rule.by_fidelity else [])]
+        elif len(own) < max(len(self.chains.trajectories), len(self.baseline_chains.trajectories)):
             notes.append(f"extension ratio over the {remarks.shared_seeds(len(own))}")
         if censored := int(np.count_nonzero(denominator.censored)):
             notes.append(remarks.censored_as_well(censored, "the baseline's chains"))
-        return intervals.ratio_of(numerator, denominator), notes
+        ratio_of = intervals.unpaired_ratio_of if is_unpaired else intervals.ratio_of
+        return ratio_of(numerator, denominator), notes
 
     def _other_thresholds(self) -> dict[str, ThresholdScore]:
-        return {f"{PHI}<{tau:g}": self._score_at(tau).score for tau in THRESHOLDS if tau != self.rule.limit}
+        others = (replace(self.rule, limit=tau) for tau in THRESHOLDS if tau != self.rule.limit)
+        return {str(rule): self._score_at(rule.least_health, self.shortest).score for rule in others}
 
     def _mean_over_thresholds(self) -> float:
         onsets = np.array([trajectory.onsets(ALL_THRESHOLDS) for trajectory in self.chains.trajectories])
-        return float(np.minimum(onsets, self.horizon).mean())
+        return float(np.minimum(onsets, self.shortest).mean())
 
     def _masked_share(self) -> float | None:
         """Return the mean over chains of the share masked up to the baseline's onset, or None where it is not known."""
@@ -156,7 +165,12 @@ class ObjectiveInGroup:
         notes += remarks.on_curves(self.chains.trajectories, self.rule.least_health)
         if self._is_inert(masked_share):
             notes.append(remarks.inert(BASELINE_IN_WORDS if self.baseline == BASELINE else self.baseline))
-        if any(own.horizon > self.horizon for own in self.chains.trajectories if not own.diverged):
+        if self.asked is not None:
+            notes.append(remarks.horizon_asked(self.asked, self.horizon))
+        if self.rule.by_fidelity and self.shortest < self.horizon:
+            notes.append(remarks.stopped_at(self.shortest))
+        ran_on = any(own.horizon > self.horizon for own in self.chains.trajectories if not own.diverged)
+        if ran_on and self.horizon != self.asked:
             notes.append(remarks.restricted_to(self.horizon))
         return notes
 

@@ -6,12 +6,13 @@ import numpy as np
 
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
-from fortifai.fidelity.onset import Seed, Trajectory, common_horizon, restrict
+from fortifai.fidelity.onset import Seed, Trajectory, common_horizon, known_horizon, restrict
 from fortifai.fidelity.row import ObjectiveInGroup
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ScoreTable
 from fortifai.fidelity.threshold import choose_threshold
 from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of
+from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import TrajectorySource, load
 from fortifai.storage import Better
 
@@ -27,17 +28,25 @@ def score(
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
     calibrate_threshold: float | None = None,
+    horizon: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    first_generation: int = 0,
 ) -> ScoreTable:
-    """Score a run folder, a CSV file or a table: fidelity intervals, and extension ratios over the baseline.
+    """Score a run folder, a file or a table: fidelity intervals, and extension ratios over the baseline.
 
     Args:
-        path_or_frame: A run folder, a CSV file, or a table with at least the columns objective, generation, metric, value.
-        rule: ``"phi<0.75"``, ``"metric<value"`` or ``"metric>value"``; by default that of the run's suite, else phi<0.75.
+        path_or_frame: A run folder, a file or a folder of files (comma or tab-separated, JSON lines or Parquet), or a table with
+            at least the columns objective, generation, metric, value.
+        rule: ``"phi<0.75"``, ``"metric<value"``, ``"metric>value"`` or ``"|metric-value|>value"``, each with ``" for 2"`` if it
+            must hold for more than one generation; by default that of the run's suite, else phi<0.75.
         baseline: The objective that the others are compared with, and whose generation 0 fidelity is measured from.
         better: ``"lower"`` or ``"higher"``, where the data do not say it; for all metrics, or by metric.
         null: The metric's value for a model that has lost everything, in place of the data's; by metric if there are several.
         calibrate_threshold: Instead of a rule: set the threshold of phi so that at most this share of control chains, in
             (0, 1), cross it; their false-positive rate is then that of the chains that had no part in setting it.
+        horizon: The last generation that is looked at; by default the last to which all onsets of a group are known.
+        columns: The name of a column in the data by ours, such as ``{"objective": "Setting"}``.
+        first_generation: The generation of the data that is counted as 0.
 
     Returns:
         The rows ordered by group, then the baseline, then by name; p adjusted by Holm's method over all of them.
@@ -47,8 +56,10 @@ def score(
             control chains to set a threshold by, and a baseline that the data does not hold (by an absolute rule it is only
             needed for the ratios).
     """
-    loaded = load(path_or_frame, rule, baseline, better, null)
-    if calibrate_threshold is not None and (rule is not None or not loaded.rule.by_fidelity):
+    loaded = load(path_or_frame, rule, baseline, better, null, Reading(columns or {}, first_generation))
+    if horizon is not None and (horizon < 1 or calibrate_threshold is not None):
+        raise UserError("a horizon is a generation from 1, and cannot go with --calibrate-threshold")
+    if calibrate_threshold is not None and (rule is not None or not loaded.rule.by_fidelity or loaded.rule.generations > 1):
         raise UserError(f"--calibrate-threshold sets the threshold of phi itself, and cannot go with the rule {loaded.rule}")
     rows: list[RowAndP] = []
     for metric in metrics_of(loaded.table, loaded.rule):
@@ -58,9 +69,9 @@ def score(
             chosen = choose_threshold(_controls(groups), calibrate_threshold, _suite(groups))
             used, judges = chosen.rule, chosen.held_out
             remarks.append(chosen.remark)
-        rates = _false_positive_rates(groups, used, judges)
+        rates = _false_positive_rates(groups, used, judges, horizon)
         for group, objectives in groups.items():
-            rows += _rows_of_group(group, objectives, metric, used, baseline, rates, remarks)
+            rows += _rows_of_group(group, objectives, metric, used, baseline, rates, remarks, horizon)
     rows.sort(key=lambda row_and_p: _order(row_and_p[0], baseline))
     adjusted = intervals.holm([p for _, p in rows])
     return ScoreTable(rows=[row.model_copy(update={"p_value": p}) for (row, _), p in zip(rows, adjusted, strict=True)])
@@ -74,13 +85,15 @@ def _rows_of_group(
     baseline: str,
     rates: Mapping[tuple[Group, str], Estimate | None],
     remarks: Sequence[str],
+    asked: int | None,
 ) -> list[RowAndP]:
-    scorable = [chains.trajectories for chains in objectives.values() if not chains.unscored]
-    horizon = common_horizon([trajectory for trajectories in scorable for trajectory in trajectories])
+    scorable = [trajectory for chains in objectives.values() if not chains.unscored for trajectory in chains.trajectories]
+    horizon = _at_most(asked, known_horizon(scorable, rule.least_health))
+    shortest = min(horizon, common_horizon(scorable))
     baseline_chains = objectives.get(baseline, Chains())
     rows = []
     for objective, chains in objectives.items():
-        compared = ObjectiveInGroup(objective, chains, baseline, baseline_chains, rule, horizon)
+        compared = ObjectiveInGroup(objective, chains, baseline, baseline_chains, rule, horizon, shortest, asked)
         rows.append(compared.row(group, metric, rates.get((_any_strategy(group), objective)), remarks))
     return rows
 
@@ -101,27 +114,31 @@ def _suite(groups: Mapping[Group, Objectives]) -> str:
 
 
 def _false_positive_rates(
-    groups: Mapping[Group, Objectives], rule: Rule, judges: Set[Seed] | None
+    groups: Mapping[Group, Objectives], rule: Rule, judges: Set[Seed] | None, asked: int | None
 ) -> dict[tuple[Group, str], Estimate | None]:
     """Return the rate of each objective's control chains, by their group without its strategy."""
     return {
-        (_any_strategy(group), objective): _collapsed_share(chains, rule, judges)
+        (_any_strategy(group), objective): _collapsed_share(chains, rule, judges, asked)
         for group, objectives in groups.items()
         if group.is_control
         for objective, chains in objectives.items()
     }
 
 
-def _collapsed_share(chains: Chains, rule: Rule, judges: Set[Seed] | None) -> Estimate | None:
+def _collapsed_share(chains: Chains, rule: Rule, judges: Set[Seed] | None, asked: int | None) -> Estimate | None:
     """Return the share of control chains that the rule calls collapsed, within their common horizon.
 
     ``judges``: the seeds of the chains that count; None counts all.
     """
     if chains.unscored:
         return None
-    onsets = restrict(chains.trajectories, rule.least_health, common_horizon(chains.trajectories))
+    onsets = restrict(chains.trajectories, rule.least_health, _at_most(asked, common_horizon(chains.trajectories)))
     counts = [judges is None or trajectory.seed in judges for trajectory in chains.trajectories]
     return intervals.wilson(int(np.count_nonzero(~onsets.censored & np.array(counts, dtype=bool))), sum(counts))
+
+
+def _at_most(asked: int | None, horizon: int) -> int:
+    return horizon if asked is None else min(asked, horizon)
 
 
 def _any_strategy(group: Group) -> Group:

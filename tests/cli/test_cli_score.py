@@ -37,3 +37,15 @@ def test_when_nothing_can_be_scored_it_ends_with_1_and_says_why_for_every_row(ca
     one = TABLE.assign(null=TABLE["null"].where(TABLE["objective"] == "ce"))
     one.to_csv(tmp_path / "t.csv", index=False)
     assert call("score", tmp_path / "t.csv").code == 0, "one row that is scored is an answer"
+
+
+def test_options_say_what_a_file_does_not(call, tmp_path):
+    theirs = TABLE.rename(columns={"objective": "Setting"}).assign(generation=TABLE["generation"] + 1)
+    theirs.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--column", "objective=Setting", "--first-generation", 1, "--horizon", 8)
+    answer = call("score", tmp_path / "t.csv", *options, "--plot", tmp_path / "p", "--json")
+    assert (answer.code, answer.err) == (0, f"6 pictures in {tmp_path / 'p'}\n")
+    assert {row["horizon"] for row in answer.json["rows"]} == {8}
+    assert call("compare", tmp_path / "t.csv", tmp_path / "t.csv", *options).code == 0
+    assert "should be our name, =, and yours" in call("score", tmp_path / "t.csv", "--column", "Setting").err
+    assert "cannot both be -" in call("compare", "-", "-").err

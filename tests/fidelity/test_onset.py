@@ -109,8 +109,46 @@ def test_rules_are_read_and_written_back():
     assert str(parse_rule(" phi < .9 ")) == "phi<0.9"
 
 
+def test_a_rule_may_hold_for_several_generations_be_two_sided_and_name_any_metric():
+    for text in ("phi<0.75 for 2", "|kurtosis-3|>0.5", "|skew+1|>0.5 for 3", '"val/loss @1">0.5', "'a\"b'<1", '|"a-b c"-1|>2'):
+        assert str(parse_rule(text)) == text
+    assert parse_rule("phi<0.75 for 1") == parse_rule("phi < 0.75")
+    assert parse_rule("w1>2 for 3 generations").generations == 3
+    two_sided = parse_rule("|a-b-3|>0.5")
+    assert (two_sided.name, two_sided.centre) == ("a-b", 3)
+    assert two_sided.health(np.array([2.0, 3.0, 4.0])).tolist() == [-1, 0, -1]
+    assert parse_rule('"a b">1').name == "a b"
+
+
+def test_a_rule_that_must_hold_begins_where_the_first_long_enough_fall_does():
+    values = np.array([1, 0.5, 1, 0.5, 0.5, 1, 0.5])
+    generation = np.arange(7.0)
+    onsets = [float(first_crossing(generation, values, np.array([0.75]), hold)[0]) for hold in (1, 2, 3, 9)]
+    assert onsets == [0.5, 2.5, np.inf, np.inf]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "phi", "phi=0.5", "phi<=0.5", "w1>x", "w1>nan", "w1<inf", "a b<1", "phi>0.5", "phi<1", "phi<0"]
+    "text",
+    [
+        "phi<0.5 for 0",
+        "|phi-1|>0.5",
+        "|w1-3|<0.5",
+        "|w1-3|>-1",
+        "w1>1_0",
+        '""<1',
+        "w1 for 2",
+        "",
+        "phi",
+        "phi=0.5",
+        "phi<=0.5",
+        "w1>x",
+        "w1>nan",
+        "w1<inf",
+        "a b<1",
+        "phi>0.5",
+        "phi<1",
+        "phi<0",
+    ],
 )
 def test_a_malformed_rule_is_answered_with_the_grammar(text):
     with pytest.raises(UserError, match="metric<value"):

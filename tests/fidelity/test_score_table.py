@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from trajectory_support import distance, falling, frame
 
 from fortifai.errors import UserError
@@ -103,14 +104,57 @@ def test_a_chain_without_a_baseline_of_its_seed_has_no_fidelity():
     assert row.fidelity_interval.value == pytest.approx(7)
 
 
-def test_chains_are_compared_up_to_their_common_horizon():
-    data = {("ce", s): falling(4, 10) for s in range(3)} | {(TCE, s): falling(12 + s, 20) for s in range(3)}
+def test_chains_are_compared_up_to_the_end_of_those_that_have_not_collapsed():
+    data = {("ce", 0): falling(4, 20), ("ce", 1): falling(30, 10)} | {(TCE, s): falling(12 + s, 20) for s in range(2)}
     by_objective = rows(frame(data))
     assert by_objective[TCE].horizon == by_objective["ce"].horizon == 10
-    assert by_objective[TCE].extension_ratio.value == pytest.approx(2.5)
-    assert by_objective[TCE].extension_ratio.lower_bound
-    assert by_objective[TCE].censored == 3
-    assert "restricted to generation 10" in by_objective[TCE].reason
+    assert by_objective[TCE].censored == 2
+    assert "restricted to generation 10, the horizon that all" in by_objective[TCE].reason
+
+
+def test_a_chain_that_was_stopped_after_its_onset_does_not_cut_the_others():
+    data = {("ce", s): falling(4, 10) for s in range(3)} | {(TCE, s): falling(12 + s, 20) for s in range(3)}
+    by_objective = rows(frame(data))
+    assert by_objective[TCE].horizon == by_objective["ce"].horizon == 20
+    assert by_objective[TCE].extension_ratio.value == pytest.approx(13 / 4)
+    assert (by_objective[TCE].extension_ratio.lower_bound, by_objective[TCE].censored) == (False, 0)
+    # By phi < 0.5 the baseline was still above at 8, and is by 10; by 0.2 it never is: other thresholds end where it was stopped.
+    assert by_objective[TCE].other_thresholds["phi<0.5"].censored == 3
+    assert by_objective[TCE].mean_over_thresholds <= 10
+    assert "a chain was stopped at generation 10, after its onset" in by_objective[TCE].reason
+
+
+def test_a_horizon_may_be_asked_for():
+    by_objective = rows(frame(curves()), horizon=4)
+    assert (by_objective[TCE].horizon, by_objective[TCE].censored) == (4, 3)
+    assert by_objective[TCE].fidelity_interval.value == pytest.approx(4)
+    assert "restricted to generation 4, as asked" in by_objective[TCE].reason
+    later = rows(frame(curves()), horizon=50)["ce"]
+    assert later.horizon == 10
+    assert "a horizon of 50 was asked for, and the chains were watched to 10" in later.reason
+    with pytest.raises(UserError, match="a generation from 1"):
+        score(frame(curves()), horizon=0)
+
+
+def test_without_a_seed_in_common_the_ratio_is_unpaired_and_says_so():
+    table = frame(curves())
+    table["seed"] += 10 * (table["objective"] == TCE)
+    row = rows(table)[TCE]
+    assert row.extension_ratio.value == pytest.approx(19 / 9)
+    logs = [np.array(times, dtype=float) for times in ((5, 6, 8), (2, 3, 4))]
+    errors = []
+    for times in logs:
+        left_out = np.log((times.sum() - times) / 2)
+        errors.append(stats.sem(3 * np.log(times.mean()) - 2 * left_out))
+    variance = errors[0] ** 2 + errors[1] ** 2
+    freedom = variance**2 / (errors[0] ** 4 / 2 + errors[1] ** 4 / 2)
+    ends = np.exp(stats.t.interval(0.95, freedom, np.log(19 / 9), np.sqrt(variance)))
+    assert [row.extension_ratio.low, row.extension_ratio.high] == pytest.approx(ends)
+    assert "unpaired: no seed in common" in row.reason
+    assert "mean of the baseline's generation 0" in row.reason
+    by_metric = rows(table, rule="w1>0.4")[TCE]
+    assert "unpaired" in by_metric.reason
+    assert "generation 0" not in by_metric.reason
 
 
 def test_one_seed_gives_points():

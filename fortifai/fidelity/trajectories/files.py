@@ -106,8 +106,6 @@ def _opened(path: Path | None) -> Iterator[io.BufferedReader]:
 def _parquet(stream: BinaryIO, source: str) -> pd.DataFrame:
     try:
         table = pd.read_parquet(io.BytesIO(stream.read()))
-    except ImportError:
-        raise UserError(f"{source}: reading Parquet needs pyarrow (pip install pyarrow)") from None
     except (ValueError, OSError) as error:
         raise UserError(f"{source}: cannot be read as Parquet: {error}") from None
     return table.reset_index(drop=True)

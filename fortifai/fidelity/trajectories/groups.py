@@ -11,7 +11,7 @@ import pandas as pd
 
 from fortifai.errors import UserError, did_you_mean
 from fortifai.fidelity.onset import Floats, Seed, Trajectory
-from fortifai.fidelity.rule import Rule
+from fortifai.fidelity.rule import Rule, quoted
 from fortifai.fidelity.trajectories.tidy import GROUP, MASKED_SHARE
 
 SAME_NULL = 1e-9
@@ -47,6 +47,7 @@ class Chains:
         single_generation: Of the incomplete chains, those of a single generation, in which no onset can be seen.
         without_start: Of the incomplete chains, those that are over and have no generation 0.
         bridged: Generations missing within chains, read as linear between their neighbours.
+        is_unpaired: Whether no chain of the baseline, finished or not, has the seed of any of them.
     """
 
     trajectories: list[Trajectory] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Chains:
     single_generation: int = 0
     without_start: int = 0
     bridged: int = 0
+    is_unpaired: bool = False
 
 
 class _Curve(NamedTuple):
@@ -96,7 +98,7 @@ def metrics_of(table: pd.DataFrame, rule: Rule) -> list[str]:
     if not with_null:
         raise UserError(
             f"rule {str(rule)!r} needs a null, the metric's value for a model that has lost everything: add a column null, "
-            f"give one (--null), or a rule on the metric itself, such as '{known[0]}>1.5'"
+            f"give one (--null), or a rule on the metric itself, such as '{quoted(known[0])}>1.5'"
         )
     return with_null
 
@@ -156,9 +158,13 @@ def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> O
         for curve in curves
         if curve.objective == baseline and curve.generation[0] == 0 and np.isfinite(curve.value[0])
     }
-    objectives: Objectives = {}
+    seeds: dict[str, set[Seed]] = {}
     for curve in curves:
-        chains = objectives.setdefault(curve.objective, Chains())
+        seeds.setdefault(curve.objective, set()).add(curve.seed)
+    mean_reference = float(np.mean([*references.values()])) if references else math.nan
+    objectives = {name: Chains(is_unpaired=bool(references) and own.isdisjoint(seeds[baseline])) for name, own in seeds.items()}
+    for curve in curves:
+        chains = objectives[curve.objective]
         chains.horizon = max(chains.horizon, curve.horizon)
         if not _is_finished(curve, chains):
             continue
@@ -168,17 +174,17 @@ def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> O
             if np.isnan(curve.null):
                 chains.without_null.append(str(curve.seed))
                 continue
-            if curve.seed not in references:
+            if curve.seed not in references and not chains.is_unpaired:
                 chains.without_baseline.append(str(curve.seed))
                 continue
-            reference = float(references[curve.seed])
+            reference = float(references.get(curve.seed, mean_reference))
             # A metric that does not say which way is better is taken for a distance.
             if problem := _no_range(curve.null, reference, curve.better == "higher"):
                 chains.unscored = problem
             health = fidelity(health, curve.null, reference)
-        elif rule.side == ">":
-            health = -health
-        chains.trajectories.append(_trajectory(curve, health, masked.get((curve.objective, curve.seed))))
+        else:
+            health = rule.health(health)
+        chains.trajectories.append(_trajectory(curve, health, masked.get((curve.objective, curve.seed)), rule.generations))
     return objectives
 
 
@@ -247,7 +253,7 @@ def _curves(rows: pd.DataFrame) -> Iterator[_Curve]:
         )
 
 
-def _trajectory(curve: _Curve, health: Floats, masked: _Curve | None) -> Trajectory:
+def _trajectory(curve: _Curve, health: Floats, masked: _Curve | None, hold: int) -> Trajectory:
     finite = np.isfinite(curve.value)
     end = int(finite.size if finite.all() else finite.argmin())
     generation = curve.generation[:end]
@@ -263,4 +269,5 @@ def _trajectory(curve: _Curve, health: Floats, masked: _Curve | None) -> Traject
         diverged=bool(curve.state == "diverged" or end < finite.size),
         horizon=curve.horizon,
         masked=share,
+        hold=hold,
     )

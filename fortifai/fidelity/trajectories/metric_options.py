@@ -65,7 +65,7 @@ def with_better(table: pd.DataFrame, better: Better | Mapping[str, Better] | Non
 def contradicts_direction(table: pd.DataFrame, metric: str, rule: Rule) -> str | None:
     """Return a remark when a rule calls collapse what the metric itself calls better, or else None."""
     improving = "lower" if rule.side == "<" else "higher"
-    if rule.by_fidelity or not (table.loc[table["metric"] == metric, "better"] == improving).any():
+    if rule.by_fidelity or rule.centre is not None or not (table.loc[table["metric"] == metric, "better"] == improving).any():
         return None
     return f"{improving} {metric} is better by the data, so the rule {rule} calls an improvement a collapse"
 
