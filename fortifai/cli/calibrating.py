@@ -5,7 +5,11 @@ from typing import Annotated
 
 import typer
 
-from fortifai.cli.output import AsJson, print_json, print_table
+from fortifai.cli.output import AsJson, print_json, print_line, print_table
+from fortifai.errors import UserError
+
+MOST_CHAINS = 1_000_000
+"""Chains of an experiment; 4,000 take a minute."""
 
 
 def calibrate(
@@ -19,6 +23,8 @@ def calibrate(
     """Check the loop that every suite runs against laws with a known answer, by Monte Carlo."""
     from fortifai.laws import calibrate as check_laws
 
+    if chains is not None and chains > MOST_CHAINS:
+        raise UserError(f"--chains {chains}: must be at most {MOST_CHAINS:,}")
     table = check_laws(law or None, chains, seed)
     violated = table.violated()
     if as_json:
@@ -34,6 +40,6 @@ def calibrate(
         verdict = "all hold"
         if violated:
             verdict = f"{len(violated)} violated: " + "; ".join(f"law {row.law}, {row.setting}" for row in violated)
-        print(f"{len(table.rows)} rows, bound |z| <= {table.bound:.2f} (0.1 % for all of them together): {verdict}")
+        print_line(f"{len(table.rows)} rows, bound |z| <= {table.bound:.2f} (0.1 % for all of them together): {verdict}")
     if violated:
         raise typer.Exit(1)

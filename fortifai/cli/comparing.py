@@ -18,7 +18,7 @@ from fortifai.cli.metric_options import (
     numbers,
     trajectories,
 )
-from fortifai.cli.output import AsJson, print_with_notes
+from fortifai.cli.output import AsJson, print_document, print_with_notes
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 
@@ -57,7 +57,7 @@ def compare(
         first_generation=first_generation,
     )
     if as_json:
-        print(table.model_dump_json(indent=2))
+        print_document(table.model_dump_json(indent=2))
         return
     headings, rows = comparison_as_text(table)
     print_with_notes(headings, rows, title=f"{b.name} against {a.name} · {table.rows[0].rule}")

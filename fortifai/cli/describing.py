@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fortifai.cli.output import AsJson, duration, print_facts, print_json
+from fortifai.cli.output import AsJson, duration, print_facts, print_json, print_line
 from fortifai.cli.selecting import SuiteArgument
 from fortifai.contract.declaration import modalities
 from fortifai.fidelity.remarks import counted
@@ -23,7 +23,7 @@ def describe(suite: SuiteArgument, as_json: AsJson = False) -> None:
         return
     print_facts([("suite", content.tag), ("summary", content.summary), ("rule", f"a chain has collapsed once {content.rule}")])
     for facts in regimes:
-        print()
+        print_line()
         print_facts(_lines(facts))
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fortifai.cli.output import print_line
+
 app = typer.Typer(help="Publish ranked tables that anybody can recompute.", no_args_is_help=True)
 
 
@@ -22,4 +24,4 @@ def build(
     from fortifai.leaderboard import build as build_pages
 
     for path in build_pages(runs, out):
-        print(path)
+        print_line(str(path))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fortifai.cli.output import print_line
+
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
@@ -14,4 +16,4 @@ def report(
     from fortifai.report import report as write_report
 
     page, *pictures = write_report(run, out)
-    print(f"{page} ({len(pictures)} pictures)")
+    print_line(f"{page} ({len(pictures)} pictures)")

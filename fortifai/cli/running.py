@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from fortifai.cli.output import AsJson, duration, print_json, print_table, size
+from fortifai.cli.output import AsJson, duration, print_json, print_line, print_table, size
 from fortifai.cli.selecting import Request, selecting
 from fortifai.errors import RunFailed
 from fortifai.fidelity.remarks import counted
@@ -43,13 +43,13 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     bytes_of = ((cost.disk_bytes, "disk"), (cost.memory_bytes, "memory"))
     takes = [f"about {duration(cost.seconds)} with {counted(request.workers, 'worker')}"]
     takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
-    print(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
+    print_line(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
     if cost.gpu_seconds:
         known = any(folder.measured(regime.name) for regime in suite.regimes if regime.gpu)
         basis = "by what has run" if known else "estimated from arithmetic, not measured"
-        print(f"needs a GPU: about {cost.gpu_seconds / 3600:.3g} GPU hours ({basis})")
+        print_line(f"needs a GPU: about {cost.gpu_seconds / 3600:.3g} GPU hours ({basis})")
     for need in planned.needs:
-        print(f"needs {need.what}: here" if need.missing is None else f"needs {need.what}, MISSING: {need.missing}")
+        print_line(f"needs {need.what}: here" if need.missing is None else f"needs {need.what}, MISSING: {need.missing}")
 
 
 @selecting
@@ -78,7 +78,7 @@ def run(
     except KeyboardInterrupt:  # here, because Typer would end without a word
         raise RunFailed("stopped; what is done is kept, and the same command resumes it") from None
     diverged = f", {result.diverged} of them diverged" if result.diverged else ""
-    print(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}; next: fortifai score {result.path}")
+    print_line(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}; next: fortifai score {result.path}")
 
 
 def status(
@@ -98,10 +98,12 @@ def status(
     _print_states(chains)
     for chain in chains:
         if chain["reason"]:
-            print(f"{chain['regime']} {chain['strategy']} {chain['objective']} seed {chain['seed']}: "
-                  f"{chain['state']} at generation {chain['finished']}: {chain['reason']}")  # fmt: skip
+            print_line(f"{chain['regime']} {chain['strategy']} {chain['objective']} seed {chain['seed']}: "
+                       f"{chain['state']} at generation {chain['finished']}: {chain['reason']}")  # fmt: skip
     done = sum(chain["state"] in ("done", "diverged") for chain in chains)
-    print(f"{suite}: {done} of {counted(len(chains), 'chain')} done; {f'in use by {held}' if held else 'no process is at it'}")
+    print_line(
+        f"{suite}: {done} of {counted(len(chains), 'chain')} done; {f'in use by {held}' if held else 'no process is at it'}"
+    )
 
 
 def _print_states(chains: Sequence[dict[str, Any]]) -> None:

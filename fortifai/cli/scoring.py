@@ -1,6 +1,5 @@
 """`fortifai score`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,7 @@ from fortifai.cli.metric_options import (
     numbers,
     trajectories,
 )
-from fortifai.cli.output import AsJson, print_with_notes
+from fortifai.cli.output import AsJson, print_document, print_line, print_with_notes
 from fortifai.errors import RunFailed
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreTable
@@ -71,7 +70,7 @@ def score(
     if plot is not None:
         _plot(source, plot, table, baseline, better, null)
     if as_json:
-        print(table.model_dump_json(indent=2))
+        print_document(table.model_dump_json(indent=2))
     else:
         title, headings, rows = with_title(table, "standard input" if str(path) == "-" else path.name)
         print_with_notes(headings, rows, title=title)
@@ -104,4 +103,4 @@ def _plot(
         metrics = sorted({row.metric for row in table.rows if row.rule == rule})
         drawn = draw(source, out, rule=rule, baseline=baseline, better=directions(better), null=numbers(null), metrics=metrics)
         files.update(drawn)
-    print(f"{len(files)} pictures in {out}", file=sys.stderr)
+    print_line(f"{len(files)} pictures in {out}", error=True)

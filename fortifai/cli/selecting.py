@@ -9,7 +9,11 @@ from typing import Annotated, get_args, get_type_hints
 
 import typer
 
+from fortifai import permission
 from fortifai.errors import UserError
+
+MOST_WORKERS = 1_024
+"""Processes of one run on one machine."""
 
 SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
 
@@ -41,13 +45,18 @@ def _options(
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value; makes it another suite; repeat it.")] = None,
     workers: Annotated[int, typer.Option(help="Processes, of one thread each; the numbers do not depend on it.")] = 1,
     keep: Annotated[str, typer.Option(help="What stays of the generations on disk: all, last, samples or none.")] = "last",
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Run the Python code that task files of the lm-evaluation-harness name.")
+    ] = False,
 ) -> Request:
     from fortifai.runner.messages import Keep
 
     if keep not in get_args(Keep):
         raise UserError(f"--keep {keep}: should be one of {', '.join(get_args(Keep))}")
-    if workers < 1:
-        raise UserError(f"--workers {workers}: must be at least 1")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise UserError(f"--workers {workers}: must be at least 1 and at most {MOST_WORKERS:,}")
+    if allow_code:
+        permission.allow_code()
     return Request(
         suite=suite,
         out=out,

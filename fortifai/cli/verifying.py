@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fortifai.cli.output import AsJson, print_json
+from fortifai.cli.output import AsJson, print_json, print_line
 from fortifai.fidelity.remarks import counted
 
 SHOWN = 20
@@ -27,11 +27,11 @@ def verify(
         for kind in ("damaged", "missing", "unverified"):
             findings = result.of(kind)
             for finding in findings[:SHOWN]:
-                print(f"{kind}: {finding}")
+                print_line(f"{kind}: {finding}")
             if len(findings) > SHOWN:
-                print(f"{kind}: {len(findings) - SHOWN} more; --json has all of them")
+                print_line(f"{kind}: {len(findings) - SHOWN} more; --json has all of them")
         numbers = {"chain": len(result.chains), "record": result.records, "file": result.files}
         looked_at = ", ".join(counted(number, thing) for thing, number in numbers.items())
-        print(f"{run}: {'whole' if result.is_whole else 'NOT whole'}; {looked_at} verified")
+        print_line(f"{run}: {'whole' if result.is_whole else 'NOT whole'}; {looked_at} verified")
     if not result.is_whole:
         raise typer.Exit(1)

@@ -180,7 +180,9 @@ def test_a_name(text):
     assert sanitise.is_name(text)
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", ".a", "a/b", "../x", "a b", "a\n", "é", "x" * 65, "a:b", "a\0", *sorted(FORBIDDEN)])
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", ".a", "a/b", "../x", "a b", "a\n", "é", "x" * 65, "a:b", "a\0", *sorted(FORBIDDEN)]
+)
 def test_what_is_not_a_name(text):
     assert not sanitise.is_name(text)
 
