@@ -5,7 +5,7 @@ Shapes: G measured generations of one chain, K limits, C chains.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -45,6 +45,13 @@ class Trajectory:
     horizon: int
     masked: Floats
     hold: int = 1
+    _onset_by_limit: dict[float, float] = field(default_factory=dict, compare=False, repr=False)
+
+    def onset(self, limit: float) -> float:
+        """Return the onset by one limit in generations, as `onsets` does; each is worked out once."""
+        if limit not in self._onset_by_limit:
+            self._onset_by_limit[limit] = float(self.onsets(np.array([limit]))[0])
+        return self._onset_by_limit[limit]
 
     def onsets(self, limits: Floats) -> Floats:
         """Return the onset by each of several limits.
@@ -138,8 +145,7 @@ def known_horizon(trajectories: Sequence[Trajectory], limit: float) -> int:
     """
     if len({trajectory.horizon for trajectory in trajectories}) < 2:
         return common_horizon(trajectories)
-    limits = np.array([limit])
-    open_ends = [trajectory for trajectory in trajectories if np.isinf(trajectory.onsets(limits)[0])]
+    open_ends = [trajectory for trajectory in trajectories if np.isinf(trajectory.onset(limit))]
     if open_ends:
         return common_horizon(open_ends)
     watched = [trajectory.horizon for trajectory in trajectories if not trajectory.diverged]
@@ -161,7 +167,7 @@ def restrict(trajectories: Sequence[Trajectory], limit: float, horizon: int) -> 
 
     A chain that collapses later is censored at the horizon.
     """
-    onsets = np.array([trajectory.onsets(np.array([limit]))[0] for trajectory in trajectories], dtype=float)
+    onsets = np.array([trajectory.onset(limit) for trajectory in trajectories], dtype=float)
     return Restricted(np.minimum(onsets, horizon), onsets > horizon)
 
 

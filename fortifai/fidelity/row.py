@@ -135,8 +135,10 @@ class ObjectiveInGroup:
         return {str(rule): self._score_at(rule.least_health, self.shortest).score for rule in others}
 
     def _mean_over_thresholds(self) -> float:
-        onsets = np.array([trajectory.onsets(ALL_THRESHOLDS) for trajectory in self.chains.trajectories])
-        return float(np.minimum(onsets, self.shortest).mean())
+        onsets = np.empty((len(self.chains.trajectories), ALL_THRESHOLDS.size))
+        for row, trajectory in zip(onsets, self.chains.trajectories, strict=True):
+            np.minimum(trajectory.onsets(ALL_THRESHOLDS), self.shortest, out=row)
+        return float(onsets.mean())
 
     def _masked_share(self) -> float | None:
         """Return the mean over chains of the share masked up to the baseline's onset, or None where it is not known."""

@@ -43,3 +43,10 @@ def test_scoring_reporting_and_publishing_a_run_imports_no_torch(tmp_path):
 def test_what_only_names_things_does_not_wait_for_pandas(module):
     slow = ("matplotlib", "lifelines", "pandas", "scipy", "torch")
     assert loaded(f"import fortifai.{module}", *slow) == []
+
+
+def test_a_score_imports_no_more_of_scipy_than_its_functions(tmp_path):
+    run = write_run(tmp_path)
+    write_chain(run, "ce", 0, falling(4, 6))
+    modules = loaded(f"import fortifai; fortifai.score({str(run)!r})", "scipy.stats", "matplotlib", "scipy.special")
+    assert modules == ["scipy.special"]

@@ -115,7 +115,8 @@ def grouped_chains(table: pd.DataFrame, metric: str, rule: Rule, baseline: str) 
     Raises:
         UserError: When nulls of one group differ between its objectives: then phi is not on the same scale.
     """
-    relevant = table[table["metric"].isin([metric, MASKED_SHARE])]
+    is_relevant = table["metric"].isin([metric, MASKED_SHARE])
+    relevant = table if is_relevant.all() else table[is_relevant]
     for key, rows in relevant.groupby(GROUP, dropna=False):
         if (rows["metric"] == metric).any():
             group = Group(*(name if isinstance(name, str) else None for name in key))
@@ -148,7 +149,8 @@ def fidelity(value: Floats, null: float, reference: float) -> Floats:
 
 def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> Objectives:
     """Return the chains of one group's rows."""
-    values = rows[rows["metric"] == metric]
+    is_metric = rows["metric"] == metric
+    values = rows if is_metric.all() else rows[is_metric]
     if rule.by_fidelity:
         _require_one_null(values, metric)
     masked = {(curve.objective, curve.seed): curve for curve in _curves(rows[rows["metric"] == MASKED_SHARE])}
@@ -194,6 +196,8 @@ def _require_one_null(values: pd.DataFrame, metric: str) -> None:
     Nulls may differ from seed to seed. They are then compared seed by seed; where objectives have no seed in common, only nulls
     that are the same for all seeds of an objective can be.
     """
+    if values["null"].nunique() < 2:
+        return
     nulls = values[["objective", "seed", "null"]].dropna().drop_duplicates()
     for seed, of_seed in [*nulls.groupby("seed"), (None, nulls[["objective", "null"]].drop_duplicates())]:
         least, most = of_seed.loc[of_seed["null"].idxmin()], of_seed.loc[of_seed["null"].idxmax()]
@@ -233,23 +237,26 @@ def _curves(rows: pd.DataFrame) -> Iterator[_Curve]:
     """Yield one metric's curves of the chains of a group, ordered by objective and seed: the order of rows does not matter."""
     if rows.empty:
         return
-    rows = rows.sort_values(["objective", "seed", "generation"])
-    chain = rows[["objective", "seed"]]
-    starts = np.flatnonzero((chain != chain.shift()).any(axis=1))
-    objective, seed = rows["objective"].tolist(), rows["seed"].tolist()
-    state, better, horizon = rows["state"].tolist(), rows["better"].tolist(), rows["horizon"].tolist()
+    (objectives, names), (seeds, numbers) = (pd.factorize(rows[name], sort=True) for name in ("objective", "seed"))
     generation, value, null = (rows[name].to_numpy(float) for name in ("generation", "value", "null"))
-    for start, end in pairwise([*starts.tolist(), len(rows)]):
+    order = np.lexsort((generation, seeds, objectives))
+    objectives, seeds = objectives[order], seeds[order]
+    generation, value, null = generation[order], value[order], null[order]
+    begins = np.flatnonzero((np.diff(objectives, prepend=-1) != 0) | (np.diff(seeds, prepend=-1) != 0))
+    first_rows = rows[["better", "state", "horizon"]].iloc[order[begins]].itertuples(index=False, name=None)
+    bounds = pairwise([*begins.tolist(), len(rows)])
+    for (start, end), (better, state, horizon) in zip(bounds, first_rows, strict=True):
         known = null[start:end][~np.isnan(null[start:end])]
+        seed = numbers[seeds[start]]
         yield _Curve(
-            objective=str(objective[start]),
-            seed=seed[start] if isinstance(seed[start], str) else int(seed[start]),
+            objective=str(names[objectives[start]]),
+            seed=seed if isinstance(seed, str) else int(seed),
             generation=generation[start:end],
             value=value[start:end],
             null=float(known[0]) if known.size else math.nan,
-            better=better[start],
-            state=state[start],
-            horizon=int(horizon[start]),
+            better=better,
+            state=state,
+            horizon=int(horizon),
         )
 
 

@@ -29,6 +29,8 @@ def with_null(table: pd.DataFrame, null: float | Mapping[str, float] | None) -> 
     null_by_metric = _by_metric(table, null, "null")
     if wrong := [name for name, value in null_by_metric.items() if not np.isfinite(value)]:
         raise UserError(f"the null of {wrong[0]} must be a finite number, not {null_by_metric[wrong[0]]}")
+    if not null_by_metric:
+        return table, {}
     remarks = {}
     table = table.copy()
     for name, value in null_by_metric.items():
@@ -50,6 +52,8 @@ def with_better(table: pd.DataFrame, better: Better | Mapping[str, Better] | Non
     Raises:
         UserError: For another word than lower or higher, and when the data say otherwise.
     """
+    if better is None:
+        return table
     named = dict.fromkeys(_metrics(table), better) if isinstance(better, str) else better
     table = table.copy()
     for name, direction in _by_metric(table, named, "better").items():
