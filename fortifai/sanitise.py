@@ -22,8 +22,8 @@ LONGEST_NAME = 64
 LONGEST_FILE_NAME = 200
 """Characters of a file's name, below the 255 bytes that file systems have, for an ending and a temporary name."""
 
-LONGEST_LABEL = 200
-"""Characters of a label in a picture; Matplotlib lays out what is longer for minutes, and nobody could read it."""
+LONGEST_LABEL = 60
+"""Characters of a label in a picture: longer ones leave no room for what they are about."""
 
 NAME_RULE = f"letters, digits, - and _, dots too but not first, at most {LONGEST_NAME} characters"
 """What `is_name` accepts, for messages."""

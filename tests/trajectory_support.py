@@ -18,6 +18,7 @@ from fortifai.records.schema import (
     SuiteRecord,
     TrainingRecord,
 )
+from fortifai.sanitise import run_name
 
 NULL = 1.0
 REFERENCE = 0.2
@@ -54,7 +55,7 @@ def falling(onset: float, horizon: int = 10, tau: float = 0.75) -> list[float]:
 def write_run(
     runs: Path, name: str = "quick", version: int = 1, rule: str = "phi<0.75", overrides: dict[str, object] | None = None
 ) -> Path:
-    identity = f"{name}@{version}" + ("+abc" if overrides else "")
+    identity = run_name(name, version, overrides or {})
     run = runs / identity
     (run / "nulls").mkdir(parents=True)
     suite = SuiteDescription(name=name, version=version, rule=rule, identity=identity, overrides=overrides or {})

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fortifai.fidelity.trajectories.groups import Group
 from fortifai.records.reading import read_chains, read_records
 from fortifai.report.style import OKABE_ITO, STYLE, file_name, heading, save
+from fortifai.sanitise import label
 
 REAL, OWN = "real", "synthetic"
 
@@ -68,7 +69,7 @@ def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
                     _panel(axes, objectives[name].get(generation, []))
                 row[0].set(xlim=(0, 1), ylim=(0, None))  # once all of a row is drawn: its panels share one scale
                 # A name too long for its row is broken behind the colon.
-                shown = name.replace(":", ":\n", 1) if len(name) > LONGEST_NAME else name
+                shown = label(name).replace(":", ":\n", 1) if len(name) > LONGEST_NAME else label(name)
                 row[0].set_ylabel(f"{shown} ({len(objectives[name][0])})\nshare of elements")
             for generation, axes in zip(columns, grid[0], strict=True):
                 axes.set_title(f"generation {generation}", fontsize=9)

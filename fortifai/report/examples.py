@@ -13,6 +13,7 @@ from fortifai.records.layout import REAL_EXAMPLE, generation_name
 from fortifai.records.reading import find_example, read_records
 from fortifai.records.schema import ChainRecord, GenerationRecord
 from fortifai.report.filmstrip import UnreadablePicture, check_picture, compose
+from fortifai.sanitise import file_name
 
 WIDTH = 100
 """Characters of a line of a text that is shown."""
@@ -73,11 +74,22 @@ class Section:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A file that cannot be shown: what it would have shown of which chain, where it lies in the run folder, and why not."""
+
+    title: str
+    objective: str
+    seed: int
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Gallery:
-    """All that a page shows of samples, and what it leaves out: a line for each file that cannot be read, with the reason."""
+    """All that a page shows of samples, and the files that it leaves out because they cannot be read."""
 
     sections: list[Section] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> Gallery:
@@ -120,7 +132,7 @@ class _Reader:
     run: Path
     record: ChainRecord
     out: Path
-    left_out: list[str]
+    left_out: list[LeftOut]
 
     def chain(self) -> ShownChain | None:
         """Return what there is to show of the chain, or None without a single example."""
@@ -172,7 +184,8 @@ class _Reader:
 
     def _name(self, file: str) -> str:
         """Return where a file of the chain lies, relative to the page."""
-        return f"{FOLDER}/{self.record.id}-{file}"
+        name, dot, ending = file.rpartition(".")
+        return f"{FOLDER}/{file_name(self.record.id, name)}{dot}{file_name(ending)}"
 
     def _write(self, file: str, content: bytes) -> str:
         name = self._name(file)
@@ -185,8 +198,8 @@ class _Reader:
 
     def _leave_out(self, title: str, file: Path, error: OSError | UnreadablePicture) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        whose = f"`{self.record.objective}`, seed {self.record.seed}"
-        self.left_out.append(f"{title} of {whose}: `{file.relative_to(self.run)}` cannot be shown: {reason}")
+        where = str(file.relative_to(self.run))
+        self.left_out.append(LeftOut(title, self.record.objective, self.record.seed, where, reason))
 
 
 def _divergence(records: list[GenerationRecord]) -> str | None:

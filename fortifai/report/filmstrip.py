@@ -15,6 +15,12 @@ MARGIN = 36
 GAP = 2
 """Pixels between generations."""
 
+MOST_PIXELS = 2**26
+"""Pixels of a picture, 8192 x 8192: a small file may unpack to more than the memory of any machine."""
+
+MOST_DIGITS = 9
+"""Digits of the height of a row."""
+
 
 class UnreadablePicture(Exception):
     """A picture that cannot be decoded, or pictures that cannot be put together.
@@ -63,7 +69,7 @@ def _first_row(path: Path) -> "Image":
     """Return the upper part of a picture, as high as it says that its first row of samples is."""
     picture = _decode(path)
     declared = str(picture.info.get(FIRST_ROW_KEY, picture.height))
-    if not declared.isdecimal() or int(declared) == 0:
+    if not declared.isdecimal() or len(declared) > MOST_DIGITS or int(declared) == 0:
         raise UnreadablePicture(path, f"{FIRST_ROW_KEY} is {declared}, and should be the height of a row in pixels")
     return picture.crop((0, 0, picture.width, min(int(declared), picture.height)))
 
@@ -72,8 +78,12 @@ def _decode(path: Path) -> "Image":
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise UnreadablePicture(path, f"{picture.width} x {picture.height} pixels, and at most {MOST_PIXELS} are decoded")
             return picture.convert("RGB")
+    except UnreadablePicture:
+        raise
     except UnidentifiedImageError:
         raise UnreadablePicture(path, "not a picture") from None
     except Exception as error:  # a decoder raises whatever a broken file leads it to: SyntaxError, zlib.error, struct.error ...

@@ -2,17 +2,34 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 
+from fortifai import sanitise
 from fortifai.errors import UserError
 from fortifai.files import write_text
 
 
+class Markdown(str):
+    """Text that is Markdown already: what a template puts out of any other kind is shown as it stands, never as markup."""
+
+    __slots__ = ()
+
+
 def environment(package: str) -> Environment:
-    """Return the environment of the Markdown templates that lie in a package, with the filter ``cell``."""
-    # Markdown, not HTML: only what would break a table's cell is escaped.
-    templates = Environment(loader=PackageLoader(package, ""), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    templates.filters["cell"] = _cell
+    """Return the environment of the Markdown templates that lie in a package.
+
+    What a template puts out is escaped, unless a filter has made Markdown of it: ``code`` puts it in backticks, ``line`` and
+    ``fenced`` are for one line and for all lines of a fenced block, ``as_written`` for what the template itself has written.
+    """
+    templates = Environment(
+        loader=PackageLoader(package, ""), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, finalize=_shown
+    )
+    templates.filters |= {
+        "code": lambda text: Markdown(sanitise.code(text or "")),
+        "line": lambda text: Markdown(sanitise.one_line(text)),
+        "fenced": lambda text: Markdown(sanitise.lines(text)),
+        "as_written": Markdown,
+    }
     return templates
 
 
@@ -30,5 +47,8 @@ def write_page(path: Path, text: str) -> Path:
     return path
 
 
-def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|").replace("\n", " ")
+def _shown(value: object) -> object:
+    """Return what a template puts out for a value; nothing for None, and Jinja's own answer to what is not defined."""
+    if value is None:
+        return ""
+    return value if isinstance(value, Markdown | Undefined) else sanitise.markdown(str(value))

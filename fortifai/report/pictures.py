@@ -20,6 +20,7 @@ from fortifai.fidelity.trajectories.source import TrajectorySource, load
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.style import STYLE, file_name, heading, look, save
 from fortifai.report.survival import steps
+from fortifai.sanitise import label
 from fortifai.storage import Better
 
 SIZE = (7, 3.8)
@@ -111,7 +112,7 @@ def _fidelity(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str)
     for index, (objective, trajectories) in enumerate(drawn.items()):
         curves = sign * np.stack([_filled(trajectory, generation) for trajectory in trajectories])
         line = _line(objective, index, baseline)
-        axes.plot(generation, np.median(curves, axis=0), label=f"{objective} ({len(trajectories)})", **line)
+        axes.plot(generation, np.median(curves, axis=0), label=label(f"{objective} ({len(trajectories)})"), **line)
         if len(trajectories) > 1:
             low, high = (np.nan_to_num(ends, posinf=np.nan, neginf=np.nan) for ends in (curves.min(axis=0), curves.max(axis=0)))
             axes.fill_between(generation, low, high, color=line["color"], alpha=0.08, linewidth=0)
@@ -119,7 +120,7 @@ def _fidelity(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str)
     # At generation 0, on the side of collapse: no line starts there.
     above = rule.side == ">"
     axes.annotate(
-        str(rule),
+        label(str(rule)),
         (0, rule.limit),
         xytext=(0, 2 if above else -2),
         textcoords="offset points",
@@ -131,7 +132,9 @@ def _fidelity(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str)
     if rule.by_fidelity:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, LEAST_PHI), min(high, MOST_PHI))
-    axes.set(xlabel="generation", ylabel="fidelity φ (median, range)" if rule.by_fidelity else f"{rule.name} (median, range)")
+    axes.set(
+        xlabel="generation", ylabel="fidelity φ (median, range)" if rule.by_fidelity else label(f"{rule.name} (median, range)")
+    )
 
 
 def _filled(trajectory: Trajectory, generation: Floats) -> Floats:
@@ -150,17 +153,17 @@ def _survival(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str)
         onsets = restrict(trajectories, rule.least_health, horizon)
         line = _line(objective, index, baseline)
         generation, share = steps(onsets, horizon)
-        label = f"{objective} (FI {onsets.times.mean():.3g})"
-        axes.plot(generation, share, drawstyle="steps-post", label=label, **line)
+        name = label(f"{objective} (FI {onsets.times.mean():.3g})")
+        axes.plot(generation, share, drawstyle="steps-post", label=name, **line)
         if onsets.censored.any():
             axes.plot([horizon], [share[-1]], marker="|", markersize=10, color=line["color"], clip_on=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="generation", ylabel=f"share of chains before {rule}", ylim=(-0.03, 1.05), xlim=(0, max(horizon, 1)))
+    axes.set(xlabel="generation", ylabel=label(f"share of chains before {rule}"), ylim=(-0.03, 1.05), xlim=(0, max(horizon, 1)))
 
 
 def _threshold(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str) -> None:
     for index, (objective, trajectories) in enumerate(drawn.items()):
         onsets = np.minimum([trajectory.onsets(ALL_THRESHOLDS) for trajectory in trajectories], horizon)
-        axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=objective, **_line(objective, index, baseline))
+        axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=label(objective), **_line(objective, index, baseline))
     axes.axvline(rule.limit, color="0.4", linewidth=0.8)
     axes.set(xlabel="threshold τ of fidelity", ylabel="FI, in generations", xlim=(0, 1), ylim=(0, None))

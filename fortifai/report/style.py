@@ -1,12 +1,13 @@
 """What all pictures share: colours for the colour-blind, line styles for grey print, and how they are named and written."""
 
-import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from fortifai import sanitise
 from fortifai.errors import UserError
 
 OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -46,7 +47,7 @@ def heading(parts: Iterable[str | None], inches: float) -> str:
         inches: The picture's width.
     """
     lines = [""]
-    for part in filter(None, parts):
+    for part in map(sanitise.label, filter(None, parts)):
         joined = f"{lines[-1]} · {part}" if lines[-1] else part
         if lines[-1] and len(joined) > LETTERS_PER_INCH * inches:
             lines.append(part)
@@ -57,7 +58,7 @@ def heading(parts: Iterable[str | None], inches: float) -> str:
 
 def file_name(kind: str, about: Iterable[str | None]) -> str:
     """Return the name of a picture's file, without its ending, from its kind and what it is about."""
-    return "-".join([kind, *(re.sub(r"[^A-Za-z0-9.@+=-]+", "_", text) for text in about if text)])
+    return sanitise.file_name(kind, *filter(None, about))
 
 
 def save(figure: Figure, out: Path, name: str) -> list[Path]:
@@ -74,8 +75,10 @@ def save(figure: Figure, out: Path, name: str) -> list[Path]:
     files = [out / f"{name}.svg", out / f"{name}.png"]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        figure.savefig(files[0], metadata={"Date": None})
-        figure.savefig(files[1], dpi=150)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of letters that the font lacks, and of names too long for the picture
+            figure.savefig(files[0], metadata={"Date": None})
+            figure.savefig(files[1], dpi=150)
     except OSError as error:
         raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
     return files

@@ -127,7 +127,7 @@ def test_a_picture_is_valid_xml_that_holds_the_label_as_text(text):
     with mpl.rc_context({"svg.fonttype": "none"}):
         figure.savefig(drawn, format="svg")
     root = ElementTree.fromstring(drawn.getvalue())
-    assert sanitise.one_line(text) in "".join(root.itertext())
+    assert sanitise.one_line(text)[:50] in "".join(root.itertext())
     assert not [node for node in root.iter() if node.tag.rpartition("}")[2] in ("script", "a", "foreignObject", "image", "img")]
 
 
@@ -165,14 +165,15 @@ def test_a_line_break_or_a_tab_becomes_a_space_and_the_rest_is_written_out():
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_plain_text_is_unchanged(text):
-    assert sanitise.one_line(text) == sanitise.lines(text) == sanitise.markdown(text) == sanitise.label(text) == text
+    assert sanitise.one_line(text) == sanitise.lines(text) == sanitise.markdown(text) == text
+    assert sanitise.label(text)[:50] == text[:50]
     assert sanitise.code(text) == f"`{text}`"
     assert sanitise.json_text(json.dumps(text, ensure_ascii=False)) == json.dumps(text, ensure_ascii=False)
 
 
 @given(st.lists(letters, min_size=1).map(" ".join))
 def test_words_of_any_language_are_unchanged(text):
-    assert sanitise.one_line(text) == sanitise.markdown(text) == sanitise.label(text[:100])[: len(text)] + text[100:] == text
+    assert sanitise.one_line(text) == sanitise.markdown(text) == sanitise.label(text[:60]) + text[60:] == text
 
 
 @pytest.mark.parametrize("text", ["a", "Plain-1", "_x", "a.b", "-", "x" * 64, "0"])

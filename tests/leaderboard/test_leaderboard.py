@@ -87,7 +87,7 @@ def test_settings_that_were_overridden_are_part_of_the_command(tmp_path):
     run = write_run(tmp_path / "runs", overrides={"n": 100, "data": "my table.csv"})
     write_chain(run, "ce", 0, falling(2))
     build(tmp_path / "runs", tmp_path / "out")
-    content, _ = board(tmp_path / "out", "quick@1+abc")
+    content, _ = board(tmp_path / "out", run.name)
     assert content["reproduce"]["commands"][1].endswith("--seeds 1 --generations 10 --set 'data=my table.csv' --set n=100")
 
 

@@ -88,5 +88,5 @@ def test_a_title_that_would_be_cut_off_is_broken_between_its_parts():
     assert len(lines) == 2
     assert max(map(len, lines)) <= 84
     assert " · ".join(lines) == " · ".join(part for part in parts if part)
-    assert heading(("a" * 200, "b"), 7) == "a" * 200 + "\nb"
+    assert heading(("a" * 200, "b" * 30), 7) == "a" * 59 + "…\n" + "b" * 30
     assert heading(("quick@2", "replace"), 7) == "quick@2 · replace"
