@@ -1,6 +1,7 @@
 """No Python that a task file names is run, unless the user allows it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,43 @@ def test_a_file_that_is_not_yaml_is_refused_in_one_line(tmp_path, content, reaso
     with pytest.raises(UserError, match=reason) as refused:
         harness.load(str(file))
     assert "\n" not in str(refused.value)
+
+
+SUITE = """
+schema = 1
+name = "texts"
+version = 1
+summary = "a task file"
+
+[regimes.plain]
+modality = "text"
+data = {{source = "{text}", block = 16}}
+model = {{vocabulary = 256, hidden_size = 16, intermediate_size = 32, layers = 1, heads = 2}}
+n = 8
+generations = 1
+seeds = 1
+objectives = ["tce"]
+strategies = ["replace", "control"]
+metrics = ["unigram_js", "lm-eval:{task}"]
+fidelity_metric = "unigram_js"
+seconds_per_generation = 1
+"""
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_command_runs_no_code_without_the_user_s_word(folder, call, command):
+    (text := folder / "text.txt").write_text("and the king of bread went up to the sea\n" * 100)
+    (suite := folder / "suite.toml").write_text(SUITE.format(text=text, task=folder / "include.yaml"))
+    answer = call(command, suite)
+    assert (answer.code, answer.out) == (2, "")
+    assert "the task would run Python code: !function evil.f in line" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (folder / "RAN").exists()
+
+
+def test_a_user_s_word_is_heard_by_the_command_and_its_workers(folder, call):
+    (text := folder / "text.txt").write_text("and the king of bread went up to the sea\n" * 100)
+    (suite := folder / "suite.toml").write_text(SUITE.format(text=text, task=folder / "tag.yaml"))
+    assert call("plan", suite, "--allow-code").code == 0
+    assert (folder / "RAN").exists()
+    assert os.environ[VARIABLE] == "1"  # which worker processes inherit

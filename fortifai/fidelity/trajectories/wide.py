@@ -18,7 +18,7 @@ KNOWN = frozenset(
 UNNAMED = "value"
 """What the metric is called when a table with a column for each generation does not name it."""
 
-_GENERATION = re.compile(r"(?:g|gen|generation)?[ _-]?(\d+)", re.IGNORECASE)
+_GENERATION = re.compile(r"(?:g|gen|generation)?[ _-]?(\d{1,9})", re.IGNORECASE)
 
 
 def lengthen(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
@@ -93,5 +93,6 @@ def _melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: s
         part[into] = pd.Series([column] * len(part), index=part.index, dtype=object)
         part["value"] = values
         part.index = pd.Index([f"{label}, column {column}" for label in labels])
-        parts.append(part[[value is not None and str(value).strip() != "" for value in values]])
+        # As an array, since pandas takes an empty list for names of columns.
+        parts.append(part[np.array([value is not None and str(value).strip() != "" for value in values], dtype=bool)])
     return pd.concat(parts)
