@@ -53,7 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def numbers(run: Path) -> dict[str, Any]:
-    clocks = ("seconds", "samples_per_second", "peak_memory_bytes")
+    clocks = ("seconds", "samples_per_second", "peak_memory_bytes", "hash")
     lines = {path.parent.name: path.read_text().splitlines() for path in run.glob("*/generations.jsonl")}
     return {
         chain: [{key: value for key, value in json.loads(line).items() if key not in clocks} for line in records]

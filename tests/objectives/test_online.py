@@ -123,8 +123,10 @@ def test_generation_0_is_that_of_cross_entropy():
 
 
 def test_an_entropy_that_is_not_finite_ends_the_chain(monkeypatch):
-    infinite = Likelihood(torch.full((40,), torch.inf), torch.ones(40))
-    monkeypatch.setattr("gaussian_support.Gaussian.likelihood", lambda self, model, samples: infinite)
+    def infinite(self: object, model: object, samples: Samples) -> Likelihood:
+        return Likelihood(torch.full((len(samples),), torch.inf), torch.ones(len(samples)))
+
+    monkeypatch.setattr("gaussian_support.Gaussian.likelihood", infinite)
     last = run().records[-1]
     assert (last.generation, last.status) == (0, "diverged")
     assert "negative log-likelihood" in last.reason

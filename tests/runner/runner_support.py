@@ -12,6 +12,7 @@ import pytest
 
 import fortifai
 from fortifai.contract.declaration import modalities
+from fortifai.records.hashing import identity_hash
 from fortifai.runner.executor import executors
 
 FORTIFAI = (sys.executable, "-P", "-c", "from fortifai.cli import main; main()")
@@ -193,7 +194,8 @@ def numbers(run: Path) -> dict[str, object]:
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         content[str(file.relative_to(run))] = [{k: v for k, v in line.items() if k not in CLOCKS} for line in lines]
     for file in sorted(run.rglob("*.safetensors")):
-        content[str(file.relative_to(run))] = file.read_bytes()
+        if ".damaged-" not in str(file.relative_to(run)):  # set aside, and no longer part of the run
+            content[str(file.relative_to(run))] = file.read_bytes()
     return content
 
 
@@ -204,3 +206,27 @@ def records(run: Path, objective: str, seed: int = 0, strategy: str = "replace")
         if (chain["objective"], chain["seed"], chain["strategy"]) == (objective, seed, strategy):
             return [json.loads(line) for line in (file.parent / "generations.jsonl").read_text().splitlines()]
     raise AssertionError(f"no chain {objective} {seed} {strategy} in {run}")
+
+
+def as_version_1(run: Path) -> None:
+    """Turn a run folder into one as the first version wrote it: of protocol 1, without a manifest and without hashes."""
+    (run / "manifest.json").unlink()
+    for file in (run / "suite.json", *run.glob("nulls/*.json")):
+        _write_plain(file, json.loads(file.read_text()))
+    for folder in [file.parent for file in run.glob("*/chain.json")]:
+        chain = json.loads((folder / "chain.json").read_text())
+        chain["identity"]["protocol"] = 1
+        chain["id"] = identity_hash(chain["identity"])
+        _write_plain(folder / "chain.json", chain)
+        lines = [json.loads(line) for line in (folder / "generations.jsonl").read_text().splitlines()]
+        plain = [{key: value for key, value in line.items() if key not in HASHES} for line in lines]
+        (folder / "generations.jsonl").write_text("".join(json.dumps(line) + "\n" for line in plain))
+        folder.rename(run / chain["id"])
+
+
+HASHES = ("hash", "samples_sha256", "model_sha256")
+
+
+def _write_plain(file: Path, content: dict[str, object]) -> None:
+    plain = {key: value for key, value in content.items() if key not in HASHES}
+    file.write_text(json.dumps({**plain, "schema": 1}))

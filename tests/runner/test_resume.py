@@ -68,8 +68,8 @@ def test_what_a_crash_leaves_half_written_is_cleared(tmp_path: Path, suite: Path
     lines = (chain / "generations.jsonl").read_bytes().splitlines(keepends=True)
     # As after a kill in generation 4: its data is in place under its own name, a later try under a temporary one, half a line.
     (chain / "generations.jsonl").write_bytes(b"".join(lines[:4]) + lines[4][:40])
-    (chain / ".generation-04.tmp").mkdir()
-    (chain / ".generation-04.tmp" / "samples.safetensors").write_bytes(b"torn")
+    (chain / ".generation-04.k1ll3d.tmp").mkdir()
+    (chain / ".generation-04.k1ll3d.tmp" / "samples.safetensors").write_bytes(b"torn")
     state = chain / "generation-03"
     donor = fortifai.run(suite, tmp_path / "donor", generations=3, strategies=["replace"], executor="in-process", quiet=True).path
     shutil.copytree(donor / chain.name / "generation-03", state)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from runner_support import numbers, write_suite
+from runner_support import as_version_1, numbers, write_suite
 
 import fortifai
 from fortifai.errors import UserError
@@ -58,11 +58,7 @@ def test_another_suite_of_the_same_name_is_refused(tmp_path: Path, old: str, new
 
 def test_a_run_of_another_protocol_is_scored_but_not_continued(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
     run = shutil.copytree(undisturbed, tmp_path / "tiny@1")
-    for file in run.glob("*/chain.json"):
-        chain = json.loads(file.read_text())
-        assert chain["identity"]["protocol"] == PROTOCOL_VERSION
-        chain["identity"]["protocol"] = 1
-        file.write_text(json.dumps(chain))
+    as_version_1(run)
     before = numbers(run)
     refusal = (
         f"chains of protocol 1, and this fortifai runs protocol {PROTOCOL_VERSION}: they can be scored and reported, but not"
@@ -70,7 +66,9 @@ def test_a_run_of_another_protocol_is_scored_but_not_continued(tmp_path: Path, s
     with pytest.raises(UserError, match=refusal):
         fortifai.run(suite, tmp_path, generations=5, quiet=True)
     assert numbers(run) == before
-    assert fortifai.score(run).rows == fortifai.score(undisturbed).rows
+    scored = [row.model_dump(exclude={"reason"}) for row in fortifai.score(run).rows]
+    assert scored == [row.model_dump(exclude={"reason"}) for row in fortifai.score(undisturbed).rows]
+    assert all("unverified: the run is of a version that carries no hashes" in row.reason for row in fortifai.score(run).rows)
 
 
 def test_a_null_is_measured_once_and_recorded(undisturbed: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_disk_that_is_full_from_the_start_is_reported(tmp_path: Path, suite: P
     def full(path: Path, text: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("fortifai.runner.run_folder.write_text", full)
+    monkeypatch.setattr("fortifai.records.schema.write_text", full)
     with pytest.raises(RunFailed, match="is full: nothing is half written; free some space"):
         fortifai.run(suite, tmp_path, quiet=True)
 
