@@ -8,6 +8,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from fortifai.sanitise import lines
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -46,7 +48,7 @@ class _Bar:
         self._bar.advance(self._task)
 
     def say(self, line: str) -> None:
-        self._bar.console.print(line, markup=False)
+        self._bar.console.print(lines(line), markup=False, emoji=False)
 
 
 class _Lines:
@@ -68,4 +70,4 @@ class _Lines:
         self.say(f"{self._finished}/{self._total} generations, {now - self._started:.0f} s{left}")
 
     def say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(lines(line), markup=False, emoji=False, highlight=False)
