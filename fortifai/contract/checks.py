@@ -57,7 +57,9 @@ def check_samples(adapter: Modality[Any, Any, Any, Any], data: object, source: S
 
 
 def check_likelihood(adapter: Modality[Any, Any, Any, Any], likelihood: object, samples: Samples) -> None:
-    """Raise BrokenAdapter unless `Modality.likelihood` returned two tensors of one shape (n, ...), confidence in [0, 1].
+    """Raise BrokenAdapter unless `Modality.likelihood` returned two tensors of one shape (n, ...), confidence in its range.
+
+    That is [0, 1], and for a density any finite number >= 0.
 
     Raises:
         Diverged: The likelihood itself is not a number, as of a model that left the finite numbers.
@@ -77,8 +79,9 @@ def check_likelihood(adapter: Modality[Any, Any, Any, Any], likelihood: object, 
     _require(adapter, "likelihood", not bool(torch.isnan(confidence).any()), "confidence that is a number", "NaN")
     if confidence.numel():
         low, high = confidence.aminmax()
-        inside = bool(low >= -EXCESS) and bool(high <= 1 + EXCESS)
-        _require(adapter, "likelihood", inside, "confidence in [0, 1]", f"[{float(low):.6g}, {float(high):.6g}]")
+        inside = bool(low >= -EXCESS) and bool(torch.isfinite(high) if adapter.density else high <= 1 + EXCESS)
+        wanted = "finite confidence >= 0" if adapter.density else "confidence in [0, 1]"
+        _require(adapter, "likelihood", inside, wanted, f"[{float(low):.6g}, {float(high):.6g}]")
 
 
 @contextmanager

@@ -1,13 +1,14 @@
-"""What a modality declares of itself, without importing torch: its classes, metrics and units, and where the code is."""
+"""What a modality declares of itself, without importing torch: its classes, metrics and elements, and where the code is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fortifai.config import Frozen, ModelConfig
 from fortifai.contract.metric import Metric
-from fortifai.errors import UserError
+from fortifai.errors import BrokenAdapter, UserError
 from fortifai.needs import Need, missing_modules
+from fortifai.objectives.base import Elements
 from fortifai.registry import Registry, load_object
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class ModalityDeclaration:
         data: Which data, and how it is split.
         sampling: How a model is read out, a `Sampling`.
         metrics: The modality's own metrics.
-        units: What an objective may weigh as one, such as pixel and sample, where there is a choice; the first is the default.
+        elements: What an objective may weigh as one, such as pixel and sample, and on which scales its confidence is.
         requires: Modules that must be importable.
         extra: The extra of ``pip install fortifai[extra]`` that brings them.
     """
@@ -40,7 +41,7 @@ class ModalityDeclaration:
     data: str
     sampling: str = "fortifai.config:Sampling"
     metrics: tuple[Metric, ...] = ()
-    units: tuple[str, ...] = ()
+    elements: Elements = field(default_factory=Elements)
     requires: tuple[str, ...] = ()
     extra: str | None = None
 
@@ -71,6 +72,11 @@ class ModalityDeclaration:
         if missing := self.missing():
             raise UserError(f"modality {self.name!r} is unavailable: {missing}")
         adapter: type[AnyModality] = load_object(self.adapter)
+        if adapter.density != self.elements.density:
+            raise BrokenAdapter(
+                f"{adapter.__name__}.density is {adapter.density}, and the declaration of modality {self.name!r} says "
+                f"Elements(density={self.elements.density}): both should be the same"
+            )
         return adapter
 
 

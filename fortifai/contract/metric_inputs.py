@@ -86,17 +86,18 @@ class MetricInputs(Generic[AdapterT, ModelT]):
 
     def nll(self, part: Part) -> Tensor:
         """Return the negative log-likelihood of every element of the test split or of the model's samples, (n, ...), in nats."""
-        return self._likelihood(part).nll
+        return self.likelihood(part).nll
 
     def confidence(self, part: Part) -> Tensor:
-        """Return the model's confidence in every element of the test split or of its samples, (n, ...), in [0, 1]."""
-        return self._likelihood(part).confidence
+        """Return the model's confidence in every element of the test split or of its samples, (n, ...), >= 0."""
+        return self.likelihood(part).confidence
 
     def stream(self, metric: str) -> torch.Generator:
         """Return a metric's random numbers: the same in every generation, seed and null, so that they cancel in comparisons."""
         return stream("metric", metric)
 
-    def _likelihood(self, part: Part) -> Likelihood:
+    def likelihood(self, part: Part) -> Likelihood:
+        """Return both, `nll` and `confidence`."""
         # Once a generation, however many metrics read it: for a language model this is most of the cost of measuring.
         samples = self.real if part == "real" else self.synthetic
         return self.shared(f"likelihood {part}", lambda: self._asked(samples))

@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeAlias
+from typing import ClassVar, Generic, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import TypeVar  # typing's own has no defaults before Python 3.13
@@ -45,7 +46,8 @@ class Likelihood(NamedTuple):
 
     Attributes:
         nll: Negative log-likelihood, in nats.
-        confidence: The confidence p_t that objectives weigh by, in [0, 1].
+        confidence: The confidence p_t that objectives weigh by, on a scale that does not move with the model: the probability of
+            a category, in [0, 1]; of continuous data the likelihood in standardised units, its D-th root in D dimensions, >= 0.
     """
 
     nll: Tensor
@@ -63,6 +65,9 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
     The type parameters are the classes that the declaration names for configuration, data and sampling, and the class of the
     models.
     """
+
+    density: ClassVar[bool] = False
+    """Whether confidence is the likelihood of continuous data, which has no upper bound; the declaration says so too."""
 
     def __init__(self, config: ConfigT, splits: Splits) -> None:
         """Keep what every adapter has.
@@ -141,6 +146,31 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
         Returns:
             Both of shape (n, ...), on the CPU: (n,) where a sample is one element, (n, tokens) for texts, and so on.
         """
+
+    def by_unit(self, likelihood: Likelihood, objective: Objective) -> Likelihood:
+        """Return the likelihood of what an objective weighs as one; by default the elements are that already.
+
+        Args:
+            likelihood: Of every element, as `likelihood` returns it.
+            objective: Which may name a unit.
+        """
+        return likelihood
+
+    def anchors(self, model: ModelT, objective: Objective, q: float) -> Tensor:
+        """Return what generation 0's model is surest of, by which later generations are measured (`tce-anchored`).
+
+        The default is for a model without modes: the quantile of its confidence in the validation split.
+
+        Args:
+            model: The model of generation 0.
+            objective: Which may name a unit.
+            q: The quantile, in (0, 1].
+
+        Returns:
+            Confidences, float64 (K,): one for each group that `Objective.for_group` tells apart, or one for all.
+        """
+        confidence = self.by_unit(self.likelihood(model, self.splits.validation), objective).confidence
+        return torch.from_numpy(np.quantile(confidence.double().numpy(), [q]))
 
     @abstractmethod
     def save(self, model: ModelT, folder: Path) -> None:

@@ -1,16 +1,16 @@
 """Objectives: the losses whose effect on collapse the benchmark measures, as weights on a per-element likelihood loss."""
 
-from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fortifai.config import resolve as _resolve
-from fortifai.objectives.base import Objective, Selective
+from fortifai.objectives.anchored import AnchoredTruncation
+from fortifai.objectives.base import Elements, Memory, Objective, Scaled, Selective
 from fortifai.objectives.calibrated import CalibratedTruncation
 from fortifai.objectives.cross_entropy import CrossEntropy
-from fortifai.objectives.focal import Focal
+from fortifai.objectives.focal import ClippedFocal, EntropyWeighted, Focal
 from fortifai.objectives.online import LeavingOut, OnlineTruncation
-from fortifai.objectives.truncated import AdaptiveTruncation, QuantileTruncation, TruncatedCrossEntropy
+from fortifai.objectives.truncated import AdaptiveTruncation, QuantileTruncation, ReverseTruncation, TruncatedCrossEntropy
 from fortifai.registry import Registry
 
 if TYPE_CHECKING:
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdaptiveTruncation",
+    "AnchoredTruncation",
     "CalibratedTruncation",
+    "ClippedFocal",
     "CrossEntropy",
+    "Elements",
+    "EntropyWeighted",
     "Focal",
     "LeavingOut",
+    "Memory",
     "Objective",
     "OnlineTruncation",
     "QuantileTruncation",
+    "ReverseTruncation",
+    "Scaled",
     "Selective",
     "TruncatedCrossEntropy",
     "linear_cross_entropy",
@@ -41,8 +48,12 @@ for _objective in (
     QuantileTruncation,
     AdaptiveTruncation,
     CalibratedTruncation,
+    AnchoredTruncation,
     OnlineTruncation,
+    ReverseTruncation,
     Focal,
+    ClippedFocal,
+    EntropyWeighted,
 ):
     registry.register(_objective.name, _objective)
 
@@ -56,18 +67,18 @@ def resolve(objective: str | Objective) -> Objective:
     return _resolve(registry, objective)
 
 
-def resolve_for(objective: str | Objective, units: Sequence[str]) -> Objective:
+def resolve_for(objective: str | Objective, elements: Elements) -> Objective:
     """Turn a name into the objective for a modality, with the unit that it weighs filled in where none was named.
 
     Args:
         objective: A name such as ``"tce:gamma=0.9"``, or an objective.
-        units: What the modality can weigh as one, its default first; empty where there is no choice.
+        elements: What the modality can weigh, and on which scales it is confident.
 
     Raises:
-        UserError: As of `resolve`, or the modality does not have the unit.
+        UserError: As of `resolve`, or the modality does not have the unit or the scale.
     """
     resolved = resolve(objective)
-    return resolved.of_unit(units) if isinstance(resolved, Selective) else resolved
+    return resolved.of_elements(elements) if isinstance(resolved, Selective) else resolved
 
 
 def __getattr__(name: str) -> Any:

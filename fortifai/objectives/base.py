@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,10 +14,53 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Remembered = Literal["own_nll", "anchors"]
+"""What an objective may want to know of a chain's earlier generations."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """What objectives weigh in a modality, and on which scales its models are confident in it.
+
+    Attributes:
+        units: What may be weighed as one, such as pixel and sample, where there is a choice; the first is the default.
+        density: Whether confidence is the likelihood of continuous data, which has no upper bound, instead of a probability.
+        relative: Whether confidence can also be taken relative to what the model itself is surest of.
+    """
+
+    units: tuple[str, ...] = ()
+    density: bool = False
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a chain recorded of one generation for its objective.
+
+    Attributes:
+        masked_share: The share of elements that its fit masked, in [0, 1].
+        own_nll: The mean negative log-likelihood of its model on its own samples, in nats an element; None: not asked for.
+        nll_without: The same without the most confident shares `SHARES` of them, one number each; empty: not asked for.
+        anchors: `Modality.anchors` of generation 0's model; empty in later generations, and where not asked for.
+    """
+
+    masked_share: float = 0.0
+    own_nll: float | None = None
+    nll_without: tuple[float, ...] = ()
+    anchors: tuple[float, ...] = ()
+
+
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""Shares of the most confident elements without which a generation's own likelihood is recorded."""
+
+
 class Objective(Parametrised):
     """A loss on two tensors of one shape: the negative log-likelihood of every element and the model's confidence p_t in it.
 
     It is used in two ways: a gradient-trained model minimises `loss`; a weighted fit (EM, least squares) uses `weights`.
+
+    Confidence is on an absolute scale, which does not move with the model: the probability of a category, or the likelihood of
+    continuous data in standardised units, its D-th root in D dimensions, which may exceed 1.
     """
 
     elementwise: ClassVar[bool] = False
@@ -28,15 +72,20 @@ class Objective(Parametrised):
     adaptive: ClassVar[bool] = False
     """Whether `adapt` estimates something, so that confidence has to be measured before every epoch."""
 
-    follows_own_nll: ClassVar[bool] = False
-    """Whether `for_generation` reads its argument, so that the protocol has to measure it."""
+    remembers: ClassVar[frozenset[Remembered]] = frozenset()
+    """What `for_generation` reads of a chain's earlier generations, so that the protocol has to measure it."""
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it wants confidence relative to what the model itself is surest of, in [0, 1]."""
+        return False
 
     @abstractmethod
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
         """Return how much every element counts.
 
         Args:
-            confidence: p_t of every element, (...), in [0, 1].
+            confidence: p_t of every element, (...), >= 0.
             mass: How much each element counts where a threshold is estimated, (...), >= 0, such as the responsibilities of a
                 mixture component; None: all count the same.
 
@@ -51,7 +100,7 @@ class Objective(Parametrised):
 
         Args:
             nll: Negative log-likelihood of every element, (...), in nats.
-            confidence: p_t of every element, (...), in [0, 1].
+            confidence: p_t of every element, (...), >= 0.
         """
         return (self.weights(confidence) * nll).mean()
 
@@ -61,7 +110,7 @@ class Objective(Parametrised):
         Most objectives are fixed and return themselves.
 
         Args:
-            confidence: The model's confidence on a sample of the training data, (n, ...), in [0, 1].
+            confidence: The model's confidence on a sample of the training data, (n, ...), >= 0.
         """
         return self
 
@@ -69,18 +118,27 @@ class Objective(Parametrised):
         """Return the objective of the coming epoch, measuring confidence only where a threshold is estimated from it.
 
         Args:
-            measure: Returns the model's confidence on a sample of the training data, (n, ...), in [0, 1].
+            measure: Returns the model's confidence on a sample of the training data, (n, ...), >= 0.
         """
         return self.adapt(measure()) if self.adaptive else self
 
-    def for_generation(self, own_nll: Sequence[float]) -> "Objective":
+    def for_generation(self, past: Sequence[Memory]) -> "Objective":
         """Return the objective of the coming generation.
 
         Most objectives are the same in every generation and return themselves.
 
         Args:
-            own_nll: For each generation so far, the mean negative log-likelihood of its model on its own samples, in nats an
-                element.
+            past: What was recorded of each generation so far.
+        """
+        return self
+
+    def for_group(self, index: int) -> "Objective":
+        """Return the objective for one group of elements, such as a mixture's component or a noise level.
+
+        Most objectives weigh all groups alike and return themselves.
+
+        Args:
+            index: Of the group, from 0, as `Modality.anchors` has them.
         """
         return self
 
@@ -102,18 +160,50 @@ class Selective(Objective):
         None, description="what is weighed as one, in a modality that has a choice, such as pixel or sample"
     )
 
-    def of_unit(self, units: Sequence[str]) -> "Selective":
+    def of_elements(self, elements: Elements) -> "Selective":
         """Return this objective with its unit filled in: the first of a modality's units where none was named.
 
         Args:
-            units: What the modality can weigh as one; empty where there is no choice.
+            elements: What the modality can weigh, and on which scales.
 
         Raises:
-            UserError: The modality does not have the unit that was named.
+            UserError: The modality does not have the unit or the scale that was named.
         """
+        units = elements.units
         if self.unit is None:
             return self.model_copy(update={"unit": units[0]}) if units else self
         if self.unit not in units:
             known = f"known: {', '.join(units)}" if units else "this modality has one kind of element only"
             raise UserError(f"objective {self.canonical!r}: unknown unit {self.unit!r} ({known})")
         return self
+
+
+class Scaled(Selective):
+    """A selective objective that depends on how large confidence is, and not only on its order.
+
+    On the relative scale a Gaussian's confidence is its density over that of its own mode: a model is exactly as sure whether it
+    is wide or narrow, so that what is left out does not depend on how far it has collapsed.
+    """
+
+    bounded: ClassVar[bool] = False
+    """Whether it needs a confidence of at most 1."""
+
+    scale: Identity[Literal["relative"] | None] = Field(
+        None, description="relative: confidence over what the model itself is surest of; default: on an absolute scale"
+    )
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether its scale is relative."""
+        return self.scale == "relative"
+
+    def of_elements(self, elements: Elements) -> "Selective":
+        """Return this objective with its unit filled in; see `Selective.of_elements`."""
+        if self.is_relative and not elements.relative:
+            raise UserError(f"objective {self.canonical!r}: this modality has no relative scale: leave out scale=relative")
+        if self.bounded and elements.density and not self.is_relative:
+            raise UserError(
+                f"objective {self.canonical!r} needs a confidence of at most 1, and a density has no upper bound: "
+                "add scale=relative"
+            )
+        return super().of_elements(elements)

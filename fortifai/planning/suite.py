@@ -176,10 +176,12 @@ def canonical_objectives(names: tuple[str, ...], modality: str | None) -> tuple[
         modality: Where it weighs elements of several units, every canonical name has its unit; None: unknown.
 
     Raises:
-        UserError: An objective is unknown, a parameter is wrong, or the modality does not have its unit.
+        UserError: An objective is unknown, a parameter is wrong, or the modality does not have its unit or its scale.
     """
-    units = modalities.get(modality).units if modality is not None and modality in modalities else ()
-    return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, units).canonical for name in names))))
+    if modality is None or modality not in modalities:
+        return tuple(dict.fromkeys((BASELINE, *(objectives.resolve(name).canonical for name in names))))
+    elements = modalities.get(modality).elements
+    return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, elements).canonical for name in names))))
 
 
 def canonical_strategies(names: tuple[str, ...]) -> tuple[str, ...]:

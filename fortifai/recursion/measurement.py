@@ -12,6 +12,9 @@ from fortifai.contract.metric_inputs import MetricInputs, Part
 from fortifai.contract.modality import Fit, Modality
 from fortifai.errors import Diverged
 from fortifai.metrics import measure
+from fortifai.objectives import AnchoredTruncation, Memory
+from fortifai.objectives.base import SHARES
+from fortifai.records.schema import GenerationRecord
 from fortifai.recursion.chain import Chain
 
 ModelT = TypeVar("ModelT")
@@ -20,10 +23,16 @@ CONFIDENCE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of confidence that every generation records."""
 
 CONFIDENCE_BINS = 20
-"""Equal bins of [0, 1] that its histogram has; each holds its lower end, and the last one 1 too."""
+"""Equal bins of [0, 1] that its histogram has; each holds its lower end, and the last one 1 and, of a density, all above."""
 
 OWN_NLL = "own_nll"
 """What a generation notes for an objective that goes by it: the model's mean NLL of its own samples, in nats an element."""
+
+NLL_WITHOUT = tuple(f"own_nll_without_{round(100 * share):02d}" for share in SHARES)
+"""The same without the most confident shares of the elements, such as 5 %."""
+
+ANCHOR = "anchor_"
+"""Begins the notes of generation 0's anchors, which are numbered from 0."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +47,18 @@ class Measurement:
 
 
 def measure_generation(
-    chain: Chain[ModelT], inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT], fit: Fit[ModelT]
+    chain: Chain[ModelT], generation: int, inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT], fit: Fit[ModelT]
 ) -> Measurement:
     """Measure a generation by all metrics of its chain.
 
     Args:
         chain: Whose generation.
+        generation: Its number.
         inputs: The generation, as metrics see it.
         fit: What training its model returned.
 
     Raises:
-        Diverged: The fidelity metric is not finite, or the own NLL of a chain whose objective goes by it.
+        Diverged: The fidelity metric is not finite, or what the chain's objective goes by.
     """
     metrics: dict[str, float | None] = {metric.name: measure(metric, inputs) for metric in chain.metrics}
     fidelity = metrics[chain.fidelity_metric]
@@ -56,18 +66,55 @@ def measure_generation(
         raise Diverged(f"{chain.fidelity_metric} is {fidelity}")
     parts: tuple[Part, ...] = ("synthetic", "real")
     confidence = {str(part): summarise_confidence(inputs.confidence(part)) for part in parts}
-    notes = dict(fit.notes)
-    if chain.objective.follows_own_nll:
-        notes[OWN_NLL] = float(inputs.nll("synthetic").double().mean())
-        if not math.isfinite(notes[OWN_NLL]):
-            raise Diverged(f"the model's negative log-likelihood of its own samples is {notes[OWN_NLL]}")
-    return Measurement(metrics, confidence, fit.masked_share, notes)
+    return Measurement(metrics, confidence, fit.masked_share, {**fit.notes, **notes_for_objective(chain, generation, inputs)})
+
+
+def notes_for_objective(
+    chain: Chain[ModelT], generation: int, inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT]
+) -> dict[str, float]:
+    """Return what the chain's objective wants to know of a generation later on: nothing, for most.
+
+    Args:
+        chain: Whose generation.
+        generation: Its number.
+        inputs: The generation, as metrics see it.
+
+    Raises:
+        Diverged: What it wants to know is not finite.
+    """
+    notes: dict[str, float] = {}
+    if "own_nll" in chain.objective.remembers:
+        own = chain.adapter.by_unit(inputs.likelihood("synthetic"), chain.objective)
+        order = own.confidence.reshape(-1).argsort(descending=True, stable=True)
+        ranked = own.nll.reshape(-1)[order].double()
+        notes[OWN_NLL] = float(ranked.mean())
+        for name, share in zip(NLL_WITHOUT, SHARES, strict=True):
+            notes[name] = float(ranked[int(share * len(ranked)) :].mean())
+    if generation == 0 and isinstance(chain.objective, AnchoredTruncation):
+        anchors = chain.adapter.anchors(inputs.model, chain.objective, chain.objective.q)
+        notes |= {f"{ANCHOR}{number}": float(anchor) for number, anchor in enumerate(anchors)}
+    for name, value in notes.items():
+        if not math.isfinite(value):
+            raise Diverged(f"{name}, which the objective goes by, is {value}")
+    return notes
+
+
+def memory_of(record: GenerationRecord) -> Memory:
+    """Return what a record holds for the objective of later generations."""
+    notes = record.notes
+    anchors = sorted((int(name.removeprefix(ANCHOR)), value) for name, value in notes.items() if name.startswith(ANCHOR))
+    return Memory(
+        masked_share=record.masked_share or 0.0,
+        own_nll=notes.get(OWN_NLL),
+        nll_without=tuple(value for name in NLL_WITHOUT if (value := notes.get(name)) is not None),
+        anchors=tuple(value for _, value in anchors if value is not None),
+    )
 
 
 def summarise_confidence(confidence: Tensor) -> dict[str, Any]:
-    """Return mean, quantiles (``q05`` ... ``q95``) and histogram (shares in 20 bins) of confidences of any shape in [0, 1]."""
+    """Return mean, quantiles (``q05`` ... ``q95``) and histogram (shares in 20 bins) of confidences >= 0 of any shape."""
     values = confidence.double().reshape(-1).numpy()
     levels = np.quantile(values, CONFIDENCE_LEVELS)
     quantiles = {f"q{round(100 * q):02d}": float(v) for q, v in zip(CONFIDENCE_LEVELS, levels, strict=True)}
-    shares = np.histogram(values, CONFIDENCE_BINS, range=(0, 1))[0] / values.size
+    shares = np.histogram(values.clip(0, 1), CONFIDENCE_BINS, range=(0, 1))[0] / values.size
     return {"mean": float(values.mean()), **quantiles, "histogram": shares.tolist()}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -22,7 +22,7 @@ from fortifai.objectives import Objective
 from fortifai.randomness import stream
 from fortifai.records.schema import GenerationRecord, TrainingRecord
 from fortifai.recursion.chain import Chain, History
-from fortifai.recursion.measurement import OWN_NLL, Measurement, measure_generation
+from fortifai.recursion.measurement import Measurement, measure_generation, memory_of
 from fortifai.recursion.real_data import RealStream
 from fortifai.recursion.strategies import Supply
 
@@ -49,8 +49,7 @@ def run_chain(
     run = _Run(chain, history, checkpoints)
     for generation in range(len(records), chain.strategy.horizon(horizon) + 1):
         # From the records alone, so that a chain that was stopped resumes with the objective it would have used.
-        own_nll = [cast(float, record.notes[OWN_NLL]) for record in records] if chain.objective.follows_own_nll else []
-        record = run.advance(generation, chain.objective.for_generation(own_nll))
+        record = run.advance(generation, chain.objective.for_generation([memory_of(record) for record in records]))
         records.append(record)
         yield record
         if record.status == "diverged":
@@ -91,7 +90,7 @@ class _Run(Generic[ModelT]):
             with clock.time("sample"):
                 drawn = self._sample(generation, training, fit.model)
             with clock.time("measure"):
-                measured = measure_generation(chain, self._inputs(generation, drawn, fit), fit)
+                measured = measure_generation(chain, generation, self._inputs(generation, drawn, fit), fit)
             synthetic, model = drawn, fit.model
         except Diverged as reason:
             measured = Measurement(diverged=str(reason))

@@ -8,6 +8,7 @@ import math
 
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.contract.metric import Metric
+from fortifai.objectives import Elements
 
 GAUSSIAN = ModalityDeclaration(
     name="analytic-gaussian",
@@ -16,6 +17,7 @@ GAUSSIAN = ModalityDeclaration(
     adapter="fortifai.modalities.analytic.gaussian:GaussianAdapter",
     config="fortifai.modalities.analytic.config:GaussianConfig",
     data="fortifai.modalities.analytic.config:AnalyticData",
+    elements=Elements(density=True, relative=True),
     metrics=(
         Metric(
             compute="fortifai.modalities.analytic.metrics:gaussian_distance",

@@ -21,6 +21,7 @@ from fortifai.contract.modality import Modality
 from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.objectives import CrossEntropy, Focal, LeavingOut, Objective, TruncatedCrossEntropy
+from fortifai.objectives.anchored import AnchoredGroups
 from fortifai.randomness import stream
 
 from .config import AnalyticData
@@ -30,7 +31,7 @@ ModelT = TypeVar("ModelT")
 
 MODEL_FILE = "model.safetensors"
 
-ELEMENTWISE = (CrossEntropy, TruncatedCrossEntropy, Focal)
+ELEMENTWISE = (CrossEntropy, TruncatedCrossEntropy, Focal, AnchoredGroups)
 """Objectives that weigh an element by its own confidence alone, so that a batch can be weighed as a whole."""
 
 
@@ -99,7 +100,7 @@ def weigh(objective: Objective, confidence: Tensor) -> Tensor:
 
     Args:
         objective: The loss.
-        confidence: (n, C), in [0, 1].
+        confidence: (n, C), >= 0.
 
     Returns:
         Weights in [0, 1], (n, C).

@@ -27,11 +27,13 @@ class Gaussian:
 class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
     """Samples hold one tensor, ``x``: float64 (n,) or (n, C). The variance is divided by n, not by n - 1.
 
-    Confidence is the density relative to its mode, exp(-(x - mean)^2 / 2 variance), by the plain fit to the same samples. The
+    Confidence is the density, and on the relative scale the density over that at the mode, exp(-(x - mean)^2 / 2 variance). It is
+    that of the model that a fit starts from, which made the samples; from scratch, that of the plain fit to the same samples. The
     objective's weights enter the variance only, which is divided by the kept weight; the mean is that of all samples.
     """
 
     model_class = Gaussian
+    density = True
 
     @staticmethod
     def draw(config: GaussianConfig, rows: int, chains: tuple[int, ...], rng: torch.Generator) -> dict[str, Tensor]:
@@ -55,7 +57,7 @@ class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
         shape = samples["x"].shape[1:]
         if isinstance(objective, CrossEntropy):  # its weights are ones, and to ask for them takes a third of a generation
             return Fit(Gaussian(mean.reshape(shape), plain.reshape(shape)), 0.0)
-        element_weight = weigh(objective, (squared * (-0.5 / plain)).exp_())
+        element_weight = weigh(objective, self._confidence(x, Gaussian(mean, plain) if init is None else init, objective))
         masked = 1 - float(element_weight.mean())
         squared.mul_(element_weight)
         variance = (weight @ squared) / (weight @ element_weight)
@@ -67,10 +69,23 @@ class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
         return {"x": x.mul_((model.variance * sampling.temperature).sqrt()).add_(model.mean)}
 
     def likelihood(self, model: Gaussian, samples: Samples) -> Likelihood:
-        """Return -log p(x) in nats and the density relative to its mode, (n,) each; of the first chain."""
+        """Return -log p(x) in nats and p(x), (n,) each; of the first chain."""
         mean, variance = model.mean.reshape(-1)[0], model.variance.reshape(-1)[0]
         squared = (columns(samples["x"])[:, 0] - mean) ** 2
-        return Likelihood(
-            0.5 * (squared / variance + torch.log(2 * math.pi * variance)),
-            torch.exp(-0.5 * squared / variance),
-        )
+        nll = 0.5 * (squared / variance + torch.log(2 * math.pi * variance))
+        return Likelihood(nll, torch.exp(-nll))
+
+    def anchors(self, model: Gaussian, objective: Objective, q: float) -> Tensor:
+        """Return the density at the mode, (C,) of C chains; see `Modality.anchors`."""
+        return _mode(model).reshape(-1)
+
+    @staticmethod
+    def _confidence(x: Tensor, model: Gaussian, objective: Objective) -> Tensor:
+        """Return the confidence in every sample, (n, C)."""
+        mean, variance = model.mean.reshape(-1), model.variance.reshape(-1)
+        over_mode = (x - mean).square_().mul_(-0.5 / variance).exp_()
+        return over_mode if objective.is_relative else over_mode.mul_(_mode(model).reshape(-1))
+
+
+def _mode(model: Gaussian) -> Tensor:
+    return 1 / (2 * math.pi * model.variance).sqrt()

@@ -1,6 +1,7 @@
 """Images, by variational autoencoders and by diffusion models: two modalities that share data, features and metrics."""
 
 from fortifai.contract.declaration import ModalityDeclaration
+from fortifai.objectives import Elements
 
 from .metrics.declared import LATENT_SPREAD, METRICS
 
@@ -16,7 +17,7 @@ VAE = ModalityDeclaration(
     data="fortifai.modalities.image.config:ImageData",
     sampling="fortifai.config:Sampling",
     metrics=(*METRICS, LATENT_SPREAD),
-    units=UNITS,
+    elements=Elements(units=UNITS, relative=True),
     requires=("torchvision", "torchmetrics", "mlxtend"),
     extra="image",
 )
@@ -30,7 +31,7 @@ DIFFUSION = ModalityDeclaration(
     data="fortifai.modalities.image.config:ImageData",
     sampling="fortifai.modalities.image.diffusion.config:DiffusionSampling",
     metrics=METRICS,
-    units=UNITS,
+    elements=Elements(units=UNITS, relative=True),
     requires=("diffusers", "torchvision", "torchmetrics", "mlxtend"),
     extra="image",
 )

@@ -4,14 +4,16 @@ import math
 
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.contract.metric import Metric
+from fortifai.objectives import Elements
 
 declaration = ModalityDeclaration(
     name="tabular",
-    version="1",
+    version="2",
     summary="tables of numbers, by Gaussian mixtures fitted with EM",
     adapter="fortifai.modalities.tabular.adapter:GaussianMixtureAdapter",
     config="fortifai.modalities.tabular.config:MixtureConfig",
     data="fortifai.modalities.tabular.config:TableData",
+    elements=Elements(units=("component", "row"), density=True, relative=True),
     metrics=(
         Metric(
             compute="fortifai.modalities.tabular.metrics:sliced_wasserstein",

@@ -11,7 +11,7 @@ from fortifai.contract.modality import Fit, Likelihood, Modality
 from fortifai.contract.samples import Samples
 from fortifai.device import device_of
 from fortifai.errors import UserError
-from fortifai.objectives import Objective
+from fortifai.objectives import Objective, Selective
 from fortifai.randomness import integer_seed
 
 from . import em
@@ -23,7 +23,13 @@ MODEL_FILE = "mixture.safetensors"
 
 
 class GaussianMixtureAdapter(Modality[MixtureConfig, TableData, Sampling, GaussianMixture]):
-    """Gaussian mixtures fitted by EM. Samples hold one tensor, ``x``: float64 (n, D). Models stay on the CPU between calls."""
+    """Gaussian mixtures fitted by EM. Samples hold one tensor, ``x``: float64 (n, D). Models stay on the CPU between calls.
+
+    Confidence is the density of the standardised row, its D-th root: a geometric mean over columns, in units of 1 / standard
+    deviation.
+    """
+
+    density = True
 
     def __init__(self, config: MixtureConfig, data: TableData) -> None:
         """Load a bundled table or a user's file; see `TableData`.
@@ -72,10 +78,19 @@ class GaussianMixtureAdapter(Modality[MixtureConfig, TableData, Sampling, Gaussi
         return {"x": model.draw(len(source), sampling.temperature, rng)}
 
     def likelihood(self, model: GaussianMixture, samples: Samples) -> Likelihood:
-        """Return -log p(x) in nats and the confidence of `GaussianMixture.likelihood`, (n,) each, one of every row."""
-        device = device_of(self.config.device)
-        nll, confidence = model.to(device).likelihood(samples["x"].to(device))
-        return Likelihood(nll.cpu(), confidence.cpu())
+        """Return -log p(x) in nats and p(x)^(1/D), (n,) each, one of every row."""
+        x = samples["x"].to(device_of(self.config.device))
+        nll = -model.to(x.device).log_joint(x)[0].logsumexp(1)
+        return Likelihood(nll.cpu(), torch.exp(-nll / x.shape[1]).cpu())
+
+    def anchors(self, model: GaussianMixture, objective: Objective, q: float) -> Tensor:
+        """Return the density of every component at its mean, (K,), and of rows the quantile; see `Modality.anchors`.
+
+        As confidence, it is the D-th root. Fits that start from the last model keep the order of the components.
+        """
+        if isinstance(objective, Selective) and objective.unit == "row":
+            return super().anchors(model, objective, q)
+        return torch.exp(model.log_modes() / model.means.shape[1])
 
     def save(self, model: GaussianMixture, folder: Path) -> None:
         """Write weights, means and covariances as one safetensors file."""

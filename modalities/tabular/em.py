@@ -1,10 +1,11 @@
 """EM for a Gaussian mixture, with per-sample weights and truncation per component.
 
-What is truncated: an element is a pair (sample, component). Its confidence is the component's density relative to its mode,
-exp(-m^2 / 2) with m the Mahalanobis distance; its mass is the responsibility times the sample's weight. The objective's
-weights enter the covariance update only: what lies closest to a component's mean is left out of that component's spread,
-and the sum is divided by the mass that was kept. Means and mixture weights are updated from everything, because the centre
-of a cloud is not what over-confidence moves.
+What is truncated: an element is a pair (sample, component), or a whole row. Its confidence is the density of the component, or of
+the mixture, its D-th root; on the relative scale it is the component's density over that at its mode, exp(-m^2 / 2) with m the
+Mahalanobis distance, of a row the mean by responsibility. Its mass is the responsibility times the sample's weight. The
+objective's weights enter the covariance update only: what lies closest to a component's mean is left out of that component's
+spread, and the sum is divided by the mass that was kept. Means and mixture weights are updated from everything, because the
+centre of a cloud is not what over-confidence moves.
 
 When it is truncated: in every M-step, by the confidence of the model that this iteration started from, as a gradient step uses
 the current model's. A quantile rule ranks by m, which no scaling of a covariance changes, so it does not feed on itself; a
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 
 from fortifai.errors import Diverged
-from fortifai.objectives import Objective
+from fortifai.objectives import Objective, Selective
 
 from .config import MixtureConfig
 from .mixture import GaussianMixture
@@ -75,8 +76,7 @@ def fit(x: Tensor, weight: Tensor, objective: Objective, start: GaussianMixture,
         if not math.isfinite(level):
             raise Diverged(f"the likelihood is {level} in EM iteration {iteration}")
         mass = responsibility * weight.unsqueeze(1)
-        confidence = torch.exp(-0.5 * squared)
-        element_weight = objective_weights(objective, confidence, responsibility, mass)
+        element_weight = objective_weights(objective, mixture, log_density, squared, responsibility, mass)
         masked = float((mass * (element_weight == 0)).sum() / mass.sum())
         mixture = maximise(x, mass, mass * element_weight, mixture, config.covariance_floor)
         converged = abs(level - last) < config.tolerance
@@ -84,19 +84,42 @@ def fit(x: Tensor, weight: Tensor, objective: Objective, start: GaussianMixture,
     return Fitted(mixture, masked, iteration, converged)
 
 
-def objective_weights(objective: Objective, confidence: Tensor, responsibility: Tensor, mass: Tensor) -> Tensor:
-    """Return the objective's weight of every element (sample, component), (n, K): each component has its own threshold.
+def objective_weights(
+    objective: Objective,
+    mixture: GaussianMixture,
+    log_density: Tensor,
+    squared: Tensor,
+    responsibility: Tensor,
+    mass: Tensor,
+) -> Tensor:
+    """Return the objective's weight of every element (sample, component), (n, K).
 
-    An adaptive objective adapts to the confidence of every sample, the mean of its elements by responsibility, once an iteration.
+    Each component has its own threshold where one is estimated, unless rows are weighed, whose weights are every component's. An
+    adaptive objective adapts once an iteration, to the confidence of every sample, the mean of its elements by responsibility.
 
     Args:
         objective: The loss.
-        confidence: Of every element, (n, K), in [0, 1].
+        mixture: The mixture that is asked for its confidence.
+        log_density: Log density of every row, (n,).
+        squared: Squared Mahalanobis distance to every component, (n, K).
         responsibility: (n, K), rows of which sum to 1.
         mass: Responsibility times the sample's weight, (n, K).
     """
-    current = objective.adapt_to(lambda: (responsibility * confidence).sum(1))
-    return torch.stack([current.weights(c, mass=m) for c, m in zip(confidence.T, mass.T, strict=True)], dim=1)
+    columns = mixture.means.shape[1]
+    by_row = isinstance(objective, Selective) and objective.unit == "row"
+    if objective.is_relative:
+        confidence = torch.exp(-0.5 * squared)
+    elif by_row:
+        confidence = torch.exp(log_density / columns).unsqueeze(1).expand_as(squared)
+    else:
+        confidence = torch.exp((mixture.log_modes() - 0.5 * squared) / columns)
+    rows = (responsibility * confidence).sum(1)
+    current = objective.adapt_to(lambda: rows)
+    if by_row:
+        return current.weights(rows, mass=mass.sum(1)).unsqueeze(1).expand_as(squared)
+    return torch.stack(
+        [current.for_group(k).weights(c, mass=m) for k, (c, m) in enumerate(zip(confidence.T, mass.T, strict=True))], dim=1
+    )
 
 
 def k_means_start(x: Tensor, weight: Tensor, config: MixtureConfig, seed: int) -> GaussianMixture:

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians with full covariances: density, confidence, sampling.
+"""A mixture of Gaussians with full covariances: density, sampling.
 
 Suffixes in shapes: n samples, D columns, K components; everything is float64.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fortifai.contract.modality import Likelihood
 from fortifai.errors import Diverged
 
 
@@ -46,6 +45,15 @@ class GaussianMixture:
             raise Diverged(f"the covariance of component {int(failed.nonzero()[0])} is no longer positive definite")
         return factors
 
+    def log_modes(self) -> Tensor:
+        """Return the log density of every component at its own mean, (K,).
+
+        Raises:
+            Diverged: As of `factors`.
+        """
+        columns = self.means.shape[1]
+        return -self.factors().diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * columns * math.log(2 * math.pi)
+
     def log_joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return log(weight * density) and the squared Mahalanobis distance of every sample to every component, (n, K) each.
 
@@ -62,23 +70,6 @@ class GaussianMixture:
         squared = white.square().sum(-1).T
         log_scale = whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * x.shape[1] * math.log(2 * math.pi)
         return self.weights.log() + log_scale - 0.5 * squared, squared
-
-    def likelihood(self, x: Tensor) -> Likelihood:
-        """Return -log p(x) in nats, and the confidence in [0, 1], of every sample, (n,) each.
-
-        The confidence is the density relative to a component's mode, exp(-m^2 / 2) with m the Mahalanobis distance, averaged
-        over components by responsibility. That is the mean over a sample's elements (sample, component), which are what EM
-        truncates, each counted by its responsibility. The most likely component's alone would jump where two components meet.
-
-        Args:
-            x: (n, D).
-
-        Raises:
-            Diverged: As of `factors`.
-        """
-        joint, squared = self.log_joint(x)
-        confidence = (joint.softmax(1) * torch.exp(-0.5 * squared)).sum(1).clamp(0, 1)
-        return Likelihood(-joint.logsumexp(1), confidence)
 
     def draw(self, n: int, temperature: float, rng: torch.Generator) -> Tensor:
         """Draw samples, (n, D).
