@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from fortifai.integrations.causal_lm import check_served, fused_loss
-from fortifai.objectives import Objective, resolve
+from fortifai.objectives import Objective, resolve_for
 
 
 class FusedLossMixin:
@@ -28,11 +28,11 @@ class FusedLossMixin:
         """
         super().on_fit_start()  # type: ignore[misc]
         check_served(self.model)  # type: ignore[attr-defined]
-        self.objective = resolve(self.objective).outside_chain()
+        self.objective = resolve_for(self.objective).outside_chain()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch, a scalar in nats, and log it as ``train_loss``."""
         model: Any = self.model  # type: ignore[attr-defined]
-        loss = fused_loss(resolve(self.objective), model, batch, None)
+        loss = fused_loss(resolve_for(self.objective), model, batch, None)
         self.log("train_loss", loss, prog_bar=True)  # type: ignore[attr-defined]
         return loss

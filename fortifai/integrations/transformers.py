@@ -8,7 +8,7 @@ from transformers import Trainer
 
 from fortifai.errors import UserError
 from fortifai.integrations.causal_lm import check_served, fused_loss, loss_of_logits
-from fortifai.objectives import Objective, resolve
+from fortifai.objectives import Objective, resolve_for
 
 
 def tce_loss(objective: str | Objective = "tce:gamma=0.9") -> Callable[..., Tensor]:
@@ -20,7 +20,7 @@ def tce_loss(objective: str | Objective = "tce:gamma=0.9") -> Callable[..., Tens
     Raises:
         UserError: The objective is unknown, has a wrong parameter or depends on the records of a chain.
     """
-    resolved = resolve(objective).outside_chain()
+    resolved = resolve_for(objective).outside_chain()
 
     def compute(outputs: Any, labels: Tensor, num_items_in_batch: float | Tensor | None = None) -> Tensor:
         return loss_of_logits(resolved, outputs["logits"], labels, num_items_in_batch)
@@ -48,7 +48,7 @@ class FusedTrainer(Trainer):
         """
         if options.get("compute_loss_func") is not None:
             raise UserError("FusedTrainer computes its own loss: pass objective=... and not compute_loss_func")
-        self.objective: Objective = resolve(objective).outside_chain()
+        self.objective: Objective = resolve_for(objective).outside_chain()
         super().__init__(*args, **options | {"compute_loss_func": tce_loss(self.objective)})
         if self.accelerator.num_processes > 1 or self.args.n_gpu > 1:
             raise UserError(

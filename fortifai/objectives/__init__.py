@@ -67,12 +67,12 @@ def resolve(objective: str | Objective) -> Objective:
     return _resolve(registry, objective)
 
 
-def resolve_for(objective: str | Objective, elements: Elements) -> Objective:
+def resolve_for(objective: str | Objective, elements: Elements = Elements()) -> Objective:  # noqa: B008 (it is immutable)
     """Turn a name into the objective for a modality, with the unit that it weighs filled in where none was named.
 
     Args:
         objective: A name such as ``"tce:gamma=0.9"``, or an objective.
-        elements: What the modality can weigh, and on which scales it is confident.
+        elements: What the modality can weigh, and on which scales it is confident; default: probabilities of one kind of element.
 
     Raises:
         UserError: As of `resolve`, or the modality does not have the unit or the scale.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fortifai.errors import UserError
-from fortifai.objectives import Objective, resolve
+from fortifai.objectives import Objective, resolve_for
 from fortifai.objectives.linear_inputs import Tokens, checked_tokens
 
 TILE = 512
@@ -92,7 +92,7 @@ def linear_cross_entropy(
         UserError: Shapes, dtypes, devices or targets do not fit; a name or parameter is wrong; or the objective depends on the
             records of a chain (`Objective.outside_chain`).
     """
-    objective = resolve(objective).outside_chain()
+    objective = resolve_for(objective).outside_chain()
     tokens = checked_tokens(hidden, weight, targets, bias, token_weights, ignore_index, chunk_size)
     scale = None if normalizer is None else float(normalizer)
     if scale is not None and not scale > 0:

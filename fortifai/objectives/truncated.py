@@ -107,6 +107,7 @@ class AdaptiveTruncation(Scaled):
                 order.
         """
         p = confidence.detach().double()
+        p = p.reshape(1) if p.ndim == 0 else p
         level = p.new_tensor([batch.mean() for batch in p.split(MICRO_BATCH)]) if p.numel() else p.new_ones(1)
         gamma = level.mean() + self.alpha * level.std(correction=0)
         return TruncatedCrossEntropy.model_construct(gamma=float(gamma.clamp(min=0)), unit=self.unit, scale=self.scale)

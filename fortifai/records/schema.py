@@ -119,7 +119,8 @@ class GenerationRecord(Stored):
     )
     confidence: dict[str, Any] = Field(
         description="confidence on the generation's own samples (synthetic) and on held-out data (real): mean, quantiles such as "
-        "q95, and histogram, the shares of elements in equal bins of [0, 1]; earlier versions wrote no histogram"
+        "q95, and histogram, the shares of elements in equal bins of [0, 1], of a density p those of p / (1 + p); "
+        "earlier versions wrote no histogram"
     )
     seconds: dict[str, float] = Field(description="wall-clock time of each step")
     samples_per_second: Number = Field(description="speed of sampling")

@@ -23,7 +23,7 @@ CONFIDENCE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of confidence that every generation records."""
 
 CONFIDENCE_BINS = 20
-"""Equal bins of [0, 1] that its histogram has; each holds its lower end, and the last one 1 and, of a density, all above."""
+"""Equal bins of [0, 1] that its histogram has; each holds its lower end, and the last one 1 too."""
 
 OWN_NLL = "own_nll"
 """What a generation notes for an objective that goes by it: the model's mean NLL of its own samples, in nats an element."""
@@ -65,7 +65,7 @@ def measure_generation(
     if fidelity is None or not math.isfinite(fidelity):
         raise Diverged(f"{chain.fidelity_metric} is {fidelity}")
     parts: tuple[Part, ...] = ("synthetic", "real")
-    confidence = {str(part): summarise_confidence(inputs.confidence(part)) for part in parts}
+    confidence = {str(part): summarise_confidence(inputs.confidence(part), chain.adapter.density) for part in parts}
     return Measurement(metrics, confidence, fit.masked_share, {**fit.notes, **notes_for_objective(chain, generation, inputs)})
 
 
@@ -111,10 +111,16 @@ def memory_of(record: GenerationRecord) -> Memory:
     )
 
 
-def summarise_confidence(confidence: Tensor) -> dict[str, Any]:
-    """Return mean, quantiles (``q05`` ... ``q95``) and histogram (shares in 20 bins) of confidences >= 0 of any shape."""
+def summarise_confidence(confidence: Tensor, density: bool) -> dict[str, Any]:
+    """Return mean, quantiles (``q05`` ... ``q95``) and histogram (shares in 20 bins) of confidences.
+
+    Args:
+        confidence: Of every element, any shape, >= 0.
+        density: Whether it has no upper bound. Then the histogram is of p / (1 + p), which has.
+    """
     values = confidence.double().reshape(-1).numpy()
     levels = np.quantile(values, CONFIDENCE_LEVELS)
     quantiles = {f"q{round(100 * q):02d}": float(v) for q, v in zip(CONFIDENCE_LEVELS, levels, strict=True)}
-    shares = np.histogram(values.clip(0, 1), CONFIDENCE_BINS, range=(0, 1))[0] / values.size
+    bounded = values / (1 + values) if density else values.clip(0, 1)
+    shares = np.histogram(bounded, CONFIDENCE_BINS, range=(0, 1))[0] / values.size
     return {"mean": float(values.mean()), **quantiles, "histogram": shares.tolist()}

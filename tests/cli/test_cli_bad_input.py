@@ -52,7 +52,7 @@ def test_a_name_that_does_not_exist_gets_the_nearest_that_does(refused, words, m
     [
         (("--objective", "cee"), "unknown objective 'cee'; did you mean 'ce'"),
         (("--objective", "tce:gamma=0"), "objective 'tce:gamma=0': gamma: input should be greater than 0, not '0'"),
-        (("--objective", "tce:gamma=1.5"), "gamma: input should be less than or equal to 1, not '1.5'"),
+        (("--objective", "focal"), "focal:gamma=2' needs a confidence of at most 1"),
         (("--strategy", "acumulate"), "unknown strategy 'acumulate'; did you mean 'accumulate'"),
         (("--strategy", "fresh-mix:k=1"), "k: input should be greater than or equal to 2"),
         (("--regime", "plian"), "unknown regime 'plian'; did you mean 'plain'? (`fortifai describe small` shows them all)"),

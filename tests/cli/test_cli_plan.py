@@ -8,7 +8,7 @@ def test_describe_says_what_a_suite_runs(call, small):
     assert set(described) == {"schema", "name", "version", "summary", "rule", "chains", "regimes"}
     assert (described["name"], described["version"], described["rule"], described["chains"]) == ("small", 3, "phi<0.75", 12)
     (regime,) = described["regimes"]
-    assert regime["objectives"] == ["ce", "tce:gamma=0.9"]
+    assert regime["objectives"] == ["ce", "tce:gamma=0.9,unit=component"]
     assert regime["core_seconds"] == pytest.approx(0.1 * 2 * 2 * (3 + 2 + 3))  # fresh-mix:k=2 ends after generation 1
     text = call("describe", small).out
     for word in ("small@3", "penguins", "components 2", "sliced_wasserstein", "fresh-mix:k=2", "2 seeds, 12 chains"):
@@ -29,7 +29,7 @@ def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
         "plan", small, "--out", tmp_path, "--seeds", 3, "--strategy", "replace", "--objective", "focal", "--json"
     ).json
     assert [(c["objective"], c["seed"]) for c in selected["chains"]] == [
-        (objective, seed) for seed in range(3) for objective in ("ce", "focal:gamma=2")
+        (objective, seed) for seed in range(3) for objective in ("ce", "tce-quantile:keep=0.98,unit=component")
     ]
     assert list(tmp_path.iterdir()) == [small]  # planning writes nothing
 

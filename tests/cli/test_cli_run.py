@@ -22,7 +22,7 @@ def test_a_run_can_be_looked_at_scored_and_taken_further(call, small, tmp_path):
     scored = call("score", run, "--json").json
     assert scored["schema"] == 1
     assert sorted((row["strategy"], row["objective"]) for row in scored["rows"]) == [
-        (strategy, objective) for strategy in ("control", "replace") for objective in ("ce", "tce:gamma=0.9")
+        (strategy, objective) for strategy in ("control", "replace") for objective in ("ce", "tce:gamma=0.9,unit=component")
     ]
     done = call("plan", *words, "--json").json
     assert {c["state"] for c in done["chains"]} == {"done"}

@@ -6,8 +6,9 @@ import pytest
 
 from fortifai.config import Frozen, Identity, ModelConfig, Sampling
 from fortifai.contract.declaration import ModalityDeclaration, modalities
-from fortifai.errors import UserError
+from fortifai.errors import BrokenAdapter, UserError
 from fortifai.needs import Need
+from fortifai.objectives import Elements
 
 
 class ToyConfig(ModelConfig):
@@ -20,6 +21,8 @@ class ToyData(Frozen):
 
 class Toy:
     """As much of an adapter as a declaration asks for."""
+
+    density = False
 
     def __init__(self, config: ToyConfig, data: ToyData) -> None:
         self.config = config
@@ -85,3 +88,8 @@ def test_installed_modalities_are_declarations_under_their_own_name():
         if modalities.broken(name) is None:
             assert isinstance(modalities.get(name), ModalityDeclaration)
             assert modalities.get(name).name == name
+
+
+def test_an_adapter_and_its_declaration_agree_on_what_confidence_is():
+    with pytest.raises(BrokenAdapter, match=r"Toy.density is False, .* says Elements\(density=True\)"):
+        declare(elements=Elements(density=True)).bind(ToyConfig(), ToyData())

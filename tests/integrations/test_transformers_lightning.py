@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import LightningModule
+from objectives_support import LOSING
 from transformers import (
     CohereConfig,
     CohereForCausalLM,
@@ -165,7 +166,7 @@ class LlamaModule(FusedLossMixin, LightningModule):
         self.model, self.objective = llama(), objective
 
 
-@pytest.mark.parametrize("objective", ["tce-online", resolve("tce-online:gain=0.5")])
+@pytest.mark.parametrize("objective", ["tce-online", resolve("tce-online")])
 @pytest.mark.parametrize(
     "make",
     [
@@ -180,9 +181,10 @@ def test_an_objective_that_depends_on_a_chain_is_refused_before_training(make, o
         make(objective, tmp_path)
 
 
-@pytest.mark.parametrize("own_nll", [(1.0,), (1.0, 0.9)])
-def test_what_it_is_in_a_generation_is_accepted(own_nll):
-    settled = resolve("tce-online").for_generation(own_nll)
+@pytest.mark.parametrize("name", ["tce-online", "tce-anchored"])
+@pytest.mark.parametrize("generations", [1, 2])
+def test_what_it_is_in_a_generation_is_accepted(name, generations):
+    settled = resolve(name).for_generation(LOSING[:generations])
     model, inputs = llama(), batch()
     logits = model(input_ids=inputs["input_ids"]).logits
     expected = tce_loss(settled)({"logits": logits}, inputs["labels"])

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given
 from hypothesis import strategies as st
+from objectives_support import LOSING
 from torch.utils.flop_counter import FlopCounterMode
 
 from fortifai.errors import UserError
@@ -25,6 +26,9 @@ EVERY = (
     "tce-quantile:keep=0.6",
     "tce-adaptive:alpha=0",
     "tce-calibrated",
+    "tce-reverse:keep=0.6",
+    "clpfocal:clip=0.9",
+    "entropy:gamma=0.7",
 )
 V, D = 23, 6
 
@@ -70,7 +74,7 @@ def relative(got, expected):
 
 def test_the_list_has_every_objective_that_weighs_by_confidence_alone():
     untested = set(registry) - {name.partition(":")[0] for name in EVERY}
-    assert all(registry.get(name).follows_own_nll for name in untested), "add it to EVERY"
+    assert all(registry.get(name).remembers for name in untested), "add it to EVERY"
 
 
 @pytest.mark.parametrize("chunk_size", [1, 5, None])
@@ -85,7 +89,7 @@ def test_loss_and_gradients_are_those_of_the_definition(name, bias, chunk_size):
         assert relative(got, wanted) < 1e-5
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "entropy:gamma=0.7"])  # whose factor has no gradient
 def test_gradients_agree_with_finite_differences(name):
     layer = Layer((2, 5), torch.float64)
     assert torch.autograd.gradcheck(lambda *_: layer.fused(name, chunk_size=3), layer.leaves)
@@ -356,7 +360,7 @@ def test_an_objective_that_depends_on_a_chain_is_refused_until_the_chain_has_set
     for objective in ("tce-online", online):
         with pytest.raises(UserError, match=r"'tce-online.*no chain runs here.*tce-quantile:keep=0\.95"):
             layer.fused(objective)
-    settled = online.for_generation([1.0, 0.9])
+    settled = online.for_generation(LOSING)
     assert layer.fused(settled).item() == pytest.approx(layer.unfused(settled).item(), rel=1e-5)
 
 

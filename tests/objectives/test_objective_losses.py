@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from objectives_support import in_a_chain
 
-from fortifai.objectives import CrossEntropy, Focal, Objective, TruncatedCrossEntropy, resolve
+from fortifai.objectives import CrossEntropy, Focal, TruncatedCrossEntropy, resolve
 
 EVERY = (
     "ce",
@@ -15,7 +16,11 @@ EVERY = (
     "tce-adaptive:alpha=0.5",
     "tce-calibrated",
     "tce-online",
+    "tce-anchored",
+    "tce-reverse:keep=0.8",
     "focal:gamma=2",
+    "clpfocal:clip=0.9",
+    "entropy",
 )
 NEUTRAL = ("tce:gamma=1", "tce-quantile:keep=1", "focal:gamma=0")
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
@@ -23,11 +28,6 @@ SHAPES = ((), (1,), (7,), (4, 33), (2, 3, 5))
 
 probabilities = st.lists(st.floats(0.001, 1), min_size=1, max_size=60)
 thresholds = st.floats(0.001, 1)
-
-
-def in_a_chain(name: str) -> Objective:
-    """An objective as a fit gets it: what it is in a generation, which for tce-online is decided by the generations before."""
-    return resolve(name).for_generation([1.0, 0.9])
 
 
 def bits(tensor: torch.Tensor) -> bytes:
@@ -102,7 +102,11 @@ def test_weights_have_the_shape_and_type_of_the_confidence_carry_no_gradient_and
     assert ((weights >= 0) & (weights <= 1)).all()
 
 
-@pytest.mark.parametrize("name", EVERY)
+AGAINST_THE_GRAIN = ("tce-reverse:keep=0.8", "clpfocal:clip=0.9")
+"""What leaves out the least confident."""
+
+
+@pytest.mark.parametrize("name", sorted(set(EVERY) - set(AGAINST_THE_GRAIN)))
 @given(probabilities)
 def test_more_confidence_never_means_more_weight(name, p):
     ordered = torch.tensor(sorted(p), dtype=torch.float64)
@@ -172,3 +176,29 @@ def test_focal_stays_finite_where_the_model_is_certain(gamma):
     loss.backward()
     assert loss.isfinite()
     assert nll.grad.isfinite().all()
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=60), st.floats(0, 3), st.floats(0.1, 1))
+def test_clipped_focal_is_focal_without_the_elements_whose_factor_is_above_the_clip(p, gamma, clip):
+    nll, factor = -np.log(p), (1 - np.array(p)) ** gamma
+    expected = np.where(factor > clip, 0, factor * nll).mean()
+    got = resolve(f"clpfocal:gamma={gamma!r},clip={clip!r}").loss(torch.tensor(nll), torch.tensor(p, dtype=torch.float64))
+    assert got.item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_the_factor_of_entropy_weighting_has_no_gradient_and_that_of_focal_has():
+    nll = torch.tensor([0.3, 1.2], dtype=torch.float64, requires_grad=True)
+    p = torch.exp(-nll.detach())
+    (weighted,) = torch.autograd.grad(resolve("entropy:gamma=0.5").loss(nll, torch.exp(-nll)), nll)
+    assert torch.allclose(weighted, (1 - 0.5 * p) / 2)
+    # d/dnll of (1 - p) nll with p = exp(-nll) is 1 - p + p nll.
+    (through,) = torch.autograd.grad(resolve("clpfocal:gamma=1,clip=1").loss(nll, torch.exp(-nll)), nll)
+    assert torch.allclose(through, (1 - p + p * nll.detach()) / 2)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=10, max_size=60, unique=True))
+def test_reverse_tce_leaves_out_the_least_confident(p):
+    weights = resolve("tce-reverse:keep=0.9").weights(torch.tensor(p, dtype=torch.float64))
+    assert float(weights.sum()) == pytest.approx(0.9 * len(p))
+    least_kept = min(q for q, w in zip(p, weights.tolist(), strict=True) if w > 0)
+    assert all(w == 1 for q, w in zip(p, weights.tolist(), strict=True) if q > least_kept)

@@ -16,7 +16,7 @@ def test_the_chains_are_every_objective_strategy_and_seed():
         (seed, strategy, objective)
         for seed in (0, 1)
         for strategy in ("replace", "control")
-        for objective in ("ce", "tce:gamma=0.9")
+        for objective in ("ce", "tce:gamma=0.9,unit=component")
     ]
     assert len({chain.id for chain in planned.chains}) == 8
     assert {(chain.regime, chain.horizon, chain.n) for chain in planned.chains} == {("plain", 3, 60)}
@@ -30,11 +30,14 @@ def test_chains_are_run_seed_by_seed_over_all_regimes():
 
 
 def test_a_selection_takes_a_part_and_the_baseline_is_always_in_it():
-    one = plan(seeds=1, objectives=["focal:gamma=2.0"], strategies=["accumulate"], regimes=["plain", "plain"]).chains
-    assert [(c.strategy, c.objective) for c in one] == [("accumulate", "ce"), ("accumulate", "focal:gamma=2")]
+    one = plan(seeds=1, objectives=["tce-quantile:keep=0.980"], strategies=["accumulate"], regimes=["plain", "plain"]).chains
+    assert [(c.strategy, c.objective) for c in one] == [
+        ("accumulate", "ce"),
+        ("accumulate", "tce-quantile:keep=0.98,unit=component"),
+    ]
     assert [c.objective for c in plan(seeds=1, objectives=["ce"], strategies=["replace"]).chains] == ["ce"]
     twice = plan(seeds=1, objectives=["tce", "tce:gamma=0.9"], strategies=["replace"]).chains
-    assert [c.objective for c in twice] == ["ce", "tce:gamma=0.9"]
+    assert [c.objective for c in twice] == ["ce", "tce:gamma=0.9,unit=component"]
 
 
 def test_more_seeds_and_a_longer_horizon_extend_the_same_chains():

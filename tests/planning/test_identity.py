@@ -28,7 +28,7 @@ OTHER: dict[str, Any] = {
     "fidelity_metric": "ks_max",
     "generations": 9,
     "seeds": 9,
-    "objectives": ("ce", "focal:gamma=2"),
+    "objectives": ("ce", "tce-quantile"),
     "strategies": ("control", "accumulate"),
     "seconds_per_generation": 9.0,
     "seconds_per_sample": 9.0,

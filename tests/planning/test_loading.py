@@ -55,6 +55,8 @@ class ListedData(Frozen):
 
 
 class Listed:
+    density = False
+
     """An adapter whose data is configured by a list."""
 
     def __init__(self, config: ModelConfig, data: ListedData) -> None:
@@ -137,7 +139,7 @@ def needy(monkeypatch):
 def test_without_its_data_a_plan_lists_the_chains_all_the_same(needy):
     planned = plan(suite(regime(gpu=True)), strategies=["replace"])
     assert [(c.objective, c.seed, c.horizon) for c in planned.chains] == [
-        (objective, seed, 3) for seed in (0, 1) for objective in ("ce", "tce:gamma=0.9")
+        (objective, seed, 3) for seed in (0, 1) for objective in ("ce", "tce:gamma=0.9,unit=component")
     ]
     assert {(chain.id, chain.data_hash) for chain in planned.chains} == {(None, None)}
     assert {status.state for status in planned.statuses(NOTHING)} == {"unavailable"}

@@ -71,7 +71,7 @@ def test_a_regime_is_the_defaults_with_its_own_keys_over_them(load):
     assert (plain.sampling.temperature, sharp.sampling.temperature) == (1, 0.9)
     assert plain.model.components == sharp.model.components == 2
     assert plain.data.source == "penguins"
-    assert plain.objectives == ("ce", "tce:gamma=0.9")
+    assert plain.objectives == ("ce", "tce:gamma=0.9,unit=component")
     assert plain.strategies == ("replace", "control")
 
 
@@ -179,7 +179,7 @@ generations = 0
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('["tce"]', '["tce:gamma=2"]', "objectives: objective 'tce:gamma=2': gamma: input should be less than or equal to 1"),
+        ('["tce"]', '["tce:gamma=-2"]', "objectives: objective 'tce:gamma=-2': gamma: input should be greater than 0"),
         ('["tce"]', '"tce"', "objectives: input should be a valid tuple, not 'tce'"),
         ('["tce"]', "[3]", "objectives.0: input should be a valid string, not 3"),
         ('"replace", ', '"fresh-mix:k=1", ', "strategies: strategy 'fresh-mix:k=1': k: input should be greater"),
@@ -260,7 +260,7 @@ def test_a_setting_reaches_every_regime_and_wins_over_its_own_keys(load):
     assert [regime.n for regime in load(GOOD, "n=500").regimes] == [500, 500]
     assert [regime.sampling.temperature for regime in load(GOOD, "sampling.temperature=0.8").regimes] == [0.8, 0.8]
     assert [regime.n for regime in load(GOOD, "regimes.sharp.n=500").regimes] == [60, 500]
-    assert load(GOOD, 'objectives=["focal"]').regimes[1].objectives == ("ce", "focal:gamma=2")
+    assert load(GOOD, 'objectives=["tce:gamma=3"]').regimes[1].objectives == ("ce", "tce:gamma=3,unit=component")
 
 
 def test_a_setting_that_is_not_toml_is_plain_text(load):

@@ -83,9 +83,18 @@ def test_the_model_knows_real_data_it_never_saw(adapter: GaussianMixtureAdapter)
     model, test = fit(adapter, 2000).model, adapter.splits.test
     nll, p = adapter.likelihood(model, test)
     assert nll.shape == p.shape == (len(test),)
-    assert bool(((p >= 0) & (p <= 1)).all())
-    # Under the true model the confidence exp(-m^2 / 2) of a D-dimensional Gaussian has mean 2^(-D / 2).
-    assert float(p.mean()) == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(p, torch.exp(-nll / 2))  # a density's D-th root, in D = 2 columns
+
+
+@pytest.mark.parametrize("unit", ["component", "row"])
+def test_an_anchor_is_the_density_that_generation_0_reaches(adapter: GaussianMixtureAdapter, unit: str) -> None:
+    model, objective = fit(adapter, 2000).model, objectives.resolve(f"tce-anchored:unit={unit}")
+    anchors = adapter.anchors(model, objective, 0.9)
+    confidence = adapter.likelihood(model, adapter.splits.validation).confidence
+    if unit == "component":
+        assert torch.equal(anchors, torch.exp(model.log_modes() / 2))
+    else:
+        assert float((confidence <= anchors).double().mean()) == pytest.approx(0.9, abs=1 / len(confidence))
 
 
 def test_a_warm_start_resumes_from_its_model(adapter: GaussianMixtureAdapter) -> None:

@@ -71,7 +71,7 @@ def test_cross_entropy_agrees_with_scikit_learn_from_the_same_start(components: 
 def test_the_likelihood_agrees_with_scikit_learn() -> None:
     x = two_clouds()
     close(
-        -run(x, tolerance=1e-6).mixture.likelihood(x).nll,
+        run(x, tolerance=1e-6).mixture.log_joint(x)[0].logsumexp(1),
         reference(x, MixtureConfig(components=2, tolerance=1e-6, covariance_floor=0)).score_samples(x),
     )
 
@@ -105,16 +105,18 @@ def test_truncation_inflates_the_variance_as_its_closed_form_says(a: float) -> N
     assert float(fitted.mixture.means) == pytest.approx(0, abs=1e-9)
 
 
-def test_a_fixed_threshold_masks_by_mahalanobis_distance() -> None:
+def test_a_fixed_threshold_on_the_relative_scale_masks_by_mahalanobis_distance() -> None:
     x = torch.from_numpy(norm.ppf((np.arange(200_000) + 0.5) / 200_000))[:, None]
     a = math.sqrt(-2 * math.log(0.9))
     # One M-step from the k-means start, which for one component is the plain maximum-likelihood fit.
-    fitted = run(x, "tce:gamma=0.9", components=1, max_iterations=1)
+    fitted = run(x, "tce:gamma=0.9,scale=relative", components=1, max_iterations=1)
     assert float(fitted.mixture.covariances) == pytest.approx(1 + a * norm.pdf(a) / norm.sf(a), rel=2e-3)
     assert fitted.masked_share == pytest.approx(1 - 2 * norm.sf(a), rel=1e-2)
 
 
-@pytest.mark.parametrize("objective", ["tce:gamma=1", "tce-quantile:keep=1", "focal:gamma=0"])
+@pytest.mark.parametrize(
+    "objective", ["tce:gamma=1e9", "tce:gamma=1,scale=relative", "tce-quantile:keep=1", "focal:gamma=0,scale=relative"]
+)
 def test_an_objective_that_masks_nothing_is_cross_entropy(objective: str) -> None:
     x = two_clouds()
     assert torch.equal(run(x, objective).mixture.covariances, run(x).mixture.covariances)
@@ -130,16 +132,17 @@ def test_truncation_moves_covariances_but_not_means_and_weights_of_an_m_step() -
 
 def test_every_component_keeps_its_own_share() -> None:
     x, config = two_clouds(), MixtureConfig(components=2)
-    joint, squared = start_for(x, config).log_joint(x)
+    mixture = start_for(x, config)
+    joint, squared = mixture.log_joint(x)
     responsibility = joint.softmax(1)
     quantile = objectives.resolve("tce-quantile:keep=0.9")
-    kept = objective_weights(quantile, torch.exp(-0.5 * squared), responsibility, responsibility)
+    kept = objective_weights(quantile, mixture, joint.logsumexp(1), squared, responsibility, responsibility)
     close((responsibility * kept).sum(0) / responsibility.sum(0), [0.9, 0.9], 0.01)
 
 
 def test_focal_masks_nothing_and_widens() -> None:
     x = two_clouds()
-    fitted = run(x, "focal:gamma=2")
+    fitted = run(x, "focal:gamma=2,scale=relative")
     assert fitted.masked_share == 0
     assert torch.det(fitted.mixture.covariances[0]) > torch.det(run(x).mixture.covariances[0])
 
@@ -163,7 +166,7 @@ def test_a_dead_component_stays_dead_and_does_no_harm() -> None:
     far = GaussianMixture(start.weights, start.means + torch.tensor([[0.0], [1e4]], dtype=torch.float64), start.covariances)
     fitted = fit(x, x.new_ones(len(x)), objectives.resolve("tce-quantile:keep=0.9"), far, config).mixture
     close(fitted.weights, [1, 0])
-    assert bool(torch.isfinite(fitted.likelihood(x).nll).all())
+    assert bool(torch.isfinite(fitted.log_joint(x)[0].logsumexp(1)).all())
     assert bool(torch.isfinite(fitted.draw(100, 1.0, stream("dead"))).all())
 
 
@@ -192,16 +195,53 @@ def test_a_start_from_data_outside_the_finite_numbers_diverges() -> None:
 def test_a_covariance_that_is_no_covariance_diverges() -> None:
     model = GaussianMixture(torch.ones(1).double(), torch.zeros(1, 2).double(), -torch.eye(2).double()[None])
     with pytest.raises(Diverged, match="component 0 is no longer positive definite"):
-        model.likelihood(torch.zeros(1, 2).double())
+        model.log_joint(torch.zeros(1, 2).double())
 
 
-def test_confidence_is_the_density_relative_to_the_mode() -> None:
-    cov = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
-    model = GaussianMixture(torch.ones(1).double(), torch.zeros(1, 2).double(), cov[None])
-    x = torch.randn(50, 2, dtype=torch.float64, generator=stream("confidence"))
-    density = multivariate_normal(np.zeros(2), cov.numpy())
-    close(model.likelihood(x).confidence, density.pdf(x.numpy()) / density.pdf(np.zeros(2)), 1e-12)
-    assert float(model.likelihood(torch.zeros(1, 2).double()).confidence) == pytest.approx(1)
+def test_the_mode_of_a_component_is_its_density_at_its_mean() -> None:
+    model = run(two_clouds()).mixture
+    peaks = [multivariate_normal(m, c).logpdf(m) for m, c in zip(model.means.numpy(), model.covariances.numpy(), strict=True)]
+    close(model.log_modes(), peaks, 1e-9)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_threshold_on_the_density_masks_what_lies_above_it_whatever_the_spread(factor: float) -> None:
+    # At one spread the threshold masks 20 % of the samples; the relative scale would say so at every spread.
+    x = factor * torch.from_numpy(norm.ppf((np.arange(20_000) + 0.5) / 20_000))[:, None]
+    gamma = float(norm.pdf(norm.ppf(0.6)))
+    fitted = run(x, f"tce:gamma={gamma!r}", components=1, max_iterations=1)
+    radius = math.sqrt(max(0.0, -2 * math.log(gamma * factor * math.sqrt(2 * math.pi))))
+    assert fitted.masked_share == pytest.approx(1 - 2 * norm.sf(radius), abs=1e-3)
+
+
+def test_rows_are_masked_by_the_density_of_the_mixture_in_every_component_alike() -> None:
+    x, config = two_clouds(), MixtureConfig(components=2)
+    mixture = start_for(x, config)
+    joint, squared = mixture.log_joint(x)
+    density, responsibility = joint.logsumexp(1), joint.softmax(1)
+    gamma = float(torch.exp(density / 3).quantile(0.8))
+    objective = objectives.resolve(f"tce:gamma={gamma!r},unit=row")
+    weights = objective_weights(objective, mixture, density, squared, responsibility, responsibility)
+    assert torch.equal(weights, (density <= 3 * math.log(gamma)).double()[:, None].expand(-1, 2))
+    assert float(weights.mean()) == pytest.approx(0.8, abs=0.01)
+
+
+def test_each_component_is_held_to_its_own_anchor() -> None:
+    # Twice as narrow a component masks what exceeds its own old mode; the other, which is as it was, masks nothing.
+    x, config = two_clouds(), MixtureConfig(components=2)
+    mixture = start_for(x, config)
+    anchors = torch.exp(mixture.log_modes() / 3)
+    narrow = GaussianMixture(
+        mixture.weights, mixture.means, mixture.covariances * torch.tensor([0.25, 1.0]).double()[:, None, None]
+    )
+    joint, squared = narrow.log_joint(x)
+    responsibility = joint.softmax(1)
+    memory = objectives.Memory(anchors=tuple(anchors.tolist()))
+    objective = objectives.resolve("tce-anchored").for_generation([memory])
+    weights = objective_weights(objective, narrow, joint.logsumexp(1), squared, responsibility, responsibility)
+    # -m^2 / 2 + ln |S_0|^(1/2) / |S|^(1/2) > 0, and the ratio of volumes is 2 in each of three columns.
+    assert torch.equal(weights[:, 0], (squared[:, 0] >= 2 * 3 * math.log(2)).double())
+    assert bool((weights[:, 1] == 1).all())
 
 
 def test_temperature_multiplies_the_covariances_and_leaves_the_means() -> None:
