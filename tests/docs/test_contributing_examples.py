@@ -21,7 +21,7 @@ from fortifai import metrics, objectives
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.contract.modality import Modality
 from fortifai.contract.samples import Samples
-from fortifai.objectives import Objective, Scaled
+from fortifai.objectives import Scaled
 from fortifai.records.schema import GenerationRecord
 from fortifai.recursion import strategies
 from fortifai.recursion.chain import Chain
@@ -198,13 +198,13 @@ def test_the_executor_is_found_by_its_entry_point_and_runs_a_suite(package: Path
 
 
 def test_the_tables_of_the_contract_name_every_method_with_its_arguments() -> None:
-    public = {name: value for name, value in vars(Modality).items() if not name.startswith("_") and callable(getattr(Modality, name))}
+    public = {name for name in vars(Modality) if not name.startswith("_") and callable(getattr(Modality, name))}
     described: dict[str, list[str]] = {}
     for first, *_ in rows(section(CONTRIBUTING, "## Add a modality")):
         for name, arguments in re.findall(r"`(\w+)\(([\w, ]*)\)`", first):
             described[name] = [argument for argument in arguments.split(", ") if argument]
     assert described.pop("Adapter") == ["config", "data"]
-    assert set(described) == set(public)
+    assert set(described) == public
     for name, arguments in described.items():
         parameters = [parameter for parameter in inspect.signature(getattr(Modality, name)).parameters if parameter != "self"]
         assert parameters == arguments, name
