@@ -23,6 +23,7 @@ class SuiteDescription(Stored):
     version: int | str = Field(description="the suite's version, which changes whenever its numbers may")
     rule: str = Field(description="when a chain counts as collapsed, such as phi<0.75")
     identity: str = Field(description="name@version, with +hash behind it when settings were overridden")
+    overrides: dict[str, Any] = Field(default_factory=dict, description="the user's settings, by key")
 
 
 class RunFile(StoredFile):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from trajectory_support import NULL, falling, record, write_chain, write_run
 
+import fortifai
 from fortifai.errors import UserError
 from fortifai.records.layout import REAL_EXAMPLE, generation_name
 from fortifai.records.reading import (
@@ -19,7 +20,8 @@ from fortifai.records.reading import (
     read_records,
     read_suite,
 )
-from fortifai.records.schema import ChainRecord, NullRecord
+from fortifai.records.schema import ChainRecord, NullRecord, SuiteRecord
+from fortifai.records.verification import verify_run
 
 CHAIN = ChainRecord.model_construct(id="chain", schema_version=1)
 """Of a version without hashes, which are tested apart."""
@@ -132,6 +134,23 @@ def test_a_folder_above_runs_is_refused_with_the_runs_in_it(run):
         read_suite(run.parent)
     with pytest.raises(UserError, match=r"not a run folder: expected a suite\.json in it, as `fortifai run` writes$"):
         read_suite(run / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"identity": "../../x"}, r"suite\.json: identity is '\.\./\.\./x', and name, version and overrides say 'quick@1'"),
+        ({"identity": "quick@2"}, "identity is 'quick@2'"),
+        ({"overrides": {"n": 50}}, r"identity is 'quick@1', and name, version and overrides say 'quick@1\+[0-9a-f]{8}'"),
+        ({"name": "../x", "identity": "../x@1"}, "should be letters, digits"),
+    ],
+)
+def test_a_suite_that_calls_itself_something_else_is_refused_by_whatever_reads_it(run, changes, message):
+    record = SuiteRecord.load(run / "suite.json")
+    record.model_copy(update={"suite": record.suite.model_copy(update=changes)}).write(run / "suite.json")
+    for read in (read_suite, verify_run, fortifai.score):
+        with pytest.raises(UserError, match=message):
+            read(run)
 
 
 # Examples
