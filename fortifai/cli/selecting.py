@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, get_type_hints
 
 import typer
 
 from fortifai import permission
-from fortifai.errors import UserError
+from fortifai.limits import MOST_WORKERS, require_count
 
-MOST_WORKERS = 1_024
-"""Processes of one run on one machine."""
+if TYPE_CHECKING:
+    from fortifai.runner.messages import Keep
 
 SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
 
@@ -31,7 +31,7 @@ class Request:
     regimes: tuple[str, ...]
     settings: tuple[str, ...]
     workers: int
-    keep: str
+    keep: "Keep"
 
 
 def _options(
@@ -49,12 +49,9 @@ def _options(
         bool, typer.Option("--allow-code", help="Run the Python code that task files of the lm-evaluation-harness name.")
     ] = False,
 ) -> Request:
-    from fortifai.runner.messages import Keep
+    from fortifai.runner.messages import as_keep
 
-    if keep not in get_args(Keep):
-        raise UserError(f"--keep {keep}: should be one of {', '.join(get_args(Keep))}")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise UserError(f"--workers {workers}: must be at least 1 and at most {MOST_WORKERS:,}")
+    require_count("workers", workers, MOST_WORKERS)
     if allow_code:
         permission.allow_code()
     return Request(
@@ -67,7 +64,7 @@ def _options(
         regimes=tuple(regime or ()),
         settings=tuple(set_ or ()),
         workers=workers,
-        keep=keep,
+        keep=as_keep(keep),
     )
 
 

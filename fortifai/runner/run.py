@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fortifai.errors import RunFailed, UnknownName, UserError
+from fortifai.errors import RunFailed, UnknownName
 from fortifai.files import is_disk_full
+from fortifai.limits import MOST_WORKERS, require_count
 from fortifai.planning.chains import PlannedChain, Selection
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite import Suite
@@ -14,7 +15,7 @@ from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.executor import Executor, Resources, executors
-from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskFailed
+from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskFailed, as_keep
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
 
@@ -63,8 +64,8 @@ def run(
         UserError: Something that the caller can put right.
         RunFailed: Chains crashed: what is done stays, and the same call resumes.
     """
-    if workers < 1:
-        raise UserError(f"--workers {workers}: must be at least 1")
+    require_count("workers", workers, MOST_WORKERS)
+    keep = as_keep(keep)
     chosen = load_suite(suite, settings)
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
     if executor not in executors:
