@@ -55,7 +55,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
 @selecting
 def run(
     request: Request,
-    executor: Annotated[str, typer.Option(help="Where chains run: local, or one that is plugged in.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where chains run, as `fortifai list executors` has it.")] = "local",
 ) -> None:
     """Run a suite, or what is missing of it. Stop it at any moment: the same command resumes it."""
     from fortifai.runner.run import run as run_suite

@@ -69,7 +69,7 @@ def run(
     chosen = load_suite(suite, settings)
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
     if executor not in executors:
-        raise UnknownName("executor", executor, executors, see="fortifai run --help")
+        raise UnknownName("executor", executor, executors)
     chosen_executor = executors.get(executor)
     folder = RunFolder.of(out, chosen)
     folder.check_owner(chosen)
