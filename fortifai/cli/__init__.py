@@ -52,9 +52,9 @@ def _run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not end a command
-    from fortifai.cli.app import app
+    from fortifai.cli.app import run
 
-    app(prog_name="fortifai")  # not what Python was started with
+    sys.exit(run())
 
 
 def _ending(error: BaseException) -> tuple[str, int] | None:
