@@ -73,6 +73,7 @@ def run(
             workers=request.workers,
             executor=executor,
             keep=request.keep,
+            debug=request.debug,
         )
     except KeyboardInterrupt:  # here, because Typer would end without a word
         raise RunFailed("stopped; what is done is kept, and the same command resumes it") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, get_type_hints
 import typer
 
 from fortifai import permission
+from fortifai.cli import show_tracebacks
 from fortifai.limits import MOST_WORKERS, require_count
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Request:
     settings: tuple[str, ...]
     workers: int
     keep: "Keep"
+    debug: bool
 
 
 def _options(
@@ -48,7 +50,9 @@ def _options(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python code that task files of the lm-evaluation-harness name.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of whatever fails.")] = False,
 ) -> Request:
+    show_tracebacks(debug)
     from fortifai.runner.messages import as_keep
 
     require_count("workers", workers, MOST_WORKERS)
@@ -65,6 +69,7 @@ def _options(
         settings=tuple(set_ or ()),
         workers=workers,
         keep=as_keep(keep),
+        debug=debug,
     )
 
 
