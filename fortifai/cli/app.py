@@ -1,11 +1,13 @@
 """Every command, by the name it is called with."""
 
+from typing import Any
+
 import typer
 
 from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, reporting, running, scoring, verifying
 from fortifai.errors import UserError
 
-UsageError = typer.BadParameter.__mro__[1]
+UsageError: Any = typer.BadParameter.__mro__[1]
 """Click's error of wrong usage; Typer has a copy of Click of its own, or not, by its version."""
 
 app = typer.Typer(

@@ -172,8 +172,8 @@ def progress_of(folder: Path, horizon: int, recorded: Recorded) -> Progress:
         return Progress("damaged", len(records))
     if records and records[-1].status == "diverged":
         return Progress("diverged", len(records))
+    if len(records) > horizon:
+        return Progress("done", len(records))  # whatever failed came behind the last generation, such as its picture
     if (folder / FAILURE_FILE).exists():
         return Progress("failed", len(records))
-    if len(records) > horizon:
-        return Progress("done", len(records))
     return Progress("partial" if records else "pending", len(records))

@@ -138,6 +138,13 @@ class FailureRecord(RunFile):
     traceback: str | None = Field(None, description="the traceback, where there is one")
 
 
+class PicturesRecord(RunFile):
+    """`<chain>/pictures.json`: why some of the chain's examples are not there. No number depends on it."""
+
+    interrupted: int = Field(0, ge=0, description="processes in a row that ended while they drew; after two none draws")
+    missing: dict[str, str] = Field(default_factory=dict, description="by name of the example, why it was not drawn")
+
+
 class ManifestEntry(Stored):
     """One chain that a run should have."""
 

@@ -8,7 +8,7 @@ from fortifai.errors import RunFailed, UnknownName
 from fortifai.fidelity.remarks import counted
 from fortifai.files import is_disk_full
 from fortifai.limits import MOST_WORKERS, require_count
-from fortifai.planning.chains import PlannedChain, Selection
+from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite import Suite
 from fortifai.planning.suite_file import json_copy, load_suite
@@ -17,6 +17,7 @@ from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.executor import Executor, Resources, executors
 from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskDone, TaskFailed, as_keep
+from fortifai.runner.pictures import can_be_drawn
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
 
@@ -117,7 +118,7 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
         with how.executor(resources) as pool:
             statuses = plan.statuses(folder)  # what is left, now that nobody else changes it
             remaining = [status for status in statuses if not status.is_over]
-            chains = [status.chain for status in remaining]
+            chains = [status.chain for status in statuses if not status.is_over or _lacks_picture(folder, status)]
             _measure_nulls(plan.suite, plan.chains, folder, pool)
             for status in statuses:
                 record = chain_record(plan.suite, folder, status.chain)
@@ -179,6 +180,9 @@ def _run_chains(
     left = dict(enumerate(chains))
     for place, event in executor.run(tasks):
         chain = chains[place]
+        if isinstance(event, TaskFailed) and _is_recorded(folder, chain):
+            del left[place]
+            event = Remark(text=f"every generation is recorded, but then: {event.reason}")
         _tell(watcher, chain, event)
         if isinstance(event, TaskDone | TaskFailed):
             del left[place]
@@ -197,6 +201,16 @@ def _run_chains(
             failures.append(_given_up(chain.regime, len(left) - len(others)))
             return failures, others
     return failures, []
+
+
+def _lacks_picture(folder: RunFolder, status: ChainStatus) -> bool:
+    """Return whether a process ended between the last record of a finished chain and its picture, which can still be drawn."""
+    return status.state == "done" and can_be_drawn(folder.chain_of(status.chain), status.finished - 1)
+
+
+def _is_recorded(folder: RunFolder, chain: PlannedChain) -> bool:
+    """Return whether a chain has all that it is scored by, whatever failed afterwards."""
+    return folder.progress(chain.identity()[0], chain.horizon).state in ("done", "diverged")
 
 
 def _given_up(regime: str, chains: int) -> str:

@@ -104,6 +104,13 @@ def test_a_note_of_a_crash_says_that_the_chain_failed(folder):
     assert progress_of(folder, 3, read_recorded(folder, CHAIN)) == Progress("failed", 0)
 
 
+def test_a_chain_whose_horizon_is_recorded_is_done_whatever_failed_behind(folder):
+    write(folder, "".join(f"{line}\n" for line in LINES))
+    (folder / "failure.json").write_text("{}")
+    assert progress_of(folder, 3, read_recorded(folder, CHAIN)) == Progress("done", 4)
+    assert progress_of(folder, 4, read_recorded(folder, CHAIN)) == Progress("failed", 4)
+
+
 # A run
 
 
