@@ -137,11 +137,18 @@ def is_disk_full(error: BaseException) -> bool:
     return any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
+def clear_unfinished(path: Path) -> bool:
+    """Remove what killed processes left of `new_folder` and `new_files` of a path, and return whether there was any."""
+    unfinished = list(path.parent.glob(f".{path.name}.*.tmp"))
+    for folder in unfinished:
+        remove(folder)
+    return bool(unfinished)
+
+
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """Yield a new folder beside ``path``; those that killed processes left behind go first."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        remove(left)
+    clear_unfinished(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     temporary.chmod(0o777 & ~_umask())
     try:

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 
 from fortifai.errors import RunFailed, UserError
@@ -18,10 +19,20 @@ STOPPED, STOPPED_CODE = "stopped", 130
 NO_MEMORY = ("DefaultCPUAllocator", "CUDA out of memory")
 """How torch says that memory is used up, in errors of a general kind."""
 
+_debug: bool | None = None
+"""Whether tracebacks are shown; None for a command that has no ``--debug``."""
+
+
+def show_tracebacks(shown: bool) -> None:
+    """Show the traceback of every error that ends the command, or of none."""
+    global _debug
+    _debug = shown
+
 
 def main() -> None:
     """Run the command line. Exit codes: 0 good, 1 a run or check failed, 2 wrong usage or bad input, 130 interrupted."""
-    interrupted = False
+    global _debug
+    interrupted, _debug = False, None
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted
@@ -36,14 +47,14 @@ def main() -> None:
     try:
         _run()
     except RunFailed as error:
-        _end(str(error), 1)
+        _end(str(error), 1, error)
     except BaseException as error:
         if interrupted or isinstance(error, KeyboardInterrupt):
             _end(STOPPED, STOPPED_CODE)
         ending = _ending(error)
         if ending is None:
             raise
-        _end(*ending)
+        _end(*ending, error)
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -52,13 +63,13 @@ def _run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not end a command
-    from fortifai.cli.app import app
+    from fortifai.cli.app import run
 
-    app(prog_name="fortifai")  # not what Python was started with
+    sys.exit(run())
 
 
 def _ending(error: BaseException) -> tuple[str, int] | None:
-    """Return what is said of an error and the exit code, or None where it is a fault of fortifai's own."""
+    """Return what is said of an error and the exit code, or None where its traceback says more than any words of ours."""
     if isinstance(error, UserError):
         return str(error), 2
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
@@ -67,14 +78,19 @@ def _ending(error: BaseException) -> tuple[str, int] | None:
         return str(error), 1
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return "out of memory; take fewer samples, chains or workers, or a machine that has more", 1
+    if isinstance(error, Exception) and _debug is not None:
+        where = "" if _debug else "; --debug shows where"
+        return f"{type(error).__name__}: {error}\na fault of fortifai or of an adapter{where}", 1
     return None
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int, error: BaseException | None = None) -> None:
     """Say why a command ends, on standard error, and end it.
 
     What comes from outside may hold line breaks: further lines are indented, so that none looks like a line of fortifai's own.
     """
+    if error is not None and _debug:
+        print(lines("".join(traceback.format_exception(error)).rstrip()), file=sys.stderr)
     first, *others = (_cut(line) for line in lines(message).split("\n"))
     print("\n".join([f"fortifai: {first}", *(f"  {line.removeprefix('  ')}" for line in others)]), file=sys.stderr)
     sys.exit(code)

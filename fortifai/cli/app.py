@@ -1,8 +1,14 @@
 """Every command, by the name it is called with."""
 
+from typing import Any
+
 import typer
 
 from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, reporting, running, scoring, verifying
+from fortifai.errors import UserError
+
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""Click's error of wrong usage; Typer has a copy of Click of its own, or not, by its version."""
 
 app = typer.Typer(
     name="fortifai",
@@ -22,3 +28,20 @@ app.command("report")(reporting.report)
 app.command("verify")(verifying.verify)
 app.command("calibrate")(calibrating.calibrate)
 app.add_typer(leaderboards.app, name="leaderboard")
+
+
+def run() -> int:
+    """Run the command that the program was called with, and return its exit code.
+
+    Raises:
+        UserError: It was called in a wrong way. Typer itself would print that as it stands, with all that a terminal obeys.
+    """
+    try:
+        code = app(prog_name="fortifai", standalone_mode=False)  # by this name, whatever Python was started with
+    except UsageError as error:
+        message, context = error.format_message(), error.ctx
+        if not message:
+            return 2  # the help has been printed: the program was called without a word
+        usage = f"\n{context.get_usage()}; `{context.command_path} --help` says more" if context else ""
+        raise UserError(message + usage) from None
+    return code if isinstance(code, int) else 0

@@ -1,5 +1,6 @@
 """`fortifai list`: everything that has a name. Reads declarations only, so that it is instant."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -15,6 +16,7 @@ from fortifai.errors import UnknownName
 from fortifai.planning.suite_file import read_source, suite_names
 from fortifai.recursion import strategies
 from fortifai.registry import Registry
+from fortifai.runner.executor import executors
 
 Entry = dict[str, Any]
 """What the list says of one name, as JSON."""
@@ -24,11 +26,11 @@ P = TypeVar("P", bound=Parametrised)
 
 def list_(
     what: Annotated[
-        str | None, typer.Argument(help="suites, modalities, metrics, objectives or strategies; all by default.")
+        str | None, typer.Argument(help="suites, modalities, metrics, objectives, strategies or executors; all by default.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show suites, modalities, metrics, objectives and strategies, and whether each can be used here."""
+    """Show suites, modalities, metrics, objectives, strategies and executors, and whether each can be used here."""
     if what is not None and what not in PARTS:
         raise UnknownName("part of the list", what, PARTS, see="fortifai list")
     parts = {name: entries() for name, entries in PARTS.items() if what in (None, name)}
@@ -122,10 +124,18 @@ def _parametrised(cls: type[Parametrised]) -> Entry:
     return {"name": cls.name, "summary": cls.summary(), "form": cls().canonical, "parameters": parameters}
 
 
+def _executor(name: str) -> Entry:
+    if reason := executors.broken(name):
+        return {"name": name, "available": False, "reason": reason, "summary": ""}
+    summary = (inspect.getdoc(executors.get(name)) or "").partition("\n")[0]
+    return {"name": name, "available": True, "reason": None, "summary": summary}
+
+
 PARTS: dict[str, Callable[[], list[Entry]]] = {
     "suites": _suites,
     "modalities": _modalities,
     "metrics": _metrics,
     "objectives": lambda: _all(objectives.registry),
     "strategies": lambda: _all(strategies.registry),
+    "executors": lambda: [_executor(name) for name in executors],
 }

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -55,10 +55,9 @@ def plan(request: Request, as_json: AsJson = False) -> None:
 @selecting
 def run(
     request: Request,
-    executor: Annotated[str, typer.Option(help="Where chains run: local, or one that is plugged in.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where chains run, as `fortifai list executors` has it.")] = "local",
 ) -> None:
     """Run a suite, or what is missing of it. Stop it at any moment: the same command resumes it."""
-    from fortifai.runner.messages import Keep
     from fortifai.runner.run import run as run_suite
 
     try:
@@ -73,7 +72,8 @@ def run(
             settings=request.settings,
             workers=request.workers,
             executor=executor,
-            keep=cast(Keep, request.keep),  # checked with the other options
+            keep=request.keep,
+            debug=request.debug,
         )
     except KeyboardInterrupt:  # here, because Typer would end without a word
         raise RunFailed("stopped; what is done is kept, and the same command resumes it") from None

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, get_type_hints
 
 import typer
 
 from fortifai import permission
-from fortifai.errors import UserError
+from fortifai.cli import show_tracebacks
+from fortifai.limits import MOST_WORKERS, require_count
 
-MOST_WORKERS = 1_024
-"""Processes of one run on one machine."""
+if TYPE_CHECKING:
+    from fortifai.runner.messages import Keep
 
 SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
 
@@ -31,7 +32,8 @@ class Request:
     regimes: tuple[str, ...]
     settings: tuple[str, ...]
     workers: int
-    keep: str
+    keep: "Keep"
+    debug: bool
 
 
 def _options(
@@ -48,13 +50,12 @@ def _options(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python code that task files of the lm-evaluation-harness name.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of whatever fails.")] = False,
 ) -> Request:
-    from fortifai.runner.messages import Keep
+    show_tracebacks(debug)
+    from fortifai.runner.messages import as_keep
 
-    if keep not in get_args(Keep):
-        raise UserError(f"--keep {keep}: should be one of {', '.join(get_args(Keep))}")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise UserError(f"--workers {workers}: must be at least 1 and at most {MOST_WORKERS:,}")
+    require_count("workers", workers, MOST_WORKERS)
     if allow_code:
         permission.allow_code()
     return Request(
@@ -67,7 +68,8 @@ def _options(
         regimes=tuple(regime or ()),
         settings=tuple(set_ or ()),
         workers=workers,
-        keep=keep,
+        keep=as_keep(keep),
+        debug=debug,
     )
 
 

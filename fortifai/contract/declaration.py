@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fortifai.config import Frozen, ModelConfig
 from fortifai.contract.metric import Metric
@@ -13,6 +13,10 @@ from fortifai.registry import Registry, load_object
 
 if TYPE_CHECKING:
     from fortifai.contract.modality import AnyModality
+
+
+GROUP = "fortifai.modalities"
+"""Entry points of this group name a `ModalityDeclaration` each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +54,27 @@ class ModalityDeclaration:
         return missing_modules(self.requires, self.extra)
 
     def tables(self) -> dict[str, type[Frozen]]:
-        """Import the classes of the three tables of a regime that are the adapter's own, by the table's name."""
-        return {key: load_object(where) for key, where in
-                (("model", self.config), ("data", self.data), ("sampling", self.sampling))}  # fmt: skip
+        """Import the classes of the three tables of a regime that are the adapter's own, by the table's name.
+
+        Raises:
+            UserError: One of them cannot be imported, or is none.
+        """
+        where = {"model": self.config, "data": self.data, "sampling": self.sampling}
+        return {key: self._class(f"class of its table {key!r}", reference) for key, reference in where.items()}
 
     def needs(self, config: ModelConfig, data: Frozen) -> Sequence[Need]:
-        """Return what such an adapter needs that not every machine has, and what of it is missing here; see `Modality.needs`."""
+        """Return what such an adapter needs that not every machine has, and what of it is missing here; see `Modality.needs`.
+
+        Raises:
+            UserError: Something is not installed, or the adapter cannot be imported.
+        """
         return self._adapter().needs(config, data)
 
     def bind(self, config: ModelConfig, data: Frozen) -> "AnyModality":
         """Make the adapter, which loads its data.
 
         Raises:
-            UserError: Something is not installed, or the data is missing or unusable.
+            UserError: Something is not installed, the adapter cannot be imported, or the data is missing or unusable.
         """
         # The declaration names the class and its configuration together, so that the arguments are of the types it asks for.
         make: type[AnyModality] = self._adapter()
@@ -71,7 +83,7 @@ class ModalityDeclaration:
     def _adapter(self) -> "type[AnyModality]":
         if missing := self.missing():
             raise UserError(f"modality {self.name!r} is unavailable: {missing}")
-        adapter: type[AnyModality] = load_object(self.adapter)
+        adapter: type[AnyModality] = self._class("adapter", self.adapter)
         if adapter.density != self.elements.density:
             raise BrokenAdapter(
                 f"{adapter.__name__}.density is {adapter.density}, and the declaration of modality {self.name!r} says "
@@ -79,6 +91,18 @@ class ModalityDeclaration:
             )
         return adapter
 
+    def _class(self, what: str, reference: str) -> Any:
+        """Import a class of the modality's. Raises UserError, caused by whatever its module raised."""
+        module, _, name = reference.partition(":")
+        where = f"modality {self.name!r} (entry point of {GROUP}) is unavailable: its {what}, {name} of module {module!r},"
+        try:
+            loaded: object = load_object(reference)
+        except Exception as error:  # whatever a third party's module raises while it is imported
+            raise UserError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+        if not isinstance(loaded, type):
+            raise UserError(f"{where} is not a class: got {loaded!r}")
+        return loaded
 
-modalities: Registry[ModalityDeclaration] = Registry("modality", group="fortifai.modalities", instance_of=ModalityDeclaration)
+
+modalities: Registry[ModalityDeclaration] = Registry("modality", group=GROUP, instance_of=ModalityDeclaration)
 """Every installed adapter's declaration, by name."""

@@ -5,7 +5,6 @@ from collections import defaultdict
 from itertools import groupby
 from pathlib import Path
 from statistics import geometric_mean
-from typing import Any
 
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
@@ -13,10 +12,9 @@ from fortifai.fidelity.scores import ScoreRow
 from fortifai.fidelity.scoring import score
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
 from fortifai.records.reading import read_chains, read_nulls, read_suite
-from fortifai.records.schema import ChainRecord, SuiteDescription, SuiteRecord
+from fortifai.records.schema import ChainRecord, SuiteRecord
 from fortifai.report import tables
 from fortifai.report.markdown import environment, write_page
-from fortifai.sanitise import NAME_RULE, is_name, run_name
 
 FILTERS = ("number", "share", "p_value", "estimate", "share_estimate")
 """The functions of `fortifai.report.tables` that the page's template writes numbers with."""
@@ -65,7 +63,7 @@ def rank(run: Path) -> Leaderboard:
     return Leaderboard(
         suite=suite.suite.name,
         version=suite.suite.version,
-        identity=_identity(run, suite.suite),
+        identity=suite.suite.identity,
         rule=suite.suite.rule,
         baseline=BASELINE,
         rows=rows,
@@ -80,27 +78,6 @@ def page(board: Leaderboard) -> str:
     templates.filters |= {name: getattr(tables, name) for name in FILTERS}
     groups = [(_heading(rows[0]), rows) for rows in (list(group) for _, group in groupby(board.rows, key=_group))]
     return templates.get_template("page.md.j2").render(board=board, groups=groups)
-
-
-def _identity(run: Path, suite: SuiteDescription) -> str:
-    """Return the name of a suite's run folder and of its page's, made from what it is a name of.
-
-    Raises:
-        UserError: The suite's file says another, or the suite has a name that no folder may have.
-    """
-    if not (is_name(suite.name) and is_name(str(suite.version))):
-        raise UserError(f"{run / 'suite.json'}: name {suite.name!r}, version {suite.version!r}: should be {NAME_RULE}")
-    identity = run_name(suite.name, suite.version, _overrides(run, suite))
-    if suite.identity != identity:
-        raise UserError(f"{run / 'suite.json'}: identity is {suite.identity!r}, and name, version and overrides say {identity!r}")
-    return identity
-
-
-def _overrides(run: Path, suite: SuiteDescription) -> dict[str, Any]:
-    overrides = (suite.model_extra or {}).get("overrides") or {}
-    if not isinstance(overrides, dict):
-        raise UserError(f"{run / 'suite.json'}: overrides should be a table, not {type(overrides).__name__}")
-    return overrides
 
 
 def _group(row: ScoreRow) -> tuple[str | None, ...]:
@@ -149,8 +126,7 @@ def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Repr
         for name, values in (("seeds", seeds), ("generations", generations))
         if len(set(values.values())) == 1
     ]
-    overrides = _overrides(run, suite.suite)
-    options += [f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(overrides.items())]
+    options += [f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(suite.suite.overrides.items())]
     return Reproduce(
         fortifai=suite.fortifai,
         commands=[

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from fortifai.errors import UserError
+from fortifai.limits import MOST_GENERATIONS, MOST_SEEDS, require_count
 from fortifai.planning.identity import chain_id, chain_identity
-from fortifai.planning.suite import MOST_GENERATIONS, MOST_SEEDS, Regime, canonical_objectives, canonical_strategies
+from fortifai.planning.suite import Regime, canonical_objectives, canonical_strategies
 from fortifai.records.reading import ChainState
 from fortifai.recursion import strategies
 
@@ -28,10 +29,8 @@ class Selection:
 
     def __post_init__(self) -> None:
         for name, value, most in (("seeds", self.seeds, MOST_SEEDS), ("generations", self.generations, MOST_GENERATIONS)):
-            if value is not None and value < 1:
-                raise UserError(f"--{name} {value}: must be at least 1")
-            if value is not None and value > most:
-                raise UserError(f"--{name} {value}: must be at most {most:,}")
+            if value is not None:
+                require_count(name, value, most)
 
 
 class PlannedChain(BaseModel):

@@ -14,14 +14,9 @@ from fortifai.contract.declaration import modalities
 from fortifai.contract.metric import Metric
 from fortifai.errors import UnknownName
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, parse_rule
+from fortifai.limits import MOST_GENERATIONS, MOST_SEEDS
 from fortifai.recursion import strategies
 from fortifai.sanitise import LONGEST_NAME, NAME_RULE, is_name, run_name
-
-MOST_SEEDS = 10_000
-"""Chains for each strategy and objective; thousands of them tell a false-positive rate of 1 % to a tenth of that."""
-
-MOST_GENERATIONS = 100_000
-"""The longest horizon."""
 
 MOST_SECONDS = 1e9
 """Seconds, 32 years, that a suite may say a generation or a sample takes."""

@@ -27,6 +27,9 @@ MODEL = "model"
 EXAMPLES = "examples"
 """The folder of a chain in which its samples are shown to people, one file a generation."""
 
+PICTURES_FILE = "pictures.json"
+"""Why some of a chain's examples are not there; absent where all are."""
+
 REAL_EXAMPLE = "real"
 """Name, without its ending, of the file that shows real data."""
 

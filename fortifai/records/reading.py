@@ -12,7 +12,8 @@ from fortifai.errors import UserError
 from fortifai.files import is_regular
 from fortifai.records.hashing import unseal
 from fortifai.records.layout import CHAIN_FILE, EXAMPLES, FAILURE_FILE, MANIFEST_FILE, NULLS, RECORDS_FILE, SUITE_FILE
-from fortifai.records.schema import ChainRecord, GenerationRecord, Manifest, NullRecord, SuiteRecord
+from fortifai.records.schema import ChainRecord, GenerationRecord, Manifest, NullRecord, SuiteDescription, SuiteRecord
+from fortifai.sanitise import NAME_RULE, is_name, run_name
 
 ChainState = Literal["pending", "partial", "done", "diverged", "failed", "damaged"]
 """Where a chain stands. ``damaged``: its records are not whole; the next run sets the damage aside and computes it anew."""
@@ -40,12 +41,27 @@ class Progress:
 
 
 def read_suite(run: Path) -> SuiteRecord:
-    """Return which suite a run folder belongs to. Raises UserError if it is not a run folder."""
+    """Return which suite a run folder belongs to.
+
+    Raises:
+        UserError: It is not a run folder, or its suite calls itself something else than its name, version and settings make it.
+    """
     if not is_regular(run / SUITE_FILE):
         inside = sorted(child.name for child in run.iterdir() if is_regular(child / SUITE_FILE)) if run.is_dir() else []
         hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
         raise UserError(f"{run}: not a run folder: expected a {SUITE_FILE} in it, as `fortifai run` writes{hint}")
-    return SuiteRecord.load(run / SUITE_FILE)
+    record = SuiteRecord.load(run / SUITE_FILE)
+    _require_identity(run / SUITE_FILE, record.suite)
+    return record
+
+
+def _require_identity(path: Path, suite: SuiteDescription) -> None:
+    """Raise UserError unless a suite is what it calls itself, which names folders and pages."""
+    if not (is_name(suite.name) and is_name(str(suite.version))):
+        raise UserError(f"{path}: name {suite.name!r}, version {suite.version!r}: should be {NAME_RULE}")
+    identity = run_name(suite.name, suite.version, suite.overrides)
+    if suite.identity != identity:
+        raise UserError(f"{path}: identity is {suite.identity!r}, and name, version and overrides say {identity!r}")
 
 
 def read_nulls(run: Path) -> list[NullRecord]:
@@ -156,8 +172,8 @@ def progress_of(folder: Path, horizon: int, recorded: Recorded) -> Progress:
         return Progress("damaged", len(records))
     if records and records[-1].status == "diverged":
         return Progress("diverged", len(records))
+    if len(records) > horizon:
+        return Progress("done", len(records))  # whatever failed came behind the last generation, such as its picture
     if (folder / FAILURE_FILE).exists():
         return Progress("failed", len(records))
-    if len(records) > horizon:
-        return Progress("done", len(records))
     return Progress("partial" if records else "pending", len(records))

@@ -23,6 +23,7 @@ class SuiteDescription(Stored):
     version: int | str = Field(description="the suite's version, which changes whenever its numbers may")
     rule: str = Field(description="when a chain counts as collapsed, such as phi<0.75")
     identity: str = Field(description="name@version, with +hash behind it when settings were overridden")
+    overrides: dict[str, Any] = Field(default_factory=dict, description="the user's settings, by key")
 
 
 class RunFile(StoredFile):
@@ -136,6 +137,13 @@ class FailureRecord(RunFile):
     reason: str = Field(description="what went wrong, one line")
     generation: int | None = Field(description="the generation that it happened in")
     traceback: str | None = Field(None, description="the traceback, where there is one")
+
+
+class PicturesRecord(RunFile):
+    """`<chain>/pictures.json`: why some of the chain's examples are not there. No number depends on it."""
+
+    interrupted: int = Field(0, ge=0, description="processes in a row that ended while they drew; after two none draws")
+    missing: dict[str, str] = Field(default_factory=dict, description="by name of the example, why it was not drawn")
 
 
 class ManifestEntry(Stored):

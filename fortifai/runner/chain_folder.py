@@ -2,19 +2,15 @@
 
 import re
 import shutil
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from torch import Tensor
 
 from fortifai.contract.samples import Samples
 from fortifai.errors import Damaged
-from fortifai.files import append_line, drop_torn_line, new_files, new_folder, remove, set_aside, sha256_of, write_text
+from fortifai.files import append_line, drop_torn_line, new_folder, remove, set_aside, sha256_of, write_text
 from fortifai.records.hashing import seal
 from fortifai.records.layout import (
     CHAIN_FILE,
-    EXAMPLES,
     FAILURE_FILE,
     MODEL,
     REAL_EXAMPLE,
@@ -22,10 +18,11 @@ from fortifai.records.layout import (
     SAMPLES_FILE,
     generation_name,
 )
-from fortifai.records.reading import Recorded, find_example, read_chain, read_recorded
+from fortifai.records.reading import Recorded, read_chain, read_recorded
 from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord
 from fortifai.recursion.chain import Chain
 from fortifai.runner.messages import Keep
+from fortifai.runner.pictures import Pictures
 
 GENERATION = re.compile(r"generation-(\d+)")
 
@@ -48,6 +45,7 @@ class ChainFolder:
         self._chain = chain
         self._keep = keep
         self._remark = remark
+        self._pictures = Pictures(path, chain.adapter, remark)
         self._records: list[GenerationRecord] = []
 
     def open(self, record: ChainRecord) -> None:
@@ -61,7 +59,8 @@ class ChainFolder:
         self._records = resumed
         if recorded.damage is not None or len(resumed) < len(recorded.records):
             self._restart_behind(recorded)
-        self._show(REAL_EXAMPLE, lambda: self._chain.adapter.splits.test.data)
+        self._pictures.open()
+        self._pictures.draw(REAL_EXAMPLE, lambda: self._chain.adapter.splits.test.data)
         if resumed:
             self._show_missing(len(resumed) - 1)
 
@@ -97,7 +96,7 @@ class ChainFolder:
         self._records.append(record.model_copy(update={"hash": digest}))
         self._prune(record.generation)
         if samples is not None:
-            self._show_generation(record.generation, samples, model)
+            self._show_generation(record.generation, lambda: samples, lambda: model)
 
     def close(self) -> None:
         """End a finished chain: with ``--keep none`` nothing but its records stays."""
@@ -195,26 +194,14 @@ class ChainFolder:
             if not keeps_model and not keeps_samples:
                 folder.rmdir()
 
-    # Pictures
-
-    def _show_generation(self, generation: int, samples: Samples, model: object) -> None:
+    def _show_generation(self, generation: int, samples: Callable[[], Samples], model: Callable[[], object]) -> None:
         chain = self._chain
-        self._show(generation_name(generation), lambda: chain.adapter.examples(model, samples, chain.sampling))
+        self._pictures.draw(generation_name(generation), lambda: chain.adapter.examples(model(), samples(), chain.sampling))
 
     def _show_missing(self, generation: int) -> None:
         """Draw the examples of a generation whose process was stopped between its record and its picture."""
-        shows_anything = find_example(self._path, REAL_EXAMPLE) is not None
-        missing = find_example(self._path, generation_name(generation)) is None
-        if shows_anything and missing and self._generation(generation).exists():
-            self._show_generation(generation, self.samples(generation), self.model(generation))
-
-    def _show(self, name: str, examples: Callable[[], Mapping[str, Tensor]]) -> None:
-        try:
-            with new_files(self._path / EXAMPLES) as folder:
-                self._chain.adapter.show(examples(), folder / name)
-        except Exception as error:  # whatever an adapter raises: the records do not depend on pictures
-            traceback.print_exc()  # into workers.log
-            self._remark(f"the examples of {name} were not drawn: {type(error).__name__}: {error} (see workers.log)")
+        if self._pictures.lacks(generation) and self._generation(generation).exists():
+            self._show_generation(generation, lambda: self.samples(generation), lambda: self.model(generation))
 
 
 def announce(path: Path, record: ChainRecord) -> None:

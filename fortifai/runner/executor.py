@@ -49,7 +49,7 @@ class Executor(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End what still runs, whatever it is doing: what it has committed stays."""
+        """End what still runs, whatever it is doing, and begin nothing else: what it has committed stays. May be called twice."""
 
 
 executors: Registry[type[Executor]] = Registry("executor", group="fortifai.executors", subclass_of=Executor)

@@ -47,7 +47,7 @@ class LocalExecutor(Executor):
             yield place, event
 
     def stop(self) -> None:
-        """Kill all workers."""
+        """Kill all workers, and start no others for what still waits."""
         for worker in self._workers:
             worker.stop()
 
@@ -72,10 +72,16 @@ class _Worker:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._process: subprocess.Popen[str] | None = None
+        self._starting = threading.Lock()
+        self._stopped = False
 
     def work(self, task: Task) -> Iterator[Event]:
         """Run one task, and yield the worker's events until it is done, has failed or is dead."""
-        process = self._process = self._process or self._start()
+        with self._starting:
+            if self._stopped:
+                yield TaskFailed(reason="the run was stopped")
+                return
+            process = self._process = self._process or self._start()
         tasks, events = _pipes(process)
         try:
             tasks.write(task.model_dump_json() + "\n")
@@ -91,10 +97,13 @@ class _Worker:
         yield TaskFailed(reason=_death(process.wait()))
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        """End the process, whatever it is doing, and let no other take its place."""
+        with self._starting:
+            self._stopped = True
+            process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def _start(self) -> "subprocess.Popen[str]":
         with self._resources.log.open("ab") as log:

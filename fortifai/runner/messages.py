@@ -1,13 +1,22 @@
 """What a run and its workers send each other, as JSON lines: tasks one way, events the other."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from fortifai.errors import UserError
 from fortifai.planning.chains import PlannedChain
 
 Keep = Literal["all", "last", "samples", "none"]
 """What stays of a chain's generations: everything; what the chain needs to resume; every generation's samples; nothing."""
+
+
+def as_keep(name: str) -> Keep:
+    """Return what `--keep` names. Raises UserError for anything else."""
+    for keep in get_args(Keep):
+        if name == keep:
+            return cast(Keep, keep)
+    raise UserError(f"--keep {name}: should be one of {', '.join(get_args(Keep))}")
 
 
 class Message(BaseModel):

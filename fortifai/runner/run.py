@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fortifai.errors import RunFailed, UnknownName, UserError
+from fortifai.errors import RunFailed, UnknownName
+from fortifai.fidelity.remarks import counted
 from fortifai.files import is_disk_full
-from fortifai.planning.chains import PlannedChain, Selection
+from fortifai.limits import MOST_WORKERS, require_count
+from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite import Suite
 from fortifai.planning.suite_file import json_copy, load_suite
@@ -14,7 +16,8 @@ from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.executor import Executor, Resources, executors
-from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskFailed
+from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskDone, TaskFailed, as_keep
+from fortifai.runner.pictures import can_be_drawn
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
 
@@ -26,6 +29,17 @@ class RunResult:
     path: Path
     chains: int
     diverged: int
+
+
+@dataclass(frozen=True)
+class _How:
+    """How chains are run, none of which decides a number; see `run`."""
+
+    executor: type[Executor]
+    workers: int
+    keep: Keep
+    quiet: bool
+    debug: bool
 
 
 def run(
@@ -42,6 +56,7 @@ def run(
     executor: str = "local",
     keep: Keep = "last",
     quiet: bool = False,
+    debug: bool = False,
 ) -> RunResult:
     """Run a suite, or what is missing of it, into ``out/<suite>@<version>``.
 
@@ -58,17 +73,18 @@ def run(
         executor: Where chains run.
         keep: What stays of the generations on disk: all, last, samples or none.
         quiet: Whether to show only what failed.
+        debug: Whether to show the traceback of a chain that failed, too.
 
     Raises:
         UserError: Something that the caller can put right.
         RunFailed: Chains crashed: what is done stays, and the same call resumes.
     """
-    if workers < 1:
-        raise UserError(f"--workers {workers}: must be at least 1")
+    require_count("workers", workers, MOST_WORKERS)
+    keep = as_keep(keep)
     chosen = load_suite(suite, settings)
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
     if executor not in executors:
-        raise UnknownName("executor", executor, executors, see="fortifai run --help")
+        raise UnknownName("executor", executor, executors)
     chosen_executor = executors.get(executor)
     folder = RunFolder.of(out, chosen)
     folder.check_owner(chosen)
@@ -77,7 +93,7 @@ def run(
         plan.require_needs()  # what cannot be run is refused before anything is written
     folder.create()
     try:
-        failures = _run(plan, folder, chosen_executor, workers, keep, quiet)
+        failures = _run(plan, folder, _How(chosen_executor, workers, keep, quiet, debug))
     except OSError as error:
         if not is_disk_full(error):
             raise
@@ -93,22 +109,29 @@ def run(
     return RunResult(folder.path, len(plan.chains), diverged)
 
 
-def _run(plan: Plan, folder: RunFolder, executor: type[Executor], workers: int, keep: Keep, quiet: bool) -> list[str]:
+def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
     """Run what is missing of a plan in a folder that nobody else is at, and return what failed, a line each."""
     with lock.hold(folder.path) as held:
         folder.claim(plan.suite)
         folder.expect(plan.chains)
-        with executor(Resources(workers, held, folder.path / "workers.log")) as pool:
+        resources = Resources(how.workers, held, folder.path / "workers.log")
+        with how.executor(resources) as pool:
             statuses = plan.statuses(folder)  # what is left, now that nobody else changes it
             remaining = [status for status in statuses if not status.is_over]
-            chains = [status.chain for status in remaining]
+            chains = [status.chain for status in statuses if not status.is_over or _lacks_picture(folder, status)]
             _measure_nulls(plan.suite, plan.chains, folder, pool)
             for status in statuses:
                 record = chain_record(plan.suite, folder, status.chain)
                 (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
             generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
-            with watch(generations, quiet=quiet) as watcher:
-                return _run_chains(plan.suite, chains, folder, pool, keep, watcher)
+            with watch(generations, quiet=how.quiet) as watcher:
+                failures, left = _run_chains(plan.suite, chains, folder, pool, how, watcher)
+                while left:
+                    pool.stop()  # whatever of the regime that was given up still runs
+                    with how.executor(resources) as another:
+                        more, left = _run_chains(plan.suite, left, folder, another, how, watcher)
+                    failures += more
+                return failures
 
 
 def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:
@@ -130,13 +153,18 @@ def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFold
     ]
     for place, event in executor.run(tasks):
         if isinstance(event, TaskFailed):
-            raise RunFailed(f"the null of regime {missing[place]!r} was not measured: {event.reason}")
+            failed = RunFailed(f"the null of regime {missing[place]!r} was not measured: {event.reason}")
+            failed.add_note(event.trace)  # for --debug
+            raise failed
 
 
 def _run_chains(
-    suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor, keep: Keep, watcher: Watcher
-) -> list[str]:
-    """Run chains, and return what failed, a line each."""
+    suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor, how: _How, watcher: Watcher
+) -> tuple[list[str], list[PlannedChain]]:
+    """Run chains, and return what failed, a line each, and the chains that are still to be run.
+
+    There are some where a regime was given up because its adapter breaks the contract: those of the other regimes.
+    """
     tasks = [
         RunChain(
             suite=suite.tag,
@@ -144,26 +172,50 @@ def _run_chains(
             overrides=json_copy(suite.overrides),
             folder=str(folder.path.resolve()),
             chain=chain,
-            keep=keep,
+            keep=how.keep,
         )
         for chain in chains
     ]
     failures: list[str] = []
+    left = dict(enumerate(chains))
     for place, event in executor.run(tasks):
         chain = chains[place]
+        if isinstance(event, TaskFailed) and _is_recorded(folder, chain):
+            del left[place]
+            event = Remark(text=f"every generation is recorded, but then: {event.reason}")
         _tell(watcher, chain, event)
+        if isinstance(event, TaskDone | TaskFailed):
+            del left[place]
         if not isinstance(event, TaskFailed):
             continue
+        if how.debug and event.trace:
+            watcher.say(event.trace)
         failures.append(f"{chain}: {event.reason}")
         if event.disk_full:
             failures.append(_full(folder))
-            break
+            return failures, []
         if folder.chain_of(chain).is_dir():
             note_failure(folder.chain_of(chain), event.reason, event.trace)
         if event.hopeless:
-            failures.append(f"stopped: every chain of regime {chain.regime!r} would fail in the same way (see failure.json)")
-            break
-    return failures
+            others = [other for other in left.values() if other.regime != chain.regime]
+            failures.append(_given_up(chain.regime, len(left) - len(others)))
+            return failures, others
+    return failures, []
+
+
+def _lacks_picture(folder: RunFolder, status: ChainStatus) -> bool:
+    """Return whether a process ended between the last record of a finished chain and its picture, which can still be drawn."""
+    return status.state == "done" and can_be_drawn(folder.chain_of(status.chain), status.finished - 1)
+
+
+def _is_recorded(folder: RunFolder, chain: PlannedChain) -> bool:
+    """Return whether a chain has all that it is scored by, whatever failed afterwards."""
+    return folder.progress(chain.identity()[0], chain.horizon).state in ("done", "diverged")
+
+
+def _given_up(regime: str, chains: int) -> str:
+    skipped = f"its other {counted(chains, 'chain')} would fail in the same way, and {'was' if chains == 1 else 'were'} not run"
+    return f"regime {regime!r} is given up: the adapter breaks the contract{f'; {skipped}' if chains else ''}"
 
 
 def _tell(watcher: Watcher, chain: PlannedChain, event: Event) -> None:

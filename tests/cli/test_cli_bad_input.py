@@ -74,7 +74,7 @@ def test_a_wrong_option_is_refused_before_anything_is_written(refused, small, co
 
 
 def test_an_unknown_executor_is_refused(refused, small):
-    message = "unknown executor 'locla'; did you mean 'local'? (`fortifai run --help` shows them all)"
+    message = "unknown executor 'locla'; did you mean 'local'? (`fortifai list executors` shows them all)"
     assert message in refused("run", small, "--executor", "locla")
 
 

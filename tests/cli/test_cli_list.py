@@ -9,7 +9,7 @@ from cli_support import python
 def test_list_shows_everything_that_has_a_name(call):
     answer = call("list", "--json")
     assert (answer.code, answer.err) == (0, "")
-    assert list(answer.json) == ["schema", "suites", "modalities", "metrics", "objectives", "strategies"]
+    assert list(answer.json) == ["schema", "suites", "modalities", "metrics", "objectives", "strategies", "executors"]
     assert answer.json["schema"] == 1
     for entries in list(answer.json.values())[1:]:
         assert entries
@@ -26,6 +26,7 @@ def test_every_part_of_the_list_has_its_keys(call):
         "metrics": {"name", "available", "reason", "summary", "better", "target", "unit", "range", "least_n", "reads", "chance"},
         "objectives": {"name", "summary", "form", "parameters"},
         "strategies": {"name", "summary", "form", "parameters"},
+        "executors": {"name", "available", "reason", "summary"},
     }
     (tabular,) = [entry for entry in names["modalities"] if entry["name"] == "tabular"]
     assert (tabular["available"], tabular["reason"]) == (True, None)
@@ -35,7 +36,7 @@ def test_every_part_of_the_list_has_its_keys(call):
     assert [(p["name"], p["default"]) for p in mix["parameters"]] == [("k", 6)]
 
 
-@pytest.mark.parametrize("part", ["suites", "modalities", "metrics", "objectives", "strategies"])
+@pytest.mark.parametrize("part", ["suites", "modalities", "metrics", "objectives", "strategies", "executors"])
 def test_a_part_of_the_list_is_printed_alone_under_the_same_key(call, part):
     alone = call("list", part, "--json").json
     assert list(alone) == ["schema", part]

@@ -77,6 +77,37 @@ def test_a_regimes_three_tables_are_of_the_declared_classes():
     assert declare().tables() == {"model": ToyConfig, "data": ToyData, "sampling": Sampling}
 
 
+BROKEN = {
+    "raise RuntimeError('no such device')": "cannot be imported: RuntimeError: no such device",
+    "import sys; sys.exit(3)": "cannot be imported: ImportError: broken_meanwhile raised SystemExit when it was imported: 3",
+    "import a_library_that_is_absent": "cannot be imported: ModuleNotFoundError: No module named 'a_library_that_is_absent'",
+    "class Another: pass": "cannot be imported: AttributeError: module 'broken_meanwhile' has no attribute 'Toy'",
+    "Toy = 1": "is not a class: got 1",
+}
+"""What stands in the module of a class that a declaration names, and what is said of it."""
+
+
+@pytest.mark.parametrize(("content", "message"), BROKEN.items(), ids=BROKEN)
+@pytest.mark.parametrize(
+    ("key", "ask", "what"),
+    [
+        ("adapter", lambda toy: toy.bind(ToyConfig(), ToyData()), "adapter"),
+        ("adapter", lambda toy: toy.needs(ToyConfig(), ToyData()), "adapter"),
+        ("data", ModalityDeclaration.tables, "class of its table 'data'"),
+    ],
+    ids=["bind", "needs", "tables"],
+)
+def test_a_module_that_cannot_be_imported_is_named_with_its_entry_point(monkeypatch, tmp_path, content, message, key, ask, what):
+    (tmp_path / "broken_meanwhile.py").write_text(f"{content}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_meanwhile", raising=False)
+    with pytest.raises(UserError) as refused:
+        ask(declare(**{key: "broken_meanwhile:Toy"}))
+    where = f"modality 'toy' (entry point of fortifai.modalities) is unavailable: its {what}, Toy of module 'broken_meanwhile', "
+    assert str(refused.value) == where + message
+    assert (refused.value.__cause__ is None) == (content == "Toy = 1"), "what was raised is there for --debug"
+
+
 def test_a_declaration_takes_keywords_only():
     with pytest.raises(TypeError, match="positional"):
         ModalityDeclaration("toy", "1", "a toy", "a:B", "a:B", "a:B")

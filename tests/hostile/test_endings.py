@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
-from hostile_support import Answer
+from hostile_support import Answer, is_visible
 
 from fortifai.cli import LONGEST_LINE
 
@@ -57,6 +58,7 @@ def test_an_interrupt_that_a_library_turned_into_its_own_error_is_still_one(call
         except KeyboardInterrupt:
             raise error from None
 
+    import_module("fortifai.cli.app")  # before: a module that is imported meanwhile would bind the name for good
     monkeypatch.setattr("fortifai.planning.suite_file.suite_names", import_badly)
     assert call("plan", "quick") == Answer(130, "", "fortifai: stopped\n")
 
@@ -115,6 +117,37 @@ def test_options_have_bounds(call, small, words):
     answer = call("plan", small, *words)
     assert (answer.code, answer.out) == (2, "")
     assert "Traceback" not in answer.err
+
+
+RAW = "\x1b[31mred\x1b]0;title\x07\u202egnp.exe\x9b2J"
+SHOWN = r"\x1b[31mred\x1b]0;title\x07\u202egnp.exe\x9b2J"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (RAW,),
+        ("plan", f"--{RAW}"),
+        ("plan", "quick", RAW),
+        ("leaderboard", RAW),
+        ("plan", f"--seeds{RAW}=1"),
+    ],
+    ids=["a command", "an option", "an argument too many", "a command of a group", "an option with a value"],
+)
+def test_wrong_usage_is_told_in_words_that_a_terminal_does_not_obey(call, words):
+    answer = call(*words)
+    assert (answer.code, answer.out) == (2, "")
+    message, usage = answer.err.splitlines()
+    assert message.startswith("fortifai: ")
+    assert SHOWN in message
+    assert usage.startswith("  Usage: fortifai ")
+    assert all(is_visible(character) for character in message + usage)
+
+
+def test_without_a_word_the_help_is_printed(call):
+    answer = call()
+    assert (answer.code, answer.err) == (2, "")
+    assert "Usage: fortifai" in answer.out
 
 
 def test_a_line_break_in_what_is_refused_does_not_look_like_another_message(call):

@@ -65,6 +65,23 @@ def test_a_suite_of_such_a_modality_is_refused(site, tmp_path):
     assert "\x1b" not in described.stderr
 
 
+@pytest.mark.parametrize("content", ["raise RuntimeError('no\\x1b[31m device')", "import sys; sys.exit('bye\\x1b[31m')"])
+def test_an_adapter_that_cannot_be_imported_is_one_line(site, tmp_path, content):
+    (site / "hostile_0.py").write_text(
+        "from dataclasses import replace\nfrom fortifai.modalities.tabular import declaration as tabular\n"
+        'declaration = replace(tabular, name="exits", adapter="hostile_adapter:Adapter")\n'
+    )
+    (site / "hostile_adapter.py").write_text(f"{content}\n")
+    (suite := tmp_path / "suite.toml").write_text(SUITE.replace('"tabular"', '"exits"'))
+    for command in ("plan", "run"):
+        ended = fortifai(site, command, suite, "--out", tmp_path / "runs")
+        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+        assert ended.stderr.startswith("fortifai: modality 'exits' (entry point of fortifai.modalities) is unavailable: ")
+        assert "Adapter of module 'hostile_adapter', cannot be imported: " in ended.stderr
+        assert "\x1b" not in ended.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_interrupt_is_no_fault_of_the_plug_in(monkeypatch, tmp_path):
     (tmp_path / "stopped_meanwhile.py").write_text("raise KeyboardInterrupt\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,11 +1,14 @@
 """Suite files and settings that are damaged, too large or made to do harm: code 2, and what is wrong in one line."""
 
 import os
+import re
 
 import pytest
 from hostile_support import SUITE
 
+import fortifai
 from fortifai.config import LARGEST_PARAMETER
+from fortifai.errors import UserError
 from fortifai.objectives import registry as objectives
 from fortifai.planning.suite_file import LARGEST_FILE
 from fortifai.recursion.strategies import registry as strategies
@@ -106,6 +109,27 @@ def test_an_option_is_refused(call, small, words, message):
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
     assert "Traceback" not in answer.err
+
+
+ARGUMENTS = {
+    "no workers": ({"workers": 0}, "--workers 0: must be at least 1"),
+    "workers": ({"workers": 1_025}, "--workers 1025: must be at most 1,024"),
+    "half a worker": ({"workers": 1.5}, "--workers 1.5: must be a whole number"),
+    "seeds": ({"seeds": 10_001}, "--seeds 10001: must be at most 10,000"),
+    "seeds in words": ({"seeds": "3"}, "--seeds '3': must be a whole number"),
+    "a truth for a number": ({"seeds": True}, "--seeds True: must be a whole number"),
+    "generations": ({"generations": 100_001}, "--generations 100001: must be at most 100,000"),
+    "not a number of generations": ({"generations": float("nan")}, "--generations nan: must be a whole number"),
+    "what is kept": ({"keep": "everything"}, "--keep everything: should be one of all, last, samples, none"),
+}
+"""Arguments of `fortifai.run`, and what is said of them."""
+
+
+@pytest.mark.parametrize(("arguments", "message"), ARGUMENTS.values(), ids=ARGUMENTS)
+def test_python_has_the_bounds_of_the_command_line_and_writes_nothing(small, tmp_path, arguments, message):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        fortifai.run(small, tmp_path / "runs", quiet=True, **arguments)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_largest_plan_is_made_in_seconds(call, small):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from trajectory_support import NULL, falling, record, write_chain, write_run
 
+import fortifai
 from fortifai.errors import UserError
 from fortifai.records.layout import REAL_EXAMPLE, generation_name
 from fortifai.records.reading import (
@@ -19,7 +20,8 @@ from fortifai.records.reading import (
     read_records,
     read_suite,
 )
-from fortifai.records.schema import ChainRecord, NullRecord
+from fortifai.records.schema import ChainRecord, NullRecord, SuiteRecord
+from fortifai.records.verification import verify_run
 
 CHAIN = ChainRecord.model_construct(id="chain", schema_version=1)
 """Of a version without hashes, which are tested apart."""
@@ -102,6 +104,13 @@ def test_a_note_of_a_crash_says_that_the_chain_failed(folder):
     assert progress_of(folder, 3, read_recorded(folder, CHAIN)) == Progress("failed", 0)
 
 
+def test_a_chain_whose_horizon_is_recorded_is_done_whatever_failed_behind(folder):
+    write(folder, "".join(f"{line}\n" for line in LINES))
+    (folder / "failure.json").write_text("{}")
+    assert progress_of(folder, 3, read_recorded(folder, CHAIN)) == Progress("done", 4)
+    assert progress_of(folder, 4, read_recorded(folder, CHAIN)) == Progress("failed", 4)
+
+
 # A run
 
 
@@ -132,6 +141,23 @@ def test_a_folder_above_runs_is_refused_with_the_runs_in_it(run):
         read_suite(run.parent)
     with pytest.raises(UserError, match=r"not a run folder: expected a suite\.json in it, as `fortifai run` writes$"):
         read_suite(run / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"identity": "../../x"}, r"suite\.json: identity is '\.\./\.\./x', and name, version and overrides say 'quick@1'"),
+        ({"identity": "quick@2"}, "identity is 'quick@2'"),
+        ({"overrides": {"n": 50}}, r"identity is 'quick@1', and name, version and overrides say 'quick@1\+[0-9a-f]{8}'"),
+        ({"name": "../x", "identity": "../x@1"}, "should be letters, digits"),
+    ],
+)
+def test_a_suite_that_calls_itself_something_else_is_refused_by_whatever_reads_it(run, changes, message):
+    record = SuiteRecord.load(run / "suite.json")
+    record.model_copy(update={"suite": record.suite.model_copy(update=changes)}).write(run / "suite.json")
+    for read in (read_suite, verify_run, fortifai.score):
+        with pytest.raises(UserError, match=message):
+            read(run)
 
 
 # Examples

@@ -49,7 +49,9 @@ from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 class Faulty(GaussianMixtureAdapter):
     """Under the focal loss, fails in the third fit of a chain: the loss's gamma says how, while FAULTY is set.
 
-    What becomes of every picture, SHOW says. The process of every adapter that is made is noted in the file LOADS.
+    What becomes of every picture, SHOW says, and
+    DEADLY names the one that ends the process; where as many samples are asked for as TOO_FEW says, one is
+    missing. The process of every adapter that is made is noted in the file LOADS.
     """
 
     fault = None
@@ -76,6 +78,8 @@ class Faulty(GaussianMixtureAdapter):
 
     def sample(self, model, source, sampling, rng):
         drawn = super().sample(model, source, sampling, rng)
+        if str(len(source)) == os.environ.get("TOO_FEW"):
+            drawn["x"] = drawn["x"][1:]
         if self.fault == 5:
             drawn["x"][0, 0] = float("nan")
         return drawn
@@ -93,7 +97,7 @@ class Faulty(GaussianMixtureAdapter):
         with stem.with_suffix(".txt").open("w") as file:
             file.write(text[:9])
             file.flush()
-            if self.fault == 7:
+            if self.fault == 7 or stem.name == os.environ.get("DEADLY"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if os.environ.get("SHOW") == "broken":
                 raise RuntimeError("out of ink")

@@ -1,5 +1,6 @@
 """Executors plug in by an entry point: where tasks run decides no number, and what is not an executor is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,22 @@ def test_an_unknown_executor_is_answered_with_those_there_are(tmp_path: Path, su
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("fortifai: unknown executor 'cluster'; known: in-process, local, none-at-all.")
     assert not (tmp_path / "runs").exists()
+    near = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "in-proces", environment=environment)
+    assert near.stderr == (
+        "fortifai: unknown executor 'in-proces'; did you mean 'in-process'? (`fortifai list executors` shows them all)\n"
+    )
+
+
+def test_the_list_shows_executors_that_are_plugged_in_and_why_one_cannot_be_used(environment: dict[str, str]) -> None:
+    ended = command_line("list", "executors", "--json", environment=environment)
+    entries = {entry["name"]: entry for entry in json.loads(ended.stdout)["executors"]}
+    assert {name: entry["available"] for name, entry in entries.items()} == {
+        "in-process": True,
+        "local": True,
+        "none-at-all": False,
+    }
+    assert entries["local"]["summary"].startswith("Runs tasks in processes")
+    assert "is not a subclass of Executor" in entries["none-at-all"]["reason"]
 
 
 @pytest.mark.usefixtures("plugged")
