@@ -1,6 +1,7 @@
 """Two runs or files, chain by chain of the same seed: how much longer the second stays faithful than the first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -36,6 +37,8 @@ def compare(
     horizon: int | None = None,
     columns: Mapping[str, str] | None = None,
     first_generation: int = 0,
+    run_name: str | None = None,
+    generation_zero: str | Path | None = None,
 ) -> ComparisonTable:
     """Compare two runs, files or tables, paired by seed: FI of b minus FI of a, and FI of b over FI of a.
 
@@ -50,6 +53,8 @@ def compare(
         horizon: As in `fortifai.score`; by default that of a and b, which must agree.
         columns: As in `fortifai.score`, for both.
         first_generation: As in `fortifai.score`, for both.
+        run_name: As in `fortifai.score`, for both.
+        generation_zero: As in `fortifai.score`, for both.
 
     Returns:
         The rows by metric, group and objective; p adjusted by Holm's method over all of them.
@@ -58,7 +63,7 @@ def compare(
         UserError: When the protocols differ, with the fields and both values, when nothing can be paired, and for all that
             `fortifai.score` raises it for.
     """
-    reading = Reading(columns or {}, first_generation)
+    reading = Reading(columns or {}, first_generation, run_name, generation_zero)
     if horizon is not None and horizon < 1:
         raise UserError("a horizon is a generation from 1")
     first = _on_side("A", load, a, rule, baseline, better, null, reading)

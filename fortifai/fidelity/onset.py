@@ -152,6 +152,24 @@ def known_horizon(trajectories: Sequence[Trajectory], limit: float) -> int:
     return max(watched) if watched else common_horizon(trajectories)
 
 
+class Horizons(NamedTuple):
+    """The generations up to which the chains of a group are scored.
+
+    ``by_rule``: by the rule, the last to which all onsets are known. ``watched``: by other thresholds, which a chain that was
+    stopped after its onset may not have crossed yet, the last that all were watched to.
+    """
+
+    by_rule: int
+    watched: int
+
+
+def scored_horizons(trajectories: Sequence[Trajectory], limit: float, asked: int | None) -> Horizons:
+    """Return the horizons of a group, for a rule with a limit of health; ``asked``: a generation not to look beyond, or None."""
+    known = known_horizon(trajectories, limit)
+    by_rule = known if asked is None else min(asked, known)
+    return Horizons(by_rule, min(by_rule, common_horizon(trajectories)))
+
+
 class Restricted(NamedTuple):
     """Onsets of chains cut at a horizon.
 

@@ -1,12 +1,13 @@
 """Trajectories to a score table: one row for each objective of a group, compared with the baseline seed by seed."""
 
 from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 
 import numpy as np
 
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
-from fortifai.fidelity.onset import Seed, Trajectory, common_horizon, known_horizon, restrict
+from fortifai.fidelity.onset import Seed, Trajectory, common_horizon, restrict, scored_horizons
 from fortifai.fidelity.row import ObjectiveInGroup
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ScoreTable
@@ -31,6 +32,8 @@ def score(
     horizon: int | None = None,
     columns: Mapping[str, str] | None = None,
     first_generation: int = 0,
+    run_name: str | None = None,
+    generation_zero: str | Path | None = None,
 ) -> ScoreTable:
     """Score a run folder, a file or a table: fidelity intervals, and extension ratios over the baseline.
 
@@ -47,6 +50,9 @@ def score(
         horizon: The last generation that is looked at; by default the last to which all onsets of a group are known.
         columns: The name of a column in the data by ours, such as ``{"objective": "Setting"}``.
         first_generation: The generation of the data that is counted as 0.
+        run_name: What the names of runs in a chart of Weights & Biases are made of, such as ``"{objective}-{seed}"``; by default
+            an objective, ``seed`` or ``s``, and a number.
+        generation_zero: A file with generation 0 of the series, where they begin at 1; objective ``*`` is all of a seed.
 
     Returns:
         The rows ordered by group, then the baseline, then by name; p adjusted by Holm's method over all of them.
@@ -56,7 +62,8 @@ def score(
             control chains to set a threshold by, and a baseline that the data does not hold (by an absolute rule it is only
             needed for the ratios).
     """
-    loaded = load(path_or_frame, rule, baseline, better, null, Reading(columns or {}, first_generation))
+    reading = Reading(columns or {}, first_generation, run_name, generation_zero)
+    loaded = load(path_or_frame, rule, baseline, better, null, reading)
     if horizon is not None and (horizon < 1 or calibrate_threshold is not None):
         raise UserError("a horizon is a generation from 1, and cannot go with --calibrate-threshold")
     if calibrate_threshold is not None and (rule is not None or not loaded.rule.by_fidelity or loaded.rule.generations > 1):
@@ -88,12 +95,11 @@ def _rows_of_group(
     asked: int | None,
 ) -> list[RowAndP]:
     scorable = [trajectory for chains in objectives.values() if not chains.unscored for trajectory in chains.trajectories]
-    horizon = _at_most(asked, known_horizon(scorable, rule.least_health))
-    shortest = min(horizon, common_horizon(scorable))
+    horizons = scored_horizons(scorable, rule.least_health, asked)
     baseline_chains = objectives.get(baseline, Chains())
     rows = []
     for objective, chains in objectives.items():
-        compared = ObjectiveInGroup(objective, chains, baseline, baseline_chains, rule, horizon, shortest, asked)
+        compared = ObjectiveInGroup(objective, chains, baseline, baseline_chains, rule, *horizons, asked)
         rows.append(compared.row(group, metric, rates.get((_any_strategy(group), objective)), remarks))
     return rows
 
