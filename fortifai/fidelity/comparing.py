@@ -9,8 +9,17 @@ import pandas as pd
 
 from fortifai.errors import UserError
 from fortifai.fidelity import comparable, intervals
-from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict
-from fortifai.fidelity.remarks import censored_as_well, counted, horizon_asked, joined, on_chains, on_divergence, shared_seeds
+from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict, restrict_over_thresholds
+from fortifai.fidelity.remarks import (
+    censored_as_well,
+    counted,
+    disagreement,
+    horizon_asked,
+    joined,
+    on_chains,
+    on_divergence,
+    shared_seeds,
+)
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
 from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of, rows_of_group
@@ -78,8 +87,9 @@ def compare(
     if not rows:
         names = " and ".join(sorted({name for pair in pairs for name in pair}))
         raise UserError(f"nothing to compare: no group holds {names} in both")
-    adjusted = intervals.holm([row.p_value for row in rows])
-    return ComparisonTable(rows=[row.model_copy(update={"p_value": p}) for row, p in zip(rows, adjusted, strict=True)])
+    by_rule, over = intervals.holm([row.p_value for row in rows]), intervals.holm([row.p_value_over_thresholds for row in rows])
+    adjusted = [{"p_value": p, "p_value_over_thresholds": p_over} for p, p_over in zip(by_rule, over, strict=True)]
+    return ComparisonTable(rows=[row.model_copy(update=both) for row, both in zip(rows, adjusted, strict=True)])
 
 
 def _on_side(side: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -136,9 +146,13 @@ def _row(
     censored_a, censored_b = (int(np.count_nonzero(onsets.censored)) for onsets in (onsets_a, onsets_b))
     difference, no_interval = intervals.difference_of(onsets_b, onsets_a)
     ratio = intervals.ratio_of(onsets_b, onsets_a)
+    over = intervals.RatioTest(None, None, None)
+    if rule.by_fidelity:
+        over = intervals.ratio_of(*(restrict_over_thresholds(own, horizon) for own in (paired_b, paired_a)))
     left_out = [f"{side}: {remark}" for side, own in zip("AB", chains, strict=True) for remark in on_chains(own)]
     diverged = (on_divergence(paired_a, "of A"), on_divergence(paired_b, "of B"))
-    notes = [*remarks, *left_out, *filter(None, (*diverged, no_interval, ratio.reason))]
+    apart = disagreement(ratio.ratio, over.ratio, str(rule))
+    notes = [*remarks, *left_out, *filter(None, (*diverged, no_interval, ratio.reason, apart))]
     if len(paired_a) < max(len(a), len(b)):
         notes.insert(0, f"over the {shared_seeds(len(paired_a))}")
     if asked is not None:
@@ -157,6 +171,8 @@ def _row(
         difference=difference,
         ratio=ratio.ratio,
         p_value=ratio.p,
+        ratio_over_thresholds=intervals.as_estimate(over.ratio),
+        p_value_over_thresholds=over.p,
         metric=metric,
         rule=str(rule),
         horizon=horizon,

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fortifai.errors import UserError
-from fortifai.fidelity.onset import Floats, Horizons, Trajectory, restrict, scored_horizons
-from fortifai.fidelity.row import ALL_THRESHOLDS
+from fortifai.fidelity.onset import ALL_THRESHOLDS, Floats, Horizons, Trajectory, restrict, scored_horizons
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.trajectories.groups import Group, grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading

@@ -10,7 +10,7 @@ def test_it_draws_and_still_prints_one_document(call, tmp_path):
     TABLE.to_csv(tmp_path / "t.csv", index=False)
     answer = call("score", tmp_path / "t.csv", "--plot", tmp_path / "p", "--json")
     assert (answer.code, answer.err) == (0, f"6 pictures in {tmp_path / 'p'}\n")
-    assert answer.json["schema"] == 1
+    assert answer.json["schema"] == 2
 
 
 def test_thresholds_that_controls_set_are_drawn_for_each_metric(call, tmp_path):
