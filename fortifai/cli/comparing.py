@@ -9,10 +9,12 @@ from fortifai.cli.metric_options import (
     BETTER,
     COLUMN,
     FIRST_GENERATION,
+    GENERATION_ZERO,
     HORIZON,
     NULL,
     PATH_HELP,
     RULE_HELP,
+    RUN_NAME,
     columns,
     directions,
     numbers,
@@ -36,6 +38,8 @@ def compare(
     horizon: HORIZON = None,
     column: COLUMN = None,
     first_generation: FIRST_GENERATION = 0,
+    run_name: RUN_NAME = None,
+    generation_zero: GENERATION_ZERO = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs or files, paired by seed: by how much, and how many times, B outlasts A."""
@@ -55,6 +59,8 @@ def compare(
         horizon=horizon,
         columns=columns(column),
         first_generation=first_generation,
+        run_name=run_name,
+        generation_zero=generation_zero,
     )
     if as_json:
         print_document(table.model_dump_json(indent=2))

@@ -25,6 +25,17 @@ COLUMN = Annotated[
     typer.Option(metavar="OURS=YOURS", help="Read a column under our name, as in objective=Setting; may be repeated."),
 ]
 FIRST_GENERATION = Annotated[int, typer.Option(metavar="G", help="The generation of the file that is counted as 0.")]
+RUN_NAME = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORM",
+        help='What runs in a chart of Weights & Biases are called, as in "{objective}-{seed}".',
+    ),
+]
+GENERATION_ZERO = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Read generation 0 from another file; objective * stands for all of a seed."),
+]
 HORIZON = Annotated[
     int | None, typer.Option(metavar="G", help="The last generation that is looked at; by default all that the chains share.")
 ]

@@ -11,6 +11,7 @@ from fortifai.cli.output import AsJson, duration, print_json, print_line, print_
 from fortifai.cli.selecting import Request, selecting
 from fortifai.errors import RunFailed
 from fortifai.fidelity.remarks import counted
+from fortifai.fidelity.rule import BASELINE
 
 
 @selecting
@@ -36,7 +37,8 @@ def plan(request: Request, as_json: AsJson = False) -> None:
         seconds = {"seconds": cost.seconds, "disk_bytes": cost.disk_bytes, "memory_bytes": cost.memory_bytes}
         needs = [need.what for need in planned.needs]
         missing = [str(need) for need in planned.needs if need.missing is not None]
-        print_json({"schema": 1, "suite": suite.tag, "chains": chains, "estimate": seconds, "needs": needs, "missing": missing})
+        whole = {"suite": suite.tag, "chains": chains, "estimate": seconds, "power": _power(chains)}
+        print_json({"schema": 1, **whole, "needs": needs, "missing": missing})
         return
     _print_states(chains)
     done = sum(status.is_over for status in statuses)
@@ -44,6 +46,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     takes = [f"about {duration(cost.seconds)} with {counted(request.workers, 'worker')}"]
     takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
     print_line(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
+    _print_power(_power(chains))
     if cost.gpu_seconds:
         known = any(folder.measured(regime.name) for regime in suite.regimes if regime.gpu)
         basis = "by what has run" if known else "estimated from arithmetic, not measured"
@@ -104,6 +107,42 @@ def status(
     print_line(
         f"{suite}: {done} of {counted(len(chains), 'chain')} done; {f'in use by {held}' if held else 'no process is at it'}"
     )
+
+
+def _power(chains: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return for every regime which extension ratio its seeds can show; control chains are compared as well."""
+    from fortifai.fidelity.power import SD_LOG_RATIO, smallest_visible_ratio
+
+    groups = {(chain["regime"], chain["strategy"], chain["objective"]) for chain in chains if chain["objective"] != BASELINE}
+    seeds: dict[str, set[int]] = {}
+    for chain in chains:
+        seeds.setdefault(chain["regime"], set()).add(chain["seed"])
+    return [
+        {
+            "regime": regime,
+            "seeds": len(own),
+            "comparisons": len(groups),
+            "smallest_visible_ratio": smallest_visible_ratio(len(own), len(groups)) if groups else None,
+            "sd_log_ratio": SD_LOG_RATIO,
+        }
+        for regime, own in seeds.items()
+    ]
+
+
+def _print_power(regimes: Sequence[dict[str, Any]]) -> None:
+    from fortifai.fidelity.power import CORRELATION, ONSET_CV
+
+    for regime in regimes:
+        visible, seeds = regime["smallest_visible_ratio"], counted(regime["seeds"], "seed")
+        if visible is not None:
+            print_line(f"{regime['regime']}: with {seeds} an ER below {visible:.2g} will not be seen")
+        elif regime["comparisons"]:
+            print_line(f"{regime['regime']}: with {seeds} no ER will be seen; three are the fewest")
+    if any(regime["smallest_visible_ratio"] is not None for regime in regimes):
+        print_line(
+            f"(seen: p < 0.05 with a chance of 80 %, after Holm among {counted(regimes[0]['comparisons'], 'comparison')}, "
+            f"if onsets have a coefficient of variation of {ONSET_CV} and a seed's two chains correlate by {CORRELATION})"
+        )
 
 
 def _print_states(chains: Sequence[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """`fortifai score`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -9,10 +9,12 @@ from fortifai.cli.metric_options import (
     BETTER,
     COLUMN,
     FIRST_GENERATION,
+    GENERATION_ZERO,
     HORIZON,
     NULL,
     PATH_HELP,
     RULE_HELP,
+    RUN_NAME,
     columns,
     directions,
     numbers,
@@ -22,9 +24,23 @@ from fortifai.cli.output import AsJson, print_document, print_line, print_with_n
 from fortifai.errors import RunFailed
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreTable
+from fortifai.storage import Better
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Options(TypedDict):
+    """What a score and its pictures are told alike."""
+
+    baseline: str
+    better: Better | dict[str, Better] | None
+    null: float | dict[str, float] | None
+    horizon: int | None
+    columns: dict[str, str]
+    first_generation: int
+    run_name: str | None
+    generation_zero: Path | None
 
 
 def score(
@@ -36,6 +52,8 @@ def score(
     horizon: HORIZON = None,
     column: COLUMN = None,
     first_generation: FIRST_GENERATION = 0,
+    run_name: RUN_NAME = None,
+    generation_zero: GENERATION_ZERO = None,
     calibrate_threshold: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="Set the threshold of phi so that at most this share of control chains cross it."),
@@ -53,22 +71,20 @@ def score(
     from fortifai.fidelity import score as score_trajectories
     from fortifai.report.tables import with_title
 
-    source, named = trajectories(path), columns(column)
-    if plot is not None and (named or first_generation):  # the pictures do not know these options
-        source, named, first_generation = _as_we_call_it(source, named, first_generation), {}, 0
-    table = score_trajectories(
-        source,
-        rule=rule,
-        baseline=baseline,
-        better=directions(better),
-        null=numbers(null),
-        calibrate_threshold=calibrate_threshold,
-        horizon=horizon,
-        columns=named,
-        first_generation=first_generation,
-    )
+    options: Options = {
+        "baseline": baseline,
+        "better": directions(better),
+        "null": numbers(null),
+        "horizon": horizon,
+        "columns": columns(column),
+        "first_generation": first_generation,
+        "run_name": run_name,
+        "generation_zero": generation_zero,
+    }
+    source = trajectories(path)
+    table = score_trajectories(source, rule=rule, calibrate_threshold=calibrate_threshold, **options)
     if plot is not None:
-        _plot(source, plot, table, baseline, better, null)
+        _plot(source, plot, table, options)
     if as_json:
         print_document(table.model_dump_json(indent=2))
     else:
@@ -79,28 +95,12 @@ def score(
         raise RunFailed(f"nothing could be scored. {reasons}")
 
 
-def _as_we_call_it(source: "Path | pd.DataFrame", named: dict[str, str], first_generation: int) -> "pd.DataFrame":
-    from fortifai.fidelity.trajectories.outside import Reading, from_outside
-    from fortifai.fidelity.trajectories.reading import read
-
-    reading = Reading(named, first_generation)
-    return read(source, reading) if isinstance(source, Path) else from_outside(source, "standard input", reading)
-
-
-def _plot(
-    source: "Path | pd.DataFrame",
-    out: Path,
-    table: ScoreTable,
-    baseline: str,
-    better: list[str] | None,
-    null: list[str] | None,
-) -> None:
+def _plot(source: "Path | pd.DataFrame", out: Path, table: ScoreTable, options: Options) -> None:
     from fortifai.report import plot as draw
 
     # A threshold that control chains set differs from metric to metric.
     files: set[Path] = set()
     for rule in sorted({row.rule for row in table.rows}):
         metrics = sorted({row.metric for row in table.rows if row.rule == rule})
-        drawn = draw(source, out, rule=rule, baseline=baseline, better=directions(better), null=numbers(null), metrics=metrics)
-        files.update(drawn)
+        files.update(draw(source, out, rule=rule, metrics=metrics, **options))
     print_line(f"{len(files)} pictures in {out}", error=True)

@@ -1,6 +1,7 @@
 """Two runs or files, chain by chain of the same seed: how much longer the second stays faithful than the first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -8,8 +9,17 @@ import pandas as pd
 
 from fortifai.errors import UserError
 from fortifai.fidelity import comparable, intervals
-from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict
-from fortifai.fidelity.remarks import censored_as_well, counted, horizon_asked, joined, on_chains, on_divergence, shared_seeds
+from fortifai.fidelity.onset import common_horizon, pair_by_seed, restrict, restrict_over_thresholds
+from fortifai.fidelity.remarks import (
+    censored_as_well,
+    counted,
+    disagreement,
+    horizon_asked,
+    joined,
+    on_chains,
+    on_divergence,
+    shared_seeds,
+)
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
 from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of, rows_of_group
@@ -36,6 +46,8 @@ def compare(
     horizon: int | None = None,
     columns: Mapping[str, str] | None = None,
     first_generation: int = 0,
+    run_name: str | None = None,
+    generation_zero: str | Path | None = None,
 ) -> ComparisonTable:
     """Compare two runs, files or tables, paired by seed: FI of b minus FI of a, and FI of b over FI of a.
 
@@ -50,6 +62,8 @@ def compare(
         horizon: As in `fortifai.score`; by default that of a and b, which must agree.
         columns: As in `fortifai.score`, for both.
         first_generation: As in `fortifai.score`, for both.
+        run_name: As in `fortifai.score`, for both.
+        generation_zero: As in `fortifai.score`, for both.
 
     Returns:
         The rows by metric, group and objective; p adjusted by Holm's method over all of them.
@@ -58,7 +72,7 @@ def compare(
         UserError: When the protocols differ, with the fields and both values, when nothing can be paired, and for all that
             `fortifai.score` raises it for.
     """
-    reading = Reading(columns or {}, first_generation)
+    reading = Reading(columns or {}, first_generation, run_name, generation_zero)
     if horizon is not None and horizon < 1:
         raise UserError("a horizon is a generation from 1")
     first = _on_side("A", load, a, rule, baseline, better, null, reading)
@@ -73,8 +87,9 @@ def compare(
     if not rows:
         names = " and ".join(sorted({name for pair in pairs for name in pair}))
         raise UserError(f"nothing to compare: no group holds {names} in both")
-    adjusted = intervals.holm([row.p_value for row in rows])
-    return ComparisonTable(rows=[row.model_copy(update={"p_value": p}) for row, p in zip(rows, adjusted, strict=True)])
+    by_rule, over = intervals.holm([row.p_value for row in rows]), intervals.holm([row.p_value_over_thresholds for row in rows])
+    adjusted = [{"p_value": p, "p_value_over_thresholds": p_over} for p, p_over in zip(by_rule, over, strict=True)]
+    return ComparisonTable(rows=[row.model_copy(update=both) for row, both in zip(rows, adjusted, strict=True)])
 
 
 def _on_side(side: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -131,9 +146,13 @@ def _row(
     censored_a, censored_b = (int(np.count_nonzero(onsets.censored)) for onsets in (onsets_a, onsets_b))
     difference, no_interval = intervals.difference_of(onsets_b, onsets_a)
     ratio = intervals.ratio_of(onsets_b, onsets_a)
+    over = intervals.RatioTest(None, None, None)
+    if rule.by_fidelity:
+        over = intervals.ratio_of(*(restrict_over_thresholds(own, horizon) for own in (paired_b, paired_a)))
     left_out = [f"{side}: {remark}" for side, own in zip("AB", chains, strict=True) for remark in on_chains(own)]
     diverged = (on_divergence(paired_a, "of A"), on_divergence(paired_b, "of B"))
-    notes = [*remarks, *left_out, *filter(None, (*diverged, no_interval, ratio.reason))]
+    apart = disagreement(ratio.ratio, over.ratio, str(rule))
+    notes = [*remarks, *left_out, *filter(None, (*diverged, no_interval, ratio.reason, apart))]
     if len(paired_a) < max(len(a), len(b)):
         notes.insert(0, f"over the {shared_seeds(len(paired_a))}")
     if asked is not None:
@@ -152,6 +171,8 @@ def _row(
         difference=difference,
         ratio=ratio.ratio,
         p_value=ratio.p,
+        ratio_over_thresholds=intervals.as_estimate(over.ratio),
+        p_value_over_thresholds=over.p,
         metric=metric,
         rule=str(rule),
         horizon=horizon,

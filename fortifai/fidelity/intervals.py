@@ -6,7 +6,7 @@ Measured coverage of the ratio's interval at 3, 5, 10 and 20 chains: 0.94, 0.96,
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,15 @@ LOST_AT_ONCE = "collapse at generation 0 in all chains, or all but one: no inter
 
 @dataclass(frozen=True)
 class RatioTest:
-    """A ratio, the raw two-sided p of its being 1, and why either is missing."""
+    """A ratio, the raw two-sided p of its being 1, and why either is missing.
+
+    ``sd``: the standard deviation over seeds of the log of the ratio; None where the two are not paired or there is no p.
+    """
 
     ratio: Ratio | None
     p: float | None
     reason: str | None
+    sd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,17 @@ def ratio_of(onsets: Restricted, baseline: Restricted) -> RatioTest:
     if baseline.times.mean() == 0:
         return RatioTest(None, None, BASELINE_LOST)
     value = float(onsets.times.mean() / baseline.times.mean())
-    return _tested(value, _jackknife(onsets.times, baseline.times), onsets.censored)
+    spread = _jackknife(onsets.times, baseline.times)
+    sd = None if spread.reason else spread.error * math.sqrt(onsets.times.size)
+    return replace(_tested(value, spread, onsets.censored), sd=sd)
+
+
+def as_estimate(ratio: Ratio | None) -> Estimate | None:
+    """Return a ratio over all thresholds without its mark of a lower bound.
+
+    Hardly a chain, of either side, crosses the lowest thresholds: such a ratio is one of restricted means, and bounds nothing.
+    """
+    return None if ratio is None else Estimate(value=ratio.value, low=ratio.low, high=ratio.high)
 
 
 def unpaired_ratio_of(onsets: Restricted, baseline: Restricted) -> RatioTest:

@@ -18,6 +18,9 @@ Limits = TypeVar("Limits", float, Floats)
 Seed = int | str
 """The seed of a chain; text where the data name seeds that are not whole numbers."""
 
+ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
+"""Midpoints of (0, 1): the mean over them is an integral over the threshold of phi, so that nobody can pick one."""
+
 ROUNDING = 1e-12
 """Relative. Without it, (1 - 0.28) / (1 - 0.2) is below 0.9, and a curve that stays there would collapse at once."""
 
@@ -46,6 +49,7 @@ class Trajectory:
     masked: Floats
     hold: int = 1
     _onset_by_limit: dict[float, float] = field(default_factory=dict, compare=False, repr=False)
+    _mean_by_horizon: dict[float, float] = field(default_factory=dict, compare=False, repr=False)
 
     def onset(self, limit: float) -> float:
         """Return the onset by one limit in generations, as `onsets` does; each is worked out once."""
@@ -69,6 +73,15 @@ class Trajectory:
             return crossing
         last_good = self.generation[-1] if self.generation.size else 0.0
         return np.minimum(crossing, last_good)
+
+    def mean_onset(self, horizon: float) -> float:
+        """Return the mean over all thresholds of phi in (0, 1) of the onset, at most a horizon, in generations.
+
+        It is the area under the running minimum of phi up to the horizon; each is worked out once.
+        """
+        if horizon not in self._mean_by_horizon:
+            self._mean_by_horizon[horizon] = float(np.minimum(self.onsets(ALL_THRESHOLDS), horizon).mean())
+        return self._mean_by_horizon[horizon]
 
     def touches(self, limit: float) -> bool:
         """Return whether health comes down to a limit and never falls below it."""
@@ -152,6 +165,24 @@ def known_horizon(trajectories: Sequence[Trajectory], limit: float) -> int:
     return max(watched) if watched else common_horizon(trajectories)
 
 
+class Horizons(NamedTuple):
+    """The generations up to which the chains of a group are scored.
+
+    ``by_rule``: by the rule, the last to which all onsets are known. ``watched``: by other thresholds, which a chain that was
+    stopped after its onset may not have crossed yet, the last that all were watched to.
+    """
+
+    by_rule: int
+    watched: int
+
+
+def scored_horizons(trajectories: Sequence[Trajectory], limit: float, asked: int | None) -> Horizons:
+    """Return the horizons of a group, for a rule with a limit of health; ``asked``: a generation not to look beyond, or None."""
+    known = known_horizon(trajectories, limit)
+    by_rule = known if asked is None else min(asked, known)
+    return Horizons(by_rule, min(by_rule, common_horizon(trajectories)))
+
+
 class Restricted(NamedTuple):
     """Onsets of chains cut at a horizon.
 
@@ -169,6 +200,15 @@ def restrict(trajectories: Sequence[Trajectory], limit: float, horizon: int) -> 
     """
     onsets = np.array([trajectory.onset(limit) for trajectory in trajectories], dtype=float)
     return Restricted(np.minimum(onsets, horizon), onsets > horizon)
+
+
+def restrict_over_thresholds(trajectories: Sequence[Trajectory], horizon: int) -> Restricted:
+    """Return the mean over all thresholds of phi of the onsets of C trajectories, as far as a horizon.
+
+    A chain counts as censored when it has not lost half of its fidelity by then: most thresholds have not been crossed.
+    """
+    means = np.array([trajectory.mean_onset(horizon) for trajectory in trajectories], dtype=float)
+    return Restricted(means, restrict(trajectories, 0.5, horizon).censored)
 
 
 def pair_by_seed(first: Sequence[Trajectory], second: Sequence[Trajectory]) -> tuple[list[Trajectory], list[Trajectory]]:

@@ -8,16 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fortifai.fidelity import intervals, remarks
-from fortifai.fidelity.onset import Floats, Trajectory, pair_by_seed, restrict
+from fortifai.fidelity.onset import Restricted, Trajectory, pair_by_seed, restrict, restrict_over_thresholds
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ThresholdScore
 from fortifai.fidelity.trajectories.groups import Chains, Group
 
 THRESHOLDS = (0.9, 0.75, 0.5)
 """Shown beside the rule's own threshold."""
-
-ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
-"""Midpoints of (0, 1): the mean over them is FI's integral over the threshold, so that nobody can pick one."""
 
 SAME_VALUE = 1e-9
 """Relative. Values that differ by less are the same value, computed or written in another way."""
@@ -26,15 +23,29 @@ BASELINE_IN_WORDS = "cross entropy"
 """What the default baseline trains by."""
 
 
+class RawRow(NamedTuple):
+    """A row before Holm's adjustment, which needs the p of all rows: by the rule, and over all thresholds.
+
+    ``pairs``: seeds of both objectives. ``sd``: that of the log of the ratio over seeds, or None.
+    """
+
+    row: ScoreRow
+    p: float | None
+    p_over_thresholds: float | None
+    pairs: int
+    sd: float | None
+
+
 class _LimitScore(NamedTuple):
-    """The score by one limit of health, the raw p of its ratio, and the remarks on it."""
+    """The score by one limit of health, the test of its ratio, and the remarks on it."""
 
     score: ThresholdScore
-    p: float | None
+    test: intervals.RatioTest
     remarks: list[str]
 
 
-_UNSCORED = _LimitScore(ThresholdScore(fidelity_interval=None, extension_ratio=None, censored=0), None, [])
+_NO_RATIO = intervals.RatioTest(None, None, None)
+_UNSCORED = _LimitScore(ThresholdScore(fidelity_interval=None, extension_ratio=None, censored=0), _NO_RATIO, [])
 
 
 @dataclass(frozen=True)
@@ -61,10 +72,8 @@ class ObjectiveInGroup:
     shortest: int
     asked: int | None = None
 
-    def row(
-        self, group: Group, metric: str, control: Estimate | None, remarks_on_metric: Sequence[str]
-    ) -> tuple[ScoreRow, float | None]:
-        """Return the row without its p, and the raw p: Holm's adjustment needs those of all rows.
+    def row(self, group: Group, metric: str, control: Estimate | None, remarks_on_metric: Sequence[str]) -> RawRow:
+        """Return the row without its p, and what they are adjusted from.
 
         Args:
             group: What the chains share.
@@ -76,7 +85,10 @@ class ObjectiveInGroup:
         is_scored = bool(trajectories) and not self.chains.unscored
         by_fidelity = is_scored and self.rule.by_fidelity
         main = self._score_at(self.rule.least_health, self.horizon) if is_scored else _UNSCORED
+        over = self._ratio_over_thresholds() if by_fidelity else _NO_RATIO
         masked_share = self._masked_share() if is_scored else None
+        apart = remarks.disagreement(main.score.extension_ratio, over.ratio, str(self.rule))
+        notes = [*remarks_on_metric, *self._remarks(masked_share), *main.remarks, *filter(None, [apart])]
         start = np.array([trajectory.health[0] for trajectory in trajectories if trajectory.health.size])
         row = ScoreRow(
             **group._asdict(),
@@ -94,51 +106,57 @@ class ObjectiveInGroup:
             phi_at_generation_0=float(start.mean()) if by_fidelity and start.size else None,
             other_thresholds=self._other_thresholds() if by_fidelity else None,
             mean_over_thresholds=self._mean_over_thresholds() if by_fidelity else None,
+            ratio_over_thresholds=intervals.as_estimate(over.ratio),
+            p_value_over_thresholds=None,
             masked_share=masked_share,
-            reason=remarks.joined([*remarks_on_metric, *self._remarks(masked_share), *main.remarks]),
+            reason=remarks.joined(notes),
         )
-        return row, main.p
+        return RawRow(row, main.test.p, over.p, len(self._paired[0]), main.test.sd)
 
     def _score_at(self, limit: float, horizon: int) -> _LimitScore:
         """Return the score by one limit of health, up to a horizon."""
         onsets = restrict(self.chains.trajectories, limit, horizon)
         interval, no_interval = intervals.mean_of(onsets)
         notes = [remarks.NO_COLLAPSE] if onsets.censored.all() else []
-        ratio = intervals.RatioTest(None, None, None)
+        ratio = _NO_RATIO
         if self.objective != self.baseline:
             ratio, ratio_remarks = self._ratio_at(limit, horizon)
             notes += ratio_remarks
         notes += filter(None, (no_interval, ratio.reason))
         censored = int(np.count_nonzero(onsets.censored))
         score = ThresholdScore(fidelity_interval=interval, extension_ratio=ratio.ratio, censored=censored)
-        return _LimitScore(score, ratio.p, notes)
+        return _LimitScore(score, ratio, notes)
 
     def _ratio_at(self, limit: float, horizon: int) -> tuple[intervals.RatioTest, list[str]]:
         """Return the extension ratio by one limit of health, and the remarks on it."""
-        is_unpaired = self.chains.is_unpaired and bool(self.baseline_chains.trajectories)
-        own, baseline = (self.chains.trajectories, self.baseline_chains.trajectories) if is_unpaired else self._paired
+        own, baseline = self._compared
         if not own:
             return intervals.RatioTest(None, None, remarks.NO_PARTNER), []
         numerator, denominator = restrict(own, limit, horizon), restrict(baseline, limit, horizon)
         notes = []
-        if is_unpaired:
+        if self._is_unpaired:
             notes += [remarks.UNPAIRED, *([remarks.FROM_MEAN] if self.rule.by_fidelity else [])]
         elif len(own) < max(len(self.chains.trajectories), len(self.baseline_chains.trajectories)):
             notes.append(f"extension ratio over the {remarks.shared_seeds(len(own))}")
         if censored := int(np.count_nonzero(denominator.censored)):
             notes.append(remarks.censored_as_well(censored, "the baseline's chains"))
-        ratio_of = intervals.unpaired_ratio_of if is_unpaired else intervals.ratio_of
-        return ratio_of(numerator, denominator), notes
+        return self._test(numerator, denominator), notes
+
+    def _ratio_over_thresholds(self) -> intervals.RatioTest:
+        """Return the ratio of the means over all thresholds of FI."""
+        if self.objective == self.baseline or not self._compared[0]:
+            return _NO_RATIO
+        return self._test(*(restrict_over_thresholds(chains, self.shortest) for chains in self._compared))
+
+    def _test(self, numerator: Restricted, denominator: Restricted) -> intervals.RatioTest:
+        return (intervals.unpaired_ratio_of if self._is_unpaired else intervals.ratio_of)(numerator, denominator)
 
     def _other_thresholds(self) -> dict[str, ThresholdScore]:
         others = (replace(self.rule, limit=tau) for tau in THRESHOLDS if tau != self.rule.limit)
         return {str(rule): self._score_at(rule.least_health, self.shortest).score for rule in others}
 
     def _mean_over_thresholds(self) -> float:
-        onsets = np.empty((len(self.chains.trajectories), ALL_THRESHOLDS.size))
-        for row, trajectory in zip(onsets, self.chains.trajectories, strict=True):
-            np.minimum(trajectory.onsets(ALL_THRESHOLDS), self.shortest, out=row)
-        return float(onsets.mean())
+        return float(restrict_over_thresholds(self.chains.trajectories, self.shortest).times.mean())
 
     def _masked_share(self) -> float | None:
         """Return the mean over chains of the share masked up to the baseline's onset, or None where it is not known."""
@@ -175,6 +193,15 @@ class ObjectiveInGroup:
         if ran_on and self.horizon != self.asked:
             notes.append(remarks.restricted_to(self.horizon))
         return notes
+
+    @property
+    def _is_unpaired(self) -> bool:
+        return self.chains.is_unpaired and bool(self.baseline_chains.trajectories)
+
+    @property
+    def _compared(self) -> tuple[list[Trajectory], list[Trajectory]]:
+        """The chains whose ratio is taken: of the same seeds, or all of both where no seed is in both."""
+        return (self.chains.trajectories, self.baseline_chains.trajectories) if self._is_unpaired else self._paired
 
     @cached_property
     def _paired(self) -> tuple[list[Trajectory], list[Trajectory]]:

@@ -4,7 +4,7 @@ A field that is added, dropped or changes its meaning raises the ``schema`` numb
 names, or refused with that number.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -58,11 +58,20 @@ class ScoreRow(Stored):
     phi_at_generation_0: Number = Field(description="mean fidelity of the objective's own generation 0")
     other_thresholds: dict[str, ThresholdScore] | None = Field(description="the score by other thresholds of fidelity")
     mean_over_thresholds: Number = Field(description="mean of FI over all thresholds in (0, 1)")
+    ratio_over_thresholds: Estimate | None = Field(None, description="that over the baseline's, paired by seed")
+    p_value_over_thresholds: Number = Field(None, description="two-sided, of that ratio being 1, Holm-adjusted")
     masked_share: Number = Field(description="mean share of elements masked up to the baseline's onset")
     reason: str | None = Field(description="why something is null or should be read with care")
 
 
-class ScoreTable(StoredFile):
+class ScoreFile(StoredFile):
+    """Base of the files of scores. Version 2 has a ratio over all thresholds; files of version 1 are read."""
+
+    readable: ClassVar[tuple[int, ...]] = (1, 2)
+    schema_version: int = Field(2, alias="schema", description="schema version of this file")
+
+
+class ScoreTable(ScoreFile):
     """The score of a run or a file: one row for each objective of each group."""
 
     rows: list[ScoreRow] = Field(description="ordered by group, then the baseline, then by name")
@@ -94,13 +103,15 @@ class ComparisonRow(Stored):
     difference: Estimate = Field(description="FI of B minus FI of A, in generations")
     ratio: Ratio | None = Field(description="FI of B over FI of A")
     p_value: Number = Field(description="two-sided, of a ratio of 1, Holm-adjusted over the comparisons of the table")
+    ratio_over_thresholds: Estimate | None = Field(None, description="the same of the mean of FI over all thresholds in (0, 1)")
+    p_value_over_thresholds: Number = Field(None, description="two-sided, of that ratio being 1, Holm-adjusted")
     metric: str = Field(description="the metric that is scored by")
     rule: str = Field(description="when a chain counts as collapsed")
     horizon: int = Field(description="last generation that all the chains have in common")
     reason: str | None = Field(description="why something is null or should be read with care")
 
 
-class ComparisonTable(StoredFile):
+class ComparisonTable(ScoreFile):
     """Two runs or files compared: one row for each pair of objectives of each group that both have."""
 
     rows: list[ComparisonRow] = Field(description="ordered by metric, then group, then objective")
@@ -109,7 +120,7 @@ class ComparisonTable(StoredFile):
 def _flat(row: ScoreRow) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.model_dump(exclude={"other_thresholds"}).items():
-        if name in ("fidelity_interval", "extension_ratio", "control_false_positive_rate"):
+        if name in ("fidelity_interval", "extension_ratio", "ratio_over_thresholds", "control_false_positive_rate"):
             ends = value or {"value": None, "low": None, "high": None}
             flat[name] = ends["value"]
             flat |= {f"{name}_{end}": ends[end] for end in ("low", "high")}

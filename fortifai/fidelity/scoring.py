@@ -1,13 +1,16 @@
 """Trajectories to a score table: one row for each objective of a group, compared with the baseline seed by seed."""
 
 from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 
 import numpy as np
 
 from fortifai.errors import UserError
 from fortifai.fidelity import intervals
-from fortifai.fidelity.onset import Seed, Trajectory, common_horizon, known_horizon, restrict
-from fortifai.fidelity.row import ObjectiveInGroup
+from fortifai.fidelity.onset import Seed, Trajectory, common_horizon, restrict, scored_horizons
+from fortifai.fidelity.power import LEVEL, smallest_visible_ratio
+from fortifai.fidelity.remarks import joined, unseen
+from fortifai.fidelity.row import ObjectiveInGroup, RawRow
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ScoreTable
 from fortifai.fidelity.threshold import choose_threshold
@@ -15,9 +18,6 @@ from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, gro
 from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import TrajectorySource, load
 from fortifai.storage import Better
-
-RowAndP = tuple[ScoreRow, float | None]
-"""A row without its p, and the raw p."""
 
 
 def score(
@@ -31,6 +31,8 @@ def score(
     horizon: int | None = None,
     columns: Mapping[str, str] | None = None,
     first_generation: int = 0,
+    run_name: str | None = None,
+    generation_zero: str | Path | None = None,
 ) -> ScoreTable:
     """Score a run folder, a file or a table: fidelity intervals, and extension ratios over the baseline.
 
@@ -47,6 +49,9 @@ def score(
         horizon: The last generation that is looked at; by default the last to which all onsets of a group are known.
         columns: The name of a column in the data by ours, such as ``{"objective": "Setting"}``.
         first_generation: The generation of the data that is counted as 0.
+        run_name: What the names of runs in a chart of Weights & Biases are made of, such as ``"{objective}-{seed}"``; by default
+            an objective, ``seed`` or ``s``, and a number.
+        generation_zero: A file with generation 0 of the series, where they begin at 1; objective ``*`` is all of a seed.
 
     Returns:
         The rows ordered by group, then the baseline, then by name; p adjusted by Holm's method over all of them.
@@ -56,12 +61,13 @@ def score(
             control chains to set a threshold by, and a baseline that the data does not hold (by an absolute rule it is only
             needed for the ratios).
     """
-    loaded = load(path_or_frame, rule, baseline, better, null, Reading(columns or {}, first_generation))
+    reading = Reading(columns or {}, first_generation, run_name, generation_zero)
+    loaded = load(path_or_frame, rule, baseline, better, null, reading)
     if horizon is not None and (horizon < 1 or calibrate_threshold is not None):
         raise UserError("a horizon is a generation from 1, and cannot go with --calibrate-threshold")
     if calibrate_threshold is not None and (rule is not None or not loaded.rule.by_fidelity or loaded.rule.generations > 1):
         raise UserError(f"--calibrate-threshold sets the threshold of phi itself, and cannot go with the rule {loaded.rule}")
-    rows: list[RowAndP] = []
+    rows: list[RawRow] = []
     for metric in metrics_of(loaded.table, loaded.rule):
         groups = dict(grouped_chains(loaded.table, metric, loaded.rule, baseline))
         used, remarks, judges = loaded.rule, loaded.remarks_on(metric), None
@@ -72,9 +78,23 @@ def score(
         rates = _false_positive_rates(groups, used, judges, horizon)
         for group, objectives in groups.items():
             rows += _rows_of_group(group, objectives, metric, used, baseline, rates, remarks, horizon)
-    rows.sort(key=lambda row_and_p: _order(row_and_p[0], baseline))
-    adjusted = intervals.holm([p for _, p in rows])
-    return ScoreTable(rows=[row.model_copy(update={"p_value": p}) for (row, _), p in zip(rows, adjusted, strict=True)])
+    rows.sort(key=lambda raw: _order(raw.row, baseline))
+    return ScoreTable(rows=_adjusted(rows))
+
+
+def _adjusted(rows: Sequence[RawRow]) -> list[ScoreRow]:
+    """Return the rows with their p adjusted over all of them, and a remark where no difference was seen."""
+    by_rule, over_thresholds = (intervals.holm(p) for p in ([raw.p for raw in rows], [raw.p_over_thresholds for raw in rows]))
+    comparisons = sum(p is not None for p in by_rule)
+    adjusted = []
+    for raw, p, p_over in zip(rows, by_rule, over_thresholds, strict=True):
+        reason = raw.row.reason
+        if p is not None and p >= LEVEL and raw.sd is not None:
+            visible = smallest_visible_ratio(raw.pairs, comparisons, raw.sd)
+            if visible is not None:
+                reason = joined([*filter(None, [reason]), unseen(visible, raw.pairs, comparisons)])
+        adjusted.append(raw.row.model_copy(update={"p_value": p, "p_value_over_thresholds": p_over, "reason": reason}))
+    return adjusted
 
 
 def _rows_of_group(
@@ -86,14 +106,13 @@ def _rows_of_group(
     rates: Mapping[tuple[Group, str], Estimate | None],
     remarks: Sequence[str],
     asked: int | None,
-) -> list[RowAndP]:
+) -> list[RawRow]:
     scorable = [trajectory for chains in objectives.values() if not chains.unscored for trajectory in chains.trajectories]
-    horizon = _at_most(asked, known_horizon(scorable, rule.least_health))
-    shortest = min(horizon, common_horizon(scorable))
+    horizons = scored_horizons(scorable, rule.least_health, asked)
     baseline_chains = objectives.get(baseline, Chains())
     rows = []
     for objective, chains in objectives.items():
-        compared = ObjectiveInGroup(objective, chains, baseline, baseline_chains, rule, horizon, shortest, asked)
+        compared = ObjectiveInGroup(objective, chains, baseline, baseline_chains, rule, *horizons, asked)
         rows.append(compared.row(group, metric, rates.get((_any_strategy(group), objective)), remarks))
     return rows
 

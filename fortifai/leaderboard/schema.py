@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from fortifai.fidelity.scores import ScoreRow
-from fortifai.storage import Stored, StoredFile
+from fortifai.fidelity.scores import ScoreFile, ScoreRow
+from fortifai.storage import Stored
 
 
 class RankedRow(ScoreRow):
@@ -33,7 +33,7 @@ class AcrossModalities(Stored):
     modalities: dict[str, float] = Field(description="each modality's ratio: the geometric mean over its regimes")
 
 
-class Leaderboard(StoredFile):
+class Leaderboard(ScoreFile):
     """A run's score, ranked, with what is needed to run it again."""
 
     suite: str = Field(description="name of the suite")

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fortifai.errors import UserError
-from fortifai.fidelity.onset import Floats, Trajectory, common_horizon, restrict
-from fortifai.fidelity.row import ALL_THRESHOLDS
+from fortifai.fidelity.onset import ALL_THRESHOLDS, Floats, Horizons, Trajectory, restrict, scored_horizons
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.trajectories.groups import Group, grouped_chains, metrics_of
+from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import TrajectorySource, load
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.style import STYLE, file_name, heading, look, save
@@ -28,6 +28,9 @@ SIZE = (7, 3.8)
 
 LEAST_PHI, MOST_PHI = -0.1, 1.15
 """The range of fidelity that is shown at most: a variance that explodes would flatten all else."""
+
+MARGIN = 0.05
+"""The share of the width that stays free beside the last generation."""
 
 Drawn = dict[str, list[Trajectory]]
 """The trajectories of each objective of a group, in the order of the lines."""
@@ -42,6 +45,11 @@ def plot(
     better: Better | Mapping[str, Better] | None = None,
     null: float | Mapping[str, float] | None = None,
     metrics: Collection[str] | None = None,
+    horizon: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    first_generation: int = 0,
+    run_name: str | None = None,
+    generation_zero: str | Path | None = None,
 ) -> list[Path]:
     """Draw every group of a score: fidelity against generation, survival of the onset, and FI against the threshold.
 
@@ -56,6 +64,11 @@ def plot(
         better: As in `fortifai.score`.
         null: As in `fortifai.score`.
         metrics: The metrics to draw; by default all that the rule scores by.
+        horizon: As in `fortifai.score`; the last generation that is drawn.
+        columns: As in `fortifai.score`.
+        first_generation: As in `fortifai.score`.
+        run_name: As in `fortifai.score`.
+        generation_zero: As in `fortifai.score`.
 
     Returns:
         The files written: each picture as SVG and as PNG.
@@ -64,7 +77,8 @@ def plot(
         UserError: For all that `fortifai.score` raises it for, when there is nothing to draw, and when a file cannot be
             written.
     """
-    loaded = load(path_or_frame, rule, baseline, better, null)
+    reading = Reading(columns or {}, first_generation, run_name, generation_zero)
+    loaded = load(path_or_frame, rule, baseline, better, null, reading)
     written: list[Path] = []
     for metric in metrics_of(loaded.table, loaded.rule) if metrics is None else metrics:
         for group, objectives in grouped_chains(loaded.table, metric, loaded.rule, baseline):
@@ -72,7 +86,9 @@ def plot(
             order = sorted(scored, key=lambda name: (name != baseline, name))
             if order:
                 drawn = {name: objectives[name].trajectories for name in order}
-                written += _group(drawn, group, metric, loaded.rule, baseline, Path(out))
+                all_of_group = [trajectory for trajectories in drawn.values() for trajectory in trajectories]
+                horizons = scored_horizons(all_of_group, loaded.rule.least_health, horizon)
+                written += _group(drawn, group, metric, horizons, loaded.rule, baseline, Path(out))
     if not written:
         raise UserError("nothing to draw: no group has a finished chain")
     if not isinstance(path_or_frame, pd.DataFrame) and Path(path_or_frame).is_dir():
@@ -80,14 +96,13 @@ def plot(
     return written
 
 
-def _group(drawn: Drawn, group: Group, metric: str, rule: Rule, baseline: str, out: Path) -> list[Path]:
-    horizon = common_horizon([trajectory for trajectories in drawn.values() for trajectory in trajectories])
+def _group(drawn: Drawn, group: Group, metric: str, horizons: Horizons, rule: Rule, baseline: str, out: Path) -> list[Path]:
     pictures: dict[str, Callable[[Axes], None]] = {
-        "fidelity": lambda axes: _fidelity(axes, drawn, horizon, rule, baseline),
-        "survival": lambda axes: _survival(axes, drawn, horizon, rule, baseline),
+        "fidelity": lambda axes: _fidelity(axes, drawn, horizons, rule, baseline),
+        "survival": lambda axes: _survival(axes, drawn, horizons.by_rule, rule, baseline),
     }
     if rule.by_fidelity:
-        pictures["threshold"] = lambda axes: _threshold(axes, drawn, horizon, rule, baseline)
+        pictures["threshold"] = lambda axes: _threshold(axes, drawn, horizons.watched, rule, baseline)
     written = []
     for kind, draw in pictures.items():
         with mpl.rc_context(STYLE):
@@ -105,29 +120,31 @@ def _line(objective: str, index: int, baseline: str) -> dict[str, Any]:
     return {**look(index), "linewidth": 2.2 if objective == baseline else 1.6}
 
 
-def _fidelity(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str) -> None:
-    """Draw the median over chains, and a band from the worst chain to the best."""
-    generation = np.arange(horizon + 1, dtype=float)
-    sign = -1 if rule.side == ">" else 1
+def _fidelity(axes: Axes, drawn: Drawn, horizons: Horizons, rule: Rule, baseline: str) -> None:
+    """Draw the median over chains, and a band from the worst chain to the best, as far as all chains were watched."""
+    generation = np.arange(horizons.watched + 1, dtype=float)
     for index, (objective, trajectories) in enumerate(drawn.items()):
-        curves = sign * np.stack([_filled(trajectory, generation) for trajectory in trajectories])
+        curves = np.stack([_filled(trajectory, generation, rule) for trajectory in trajectories])
         line = _line(objective, index, baseline)
         axes.plot(generation, np.median(curves, axis=0), label=label(f"{objective} ({len(trajectories)})"), **line)
         if len(trajectories) > 1:
             low, high = (np.nan_to_num(ends, posinf=np.nan, neginf=np.nan) for ends in (curves.min(axis=0), curves.max(axis=0)))
             axes.fill_between(generation, low, high, color=line["color"], alpha=0.08, linewidth=0)
-    axes.axhline(rule.limit, color="0.4", linewidth=0.8)
+    limits = [rule.limit] if rule.centre is None else [rule.centre + rule.limit, rule.centre - rule.limit]
+    for limit in limits:
+        axes.axhline(limit, color="0.4", linewidth=0.8)
     # At generation 0, on the side of collapse: no line starts there.
     above = rule.side == ">"
     axes.annotate(
         label(str(rule)),
-        (0, rule.limit),
+        (0, limits[0]),
         xytext=(0, 2 if above else -2),
         textcoords="offset points",
         va="bottom" if above else "top",
         fontsize=8,
         color="0.3",
     )
+    axes.set_xlim(right=horizons.by_rule * (1 + MARGIN))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if rule.by_fidelity:
         low, high = axes.get_ylim()
@@ -137,15 +154,16 @@ def _fidelity(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str)
     )
 
 
-def _filled(trajectory: Trajectory, generation: Floats) -> Floats:
-    """Return health in every generation, (G,).
+def _filled(trajectory: Trajectory, generation: Floats, rule: Rule) -> Floats:
+    """Return what is drawn of a chain in every generation, (G,): fidelity, or the metric that the rule is on.
 
-    It is minus infinity once the chain has diverged, so that the chain stays the worst of its objective.
+    It is infinite, on the side of collapse, once the chain has diverged, so that the chain stays the worst of its objective.
     """
+    lost = np.inf if rule.side == ">" else -np.inf
     if not trajectory.generation.size:
-        return np.full(generation.shape, -np.inf)
-    health = np.interp(generation, trajectory.generation, trajectory.health)
-    return np.where(generation > trajectory.generation[-1], -np.inf, health) if trajectory.diverged else health
+        return np.full(generation.shape, lost)
+    values = np.interp(generation, trajectory.generation, trajectory.health if rule.by_fidelity else trajectory.value)
+    return np.where(generation > trajectory.generation[-1], lost, values) if trajectory.diverged else values
 
 
 def _survival(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from fortifai.fidelity.power import smallest_visible_ratio
+
 
 def test_describe_says_what_a_suite_runs(call, small):
     described = call("describe", small, "--json").json
@@ -17,7 +19,7 @@ def test_describe_says_what_a_suite_runs(call, small):
 
 def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
     planned = call("plan", small, "--out", tmp_path, "--json").json
-    assert list(planned) == ["schema", "suite", "chains", "estimate", "needs", "missing"]
+    assert list(planned) == ["schema", "suite", "chains", "estimate", "power", "needs", "missing"]
     assert planned["suite"] == "small@3"
     assert set(planned["estimate"]) == {"seconds", "disk_bytes", "memory_bytes"}
     assert all(value > 0 for value in planned["estimate"].values())
@@ -32,6 +34,19 @@ def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
         (objective, seed) for seed in range(3) for objective in ("ce", "tce-quantile:keep=0.98,unit=component")
     ]
     assert list(tmp_path.iterdir()) == [small]  # planning writes nothing
+
+
+def test_plan_says_what_the_seeds_can_show(call, small, tmp_path):
+    (two,) = call("plan", small, "--out", tmp_path, "--json").json["power"]
+    assert (two["regime"], two["seeds"], two["comparisons"], two["smallest_visible_ratio"]) == ("plain", 2, 3, None)
+    assert "plain: with 2 seeds no ER will be seen; three are the fewest" in call("plan", small, "--out", tmp_path).out
+    (five,) = call("plan", small, "--out", tmp_path, "--seeds", 5, "--json").json["power"]
+    assert five["smallest_visible_ratio"] == smallest_visible_ratio(5, 3, five["sd_log_ratio"])
+    text = call("plan", small, "--out", tmp_path, "--seeds", 5).out
+    assert f"plain: with 5 seeds an ER below {five['smallest_visible_ratio']:.2g} will not be seen" in text
+    assert "after Holm among 3 comparisons, if onsets have a coefficient of variation of 0.2" in text
+    alone = call("plan", small, "--out", tmp_path, "--objective", "ce", "--json").json["power"]
+    assert [(entry["comparisons"], entry["smallest_visible_ratio"]) for entry in alone] == [(0, None)]
 
 
 def test_plan_with_settings_is_another_suite(call, small, tmp_path):

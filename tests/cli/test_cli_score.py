@@ -10,7 +10,7 @@ def test_it_draws_and_still_prints_one_document(call, tmp_path):
     TABLE.to_csv(tmp_path / "t.csv", index=False)
     answer = call("score", tmp_path / "t.csv", "--plot", tmp_path / "p", "--json")
     assert (answer.code, answer.err) == (0, f"6 pictures in {tmp_path / 'p'}\n")
-    assert answer.json["schema"] == 1
+    assert answer.json["schema"] == 2
 
 
 def test_thresholds_that_controls_set_are_drawn_for_each_metric(call, tmp_path):
@@ -49,3 +49,18 @@ def test_options_say_what_a_file_does_not(call, tmp_path):
     assert call("compare", tmp_path / "t.csv", tmp_path / "t.csv", *options).code == 0
     assert "should be our name, =, and yours" in call("score", tmp_path / "t.csv", "--column", "Setting").err
     assert "cannot both be -" in call("compare", "-", "-").err
+
+
+def test_a_chart_and_a_generation_0_of_another_file_are_read_as_asked(call, tmp_path):
+    chains = TABLE.drop(columns="strategy").groupby(["objective", "seed"])
+    columns = {f"run {objective} {seed} - w1": own["value"].to_list() for (objective, seed), own in chains}
+    chart = pd.DataFrame(columns).rename_axis("Step").iloc[1:]
+    for name in columns:
+        chart[f"{name}__MIN"] = chart[f"{name}__MAX"] = chart[name]
+    chart.to_csv(tmp_path / "t.csv")
+    TABLE[TABLE["generation"] == 0].drop(columns="strategy").to_csv(tmp_path / "zero.csv", index=False)
+    options = ("--run-name", "run {objective} {seed}", "--generation-zero", tmp_path / "zero.csv")
+    answer = call("score", tmp_path / "t.csv", *options, "--json")
+    TABLE.to_csv(tmp_path / "whole.csv", index=False)
+    whole = call("score", tmp_path / "whole.csv", "--json").json
+    assert [row["extension_ratio"] for row in answer.json["rows"]] == [row["extension_ratio"] for row in whole["rows"]]

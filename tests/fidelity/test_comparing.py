@@ -31,7 +31,13 @@ def test_the_difference_is_the_paired_t_and_the_ratio_is_the_scores():
     scored = score(merged).rows[1]
     assert row.ratio == scored.extension_ratio
     assert row.p_value == scored.p_value
-    assert (row.chains, row.reason) == (4, None)
+    assert (row.ratio_over_thresholds, row.p_value_over_thresholds) == (
+        scored.ratio_over_thresholds,
+        scored.p_value_over_thresholds,
+    )
+    apart = "the threshold decides: the ratio is above 1 by phi<0.75, and not told from 1 over all thresholds"
+    assert (row.chains, row.reason) == (4, apart)
+    assert apart in scored.reason
 
 
 def test_a_run_against_itself_differs_by_nothing(tmp_path):

@@ -19,7 +19,7 @@ TCE = "tce:gamma=0.9"
 ROW = {
     "suite", "modality", "model", "regime", "strategy", "objective", "chains", "censored", "incomplete", "fidelity_interval",
     "extension_ratio", "p_value", "control_false_positive_rate", "metric", "rule", "horizon", "phi_at_generation_0",
-    "other_thresholds", "mean_over_thresholds", "masked_share", "reason",
+    "other_thresholds", "mean_over_thresholds", "ratio_over_thresholds", "p_value_over_thresholds", "masked_share", "reason",
 }  # fmt: skip
 
 
@@ -35,11 +35,12 @@ def test_the_json_has_exactly_the_documented_fields():
     control = frame(curves(), strategy="control")
     document = json.loads(score(pd.concat([frame(curves(), strategy="replace"), control])).model_dump_json())
     assert set(document) == {"schema", "rows"}
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     row = next(row for row in document["rows"] if row["objective"] == TCE and row["strategy"] == "replace")
     assert set(row) == ROW
     assert set(row["fidelity_interval"]) == {"value", "low", "high"}
     assert set(row["extension_ratio"]) == {"value", "low", "high", "lower_bound"}
+    assert set(row["ratio_over_thresholds"]) == {"value", "low", "high"}
     assert set(row["control_false_positive_rate"]) == {"value", "low", "high"}
     assert set(row["other_thresholds"]) == {"phi<0.9", "phi<0.5"}
     assert set(row["other_thresholds"]["phi<0.5"]) == {"fidelity_interval", "extension_ratio", "censored"}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from trajectory_support import distance, falling, frame
 
 from fortifai.errors import UserError
+from fortifai.fidelity import score
 from fortifai.fidelity.intervals import mean_of
 from fortifai.fidelity.onset import Restricted
 from fortifai.report import plot
@@ -90,3 +91,42 @@ def test_a_title_that_would_be_cut_off_is_broken_between_its_parts():
     assert " · ".join(lines) == " · ".join(part for part in parts if part)
     assert heading(("a" * 200, "b" * 30), 7) == "a" * 59 + "…\n" + "b" * 30
     assert heading(("quick@2", "replace"), 7) == "quick@2 · replace"
+
+
+def drawn_lines(monkeypatch):
+    """Return a list that fills with the lines of every picture: the title of its y axis, and for each line its x and y."""
+    pictures = []
+
+    def keep(figure, out, name):
+        (axes,) = figure.axes
+        pictures.append((name.partition("-")[0], axes))
+        return [out / name]
+
+    monkeypatch.setattr("fortifai.report.pictures.save", keep)
+    return pictures
+
+
+def test_pictures_end_where_the_table_does(tmp_path, monkeypatch):
+    pictures = drawn_lines(monkeypatch)
+    # The baseline was stopped after its onset, at 4; the other is watched to 10 and collapses at 8.
+    table = frame({("ce", s): falling(2 + s / 9, 4) for s in range(3)} | {("tce", s): falling(8 + s / 9) for s in range(3)})
+    for asked in (None, 6):
+        plot(table, tmp_path, horizon=asked)
+        axes = dict(pictures)
+        rows = {row.objective: row for row in score(table, horizon=asked).rows}
+        assert rows["tce"].horizon == (asked or 10)
+        names = axes["survival"].get_legend_handles_labels()[1]
+        assert names == [f"{name} (FI {rows[name].fidelity_interval.value:.3g})" for name in ("ce", "tce")]
+        assert axes["survival"].get_xlim()[1] == rows["tce"].horizon
+        by_tau = axes["threshold"].get_lines()[1]
+        assert np.mean(by_tau.get_ydata()) == pytest.approx(rows["tce"].mean_over_thresholds)
+        assert max(axes["fidelity"].get_lines()[0].get_xdata()) == 4, "a chain is not drawn where it was not watched"
+
+
+def test_a_two_sided_rule_is_drawn_as_the_metric_between_two_lines(tmp_path, monkeypatch):
+    pictures = drawn_lines(monkeypatch)
+    table = frame({("ce", 0): [3, 3.2, 2, 1], ("ce", 1): [3, 2.9, 3.1, 5]})
+    plot(table, tmp_path, rule="|w1-3|>0.5")
+    curve, *limits = dict(pictures)["fidelity"].get_lines()
+    assert list(curve.get_ydata()) == pytest.approx([3, 3.05, 2.55, 3])
+    assert [line.get_ydata()[0] for line in limits] == [3.5, 2.5]

@@ -2,11 +2,13 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from fortifai.errors import UserError, did_you_mean
 from fortifai.fidelity.trajectories.tidy import tidy
+from fortifai.fidelity.trajectories.wandb import is_chart, long_chart
 from fortifai.fidelity.trajectories.wide import KNOWN
 
 INTERNAL = ("state", "horizon")
@@ -20,10 +22,14 @@ class Reading:
     Attributes:
         columns: The user's name of a column by ours, such as ``{"objective": "Setting"}``.
         first_generation: The generation that is counted as 0.
+        run_name: What the names of runs in a chart of Weights & Biases are made of, such as ``"{objective}-{seed}"``.
+        generation_zero: The file that generation 0 lies in, where it is another one.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     first_generation: int = 0
+    run_name: str | None = None
+    generation_zero: str | Path | None = None
 
 
 AS_IT_IS = Reading()
@@ -33,6 +39,7 @@ def from_outside(frame: pd.DataFrame, source: str, reading: Reading = AS_IT_IS) 
     """Return a table from outside as a tidy table (see `fortifai.fidelity.trajectories.tidy`), with remarks on how it was read.
 
     Rows that repeat another row in every column are dropped. Names of columns are forgiven letter case and spaces around them.
+    ``reading.generation_zero`` is not looked at.
 
     Args:
         frame: Any table of trajectories, which is not changed.
@@ -50,6 +57,11 @@ def from_outside(frame: pd.DataFrame, source: str, reading: Reading = AS_IT_IS) 
     if count := int(repeated.sum()):
         frame = frame[~repeated]
         remarks.append(f"{count} {'row that repeats' if count == 1 else 'rows that repeat'} another exactly dropped")
+    if is_chart(frame):
+        frame, of_chart = long_chart(frame, source, reading.run_name)
+        remarks += of_chart
+    elif reading.run_name is not None:
+        raise UserError(f"{source}: --run-name is for charts of Weights & Biases, and it is none: no column ends in __MIN")
     if reading.first_generation:
         remarks.append(f"generation {reading.first_generation} is counted as 0")
     table = tidy(frame, source, first_generation=reading.first_generation)

@@ -6,8 +6,11 @@ import pandas as pd
 
 from fortifai.errors import UserError
 from fortifai.fidelity.trajectories.files import read_file, read_folder, tables_in
+from fortifai.fidelity.trajectories.generation_zero import with_generation_zero
 from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outside
 from fortifai.fidelity.trajectories.tidy import CHAIN, MASKED_SHARE, tidy
+from fortifai.fidelity.trajectories.wandb import is_chart
+from fortifai.fidelity.trajectories.wide import names_generations
 from fortifai.records.reading import progress_of
 from fortifai.records.schema import ChainRecord
 from fortifai.records.verification import ReadChain, Verification, verify_run
@@ -41,12 +44,40 @@ def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
     if not path.exists():
         raise UserError(f"{path}: no such run folder or CSV file")
     if not is_run(path):
-        return from_outside(read_folder(path) if path.is_dir() else read_file(path), str(path), reading)
+        return read_frame(read_folder(path) if path.is_dir() else read_file(path), str(path), reading)
     if reading != AS_IT_IS:
         raise UserError(
-            f"{path}: is a run folder, whose columns and generations are known; --column and --first-generation are for files"
+            f"{path}: is a run folder, whose columns and generations are known; --column, --run-name, --first-generation and "
+            "--generation-zero are for files"
         )
     return read_run(path)
+
+
+def read_frame(frame: pd.DataFrame, source: str, reading: Reading = AS_IT_IS) -> pd.DataFrame:
+    """Return a table from outside as a tidy table, with the generation 0 that lies in another file.
+
+    Args:
+        frame: Any table of trajectories, which is not changed.
+        source: What errors call it.
+        reading: What the user said of it.
+
+    Raises:
+        UserError: When either of the two cannot be read, or they do not belong together.
+    """
+    table = from_outside(frame, source, reading)
+    if reading.generation_zero is None:
+        return table
+    if reading.first_generation:
+        raise UserError("--first-generation says which generation of the file is 0, and --generation-zero that 0 lies elsewhere")
+    path = Path(reading.generation_zero)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file to read generation 0 from")
+    zero = read_file(path)
+    columns = {ours: theirs for ours, theirs in reading.columns.items() if theirs in zero}
+    if "generation" not in columns and not is_chart(zero) and not names_generations(zero):
+        zero = zero.assign(generation="0")
+    run_name = reading.run_name if is_chart(zero) else None
+    return with_generation_zero(table, from_outside(zero, str(path), Reading(columns, run_name=run_name)), str(path))
 
 
 def read_run(path: str | Path) -> pd.DataFrame:

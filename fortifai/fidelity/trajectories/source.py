@@ -9,8 +9,8 @@ import pandas as pd
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, Rule, parse_rule
 from fortifai.fidelity.trajectories.metric_options import contradicts_direction, with_better, with_null
-from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outside
-from fortifai.fidelity.trajectories.reading import is_run, read
+from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading
+from fortifai.fidelity.trajectories.reading import is_run, read, read_frame
 from fortifai.records.reading import read_suite
 from fortifai.storage import Better
 
@@ -49,7 +49,7 @@ def load(
     Arguments and errors are those of `fortifai.score`; ``reading`` is what the user said of columns and generations.
     """
     if isinstance(source, pd.DataFrame):
-        table = from_outside(source, str(source.attrs.get("source", "the table")), reading)
+        table = read_frame(source, str(source.attrs.get("source", "the table")), reading)
     else:
         path = Path(source)
         table = read(path, reading)

@@ -21,6 +21,12 @@ UNNAMED = "value"
 _GENERATION = re.compile(r"(?:g|gen|generation)?[ _-]?(\d{1,9})", re.IGNORECASE)
 
 
+def names_generations(names: Iterable[object]) -> bool:
+    """Return whether a table says which generation its values are of: in a column, or by columns that are generations."""
+    plain = [str(name).strip() for name in names]
+    return any(name.casefold() == "generation" or _GENERATION.fullmatch(name) for name in plain)
+
+
 def lengthen(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
     """Return a table with the columns generation, metric and value, and remarks on how it was read.
 
@@ -52,7 +58,7 @@ def _from_generations(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, l
     if "metric" not in frame:
         frame = frame.assign(metric=UNNAMED)
         remarks.append(f"the metric has no name, and is called {UNNAMED!r}")
-    long = _melt(frame.drop(columns="value", errors="ignore"), generations, "generation", source)
+    long = melt(frame.drop(columns="value", errors="ignore"), generations, "generation", source)
     return long.assign(generation=long["generation"].map(generations)), remarks
 
 
@@ -69,15 +75,25 @@ def _from_metrics(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[
             f"{source}: one column {' and '.join(shared)} for the metrics {', '.join(map(str, metrics))}; "
             "use a long table, or say it by metric, as in --null METRIC=VALUE"
         )
-    return _melt(frame, metrics, "metric", source), remarks
+    return melt(frame, metrics, "metric", source), remarks
 
 
 def _has_numbers(column: pd.Series) -> bool:
     return bool(pd.to_numeric(column, errors="coerce").notna().any())
 
 
-def _melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: str) -> pd.DataFrame:
-    """Return a row for each cell of some columns that is not empty, with the column's name in a column ``into``."""
+def melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: str) -> pd.DataFrame:
+    """Return a row for each cell of some columns that is not empty, with the column's name in a column ``into``.
+
+    Args:
+        frame: A wide table, which is not changed; of its other columns only those with a meaning of their own stay.
+        columns: The columns that hold values.
+        into: Name of the column for their names.
+        source: What errors call the table.
+
+    Raises:
+        UserError: For a NaN in a data frame, which may be a value that was not measured or a divergence.
+    """
     labels = [place(frame.index, row) for row in range(len(frame))]
     fixed = frame[[name for name in frame if name in KNOWN and name != into]]
     parts = []
