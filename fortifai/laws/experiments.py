@@ -145,8 +145,10 @@ def truncation() -> Iterator[Experiment]:
     n = 10_000
     for a in (0.25, 0.5, 1.0, 2.0):
         gamma = math.exp(-(a**2) / 2)
-        check = Check(6, f"variance, tce:gamma={gamma:.4f} (a = {a}), n = {n}", 1, variance, theory.truncated_variance(a))
-        yield Experiment(GAUSSIAN, n, "replace", (check,), objective=f"tce:gamma={gamma!r}", size=n // 10)
+        check = Check(
+            6, f"variance, tce:gamma={gamma:.4f},scale=relative (a = {a}), n = {n}", 1, variance, theory.truncated_variance(a)
+        )
+        yield Experiment(GAUSSIAN, n, "replace", (check,), objective=f"tce:gamma={gamma!r},scale=relative", size=n // 10)
 
 
 def categories() -> Iterator[Experiment]:
