@@ -1,6 +1,7 @@
 """Online truncation: how it learns from a chain's records, what it does to a Gaussian, and that only those records decide it."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -69,8 +70,8 @@ def test_it_does_not_oscillate_where_the_response_is_not_what_it_assumes(loss, r
     assert max(lost) <= 1.3 * loss
     assert min(lost) >= -loss - 1e-12
     settling = [abs(value) for value in lost[3:]]
-    assert all(later <= earlier + 1e-12 for earlier, later in zip(settling, settling[1:], strict=False))
-    crossings = sum(before * after < -1e-18 for before, after in zip(lost, lost[1:], strict=False))
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(settling))
+    crossings = sum(before * after < -1e-18 for before, after in pairwise(lost))
     assert crossings <= 1
 
 
