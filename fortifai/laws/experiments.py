@@ -1,13 +1,15 @@
 """Which laws are checked, at which settings. An experiment runs its chains once, and all its checks read the same chains."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from fortifai.laws import closed_forms as theory
+from fortifai.laws.anchored_spread import expected_growth, spread_after
 from fortifai.laws.monte_carlo import Check, Experiment
 
 GAUSSIAN, CATEGORICAL, REGRESSION = "analytic-gaussian", "analytic-categorical", "analytic-regression"
@@ -38,44 +40,69 @@ class RegressionModels(Protocol):
     coefficients: Tensor
 
 
-def variance(model: GaussianModels) -> Tensor:
+def variance(fits: Sequence[GaussianModels]) -> Tensor:
     """Return the fitted variance, (C,)."""
-    return model.variance
+    return fits[-1].variance
 
 
-def log_variance(model: GaussianModels) -> Tensor:
+def log_variance(fits: Sequence[GaussianModels]) -> Tensor:
     """Return the logarithm of the fitted variance, (C,)."""
-    return model.variance.log()
+    return fits[-1].variance.log()
 
 
-def squared_mean(model: GaussianModels) -> Tensor:
+def squared_mean(fits: Sequence[GaussianModels]) -> Tensor:
     """Return the squared error of the fitted mean, (C,); the true one is 0."""
-    return model.mean**2
+    return fits[-1].mean ** 2
 
 
-def second_moment(model: GaussianModels) -> Tensor:
+def second_moment(fits: Sequence[GaussianModels]) -> Tensor:
     """Return the fitted variance plus the squared mean, (C,), which keep an expectation of 1 together."""
-    return variance(model) + squared_mean(model)
+    return variance(fits) + squared_mean(fits)
 
 
-def excess_error(model: RegressionModels) -> Tensor:
+def variance_ratio(fits: Sequence[GaussianModels]) -> Tensor:
+    """Return the fitted variance over that of the first fit, (C,)."""
+    return fits[-1].variance / fits[0].variance
+
+
+def log_deviation_ratio(fits: Sequence[GaussianModels]) -> Tensor:
+    """Return the logarithm of the fitted standard deviation over that of the first fit, (C,)."""
+    return variance_ratio(fits).log() / 2
+
+
+def falls_below(deviation: float) -> Callable[[Sequence[GaussianModels]], Tensor]:
+    """Return the statistic that is 1 for a chain whose standard deviation over that of the first fit is below this, (C,)."""
+    return lambda fits: (variance_ratio(fits) < deviation**2).double()
+
+
+def growth_over_expected(n: int, temperature: float) -> Callable[[Sequence[GaussianModels]], Tensor]:
+    """Return the statistic that is the last fit's change of the variance over what is expected at the model before it, (C,)."""
+
+    def ratio(fits: Sequence[GaussianModels]) -> Tensor:
+        expected = expected_growth(log_deviation_ratio(fits[:-1]).numpy(), n, temperature)
+        return fits[-1].variance / fits[-2].variance / torch.from_numpy(expected)
+
+    return ratio
+
+
+def excess_error(fits: Sequence[RegressionModels]) -> Tensor:
     """Return the squared distance of the coefficients from the true ones, (C,); those are all 1."""
-    return ((model.coefficients - 1) ** 2).sum(-1)
+    return ((fits[-1].coefficients - 1) ** 2).sum(-1)
 
 
-def diversity(model: CategoricalModels) -> Tensor:
+def diversity(fits: Sequence[CategoricalModels]) -> Tensor:
     """Return the heterozygosity, the chance that two draws differ, (C,)."""
-    return 1 - (model.probabilities**2).sum(0)
+    return 1 - (fits[-1].probabilities ** 2).sum(0)
 
 
-def times(factor: float, statistic: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
+def times(factor: float, statistic: Callable[[Sequence[Any]], Tensor]) -> Callable[[Sequence[Any]], Tensor]:
     """Return a statistic in other units."""
-    return lambda model: factor * statistic(model)
+    return lambda fits: factor * statistic(fits)
 
 
-def absorbed(k: int) -> Callable[[CategoricalModels], Tensor]:
+def absorbed(k: int) -> Callable[[Sequence[CategoricalModels]], Tensor]:
     """Return the statistic that is 1 for a chain in which class k has everything, and 0 for others, (C,)."""
-    return lambda model: (model.probabilities[k] == 1).double()
+    return lambda fits: (fits[-1].probabilities[k] == 1).double()
 
 
 def replace() -> Iterator[Experiment]:
@@ -145,8 +172,10 @@ def truncation() -> Iterator[Experiment]:
     n = 10_000
     for a in (0.25, 0.5, 1.0, 2.0):
         gamma = math.exp(-(a**2) / 2)
-        check = Check(6, f"variance, tce:gamma={gamma:.4f} (a = {a}), n = {n}", 1, variance, theory.truncated_variance(a))
-        yield Experiment(GAUSSIAN, n, "replace", (check,), objective=f"tce:gamma={gamma!r}", size=n // 10)
+        check = Check(
+            6, f"variance, tce:gamma={gamma:.4f},scale=relative (a = {a}), n = {n}", 1, variance, theory.truncated_variance(a)
+        )
+        yield Experiment(GAUSSIAN, n, "replace", (check,), objective=f"tce:gamma={gamma!r},scale=relative", size=n // 10)
 
 
 def categories() -> Iterator[Experiment]:
@@ -179,6 +208,31 @@ def regressions() -> Iterator[Experiment]:
         yield Experiment(REGRESSION, n, strategy, tuple(checks), config=config, size=n * features)
 
 
+def anchored_truncation() -> Iterator[Experiment]:
+    """Yield law 9, without and with a bias.
+
+    The expected step is exact. The distribution after t fits is a quadrature's (see `spread_after`), whose error is a small part
+    of the standard error of 4,000 chains.
+    """
+    n = 100
+    for temperature, fits in ((1.0, 100), (0.9, 40), (0.7, 20)):
+        spread, bias = spread_after(n, temperature, fits), f"tce-anchored, temperature {temperature:g}, n = {n}"
+        checks = [
+            Check(9, f"variance over that expected, {bias}, t = {t}", t, growth_over_expected(n, temperature), 1.0)
+            for t in (2, 5, fits)
+        ]
+        checks += [
+            Check(9, f"log sigma / sigma_0, {bias}, t = {fits}", fits, log_deviation_ratio, spread.mean),
+            Check(9, f"variance / sigma_0^2, {bias}, t = {fits}", fits, variance_ratio, spread.variance_ratio),
+        ]
+        checks += [
+            Check(9, f"below its {level:g} quantile {q:.3f}, {bias}, t = {fits}", fits, falls_below(q), level)
+            for level in (0.05, 0.5, 0.95)
+            for q in (spread.quantile(level),)
+        ]
+        yield Experiment(GAUSSIAN, n, "replace", tuple(checks), objective="tce-anchored", start="warm", temperature=temperature)
+
+
 def _settled(recursion: Callable[[float], float]) -> tuple[int, float]:
     """Return the first fit at which a recursion is within 0.01 % of its plateau, and the plateau."""
     t, plateau = 1, recursion(math.inf)
@@ -196,5 +250,6 @@ EXPERIMENTS: dict[int, Callable[[], Iterator[Experiment]]] = {
     6: truncation,
     7: categories,
     8: regressions,
+    9: anchored_truncation,
 }
 """By law; one function may stand for several."""

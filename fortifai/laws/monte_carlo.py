@@ -1,9 +1,9 @@
 """Many chains at once through the protocol of one, and their statistics beside what theory predicts."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from torch import Tensor
 
@@ -39,14 +39,14 @@ class Check:
         law: The law's number in docs/laws.md.
         setting: What is predicted, and at which settings, for people.
         t: Fits after which it is checked; 1 is the fit to real data.
-        statistic: Returns a number of each chain, (C,), of the models of C chains.
+        statistic: Returns a number of each chain, (C,), of the models of C chains, one for each fit so far.
         predicted: The statistic's expected value.
     """
 
     law: int
     setting: str
     t: int
-    statistic: Callable[[Any], Tensor]
+    statistic: Callable[[Sequence[Any]], Tensor]
     predicted: float
 
 
@@ -61,6 +61,8 @@ class Experiment:
         checks: What is predicted.
         objective: The loss, by name.
         config: Settings of the model that are not the default.
+        start: Whether a fit starts from the last model, which then is the one that judges how sure it is, or from scratch.
+        temperature: How sharply models are read out; of a Gaussian, the factor of the variance that is sampled.
         size: The samples of a fit by which the number of chains is chosen; None: n.
     """
 
@@ -70,6 +72,8 @@ class Experiment:
     checks: tuple[Check, ...]
     objective: str = "ce"
     config: Mapping[str, object] = field(default_factory=dict)
+    start: Literal["warm", "scratch"] = "scratch"
+    temperature: float = 1.0
     size: int | None = None
 
     @property
@@ -176,9 +180,9 @@ def run_batch(experiment: Experiment, chains: int | None, seed: int) -> list[obj
     metric = declaration.metrics[0]
     chain = Chain(
         adapter=declaration.bind(config, data),
-        sampling=Sampling(),
+        sampling=Sampling(temperature=experiment.temperature),
         n=experiment.n,
-        start="scratch",
+        start=experiment.start,
         metrics=(metric,),
         fidelity_metric=metric.name,
         strategy=strategy,
@@ -203,7 +207,7 @@ def measure(experiment: Experiment, chains: int, seed: int) -> list[Tally]:
     for number, size in enumerate(_batches(experiment, chains)):
         models = run_batch(experiment, size, seed_of("law", seed, *_names(experiment), number))
         for check, tally in zip(experiment.checks, tallies, strict=True):
-            tally.add(check.statistic(models[check.t - 1]))
+            tally.add(check.statistic(models[: check.t]))
     return tallies
 
 
@@ -222,5 +226,8 @@ def _batches(experiment: Experiment, chains: int) -> Iterator[int]:
 
 def _names(experiment: Experiment) -> tuple[str | int, ...]:
     """Return the names of the experiment's random streams."""
-    config = (f"{key}={value}" for key, value in sorted(experiment.config.items()))
-    return (experiment.modality, experiment.n, experiment.strategy, experiment.objective, *config)
+    settings = dict(experiment.config)
+    if experiment.start != "scratch" or experiment.temperature != 1:
+        settings |= {"start": experiment.start, "temperature": experiment.temperature}
+    names = (f"{key}={value}" for key, value in sorted(settings.items()))
+    return (experiment.modality, experiment.n, experiment.strategy, experiment.objective, *names)

@@ -53,6 +53,7 @@ class AnalyticAdapter(Modality[ConfigT, AnalyticData, Sampling, ModelT]):
             config: The model, and its truth.
             data: How much data, and of how many chains.
         """
+        self._chains = data.chains
         chains = () if data.chains is None else (data.chains,)
         sizes = {"train": data.rows, "validation": data.held_out, "test": data.held_out}
         parts = [self.draw(config, rows, chains, stream("analytic", part, data.seed)) for part, rows in sizes.items()]
@@ -80,6 +81,16 @@ class AnalyticAdapter(Modality[ConfigT, AnalyticData, Sampling, ModelT]):
         pool = len(self.splits.train)
         if n > pool:
             raise UserError(f"n = {n} real samples are asked for, and the training pool has {pool}: lower n")
+
+    def anchors(self, model: ModelT, objective: Objective, q: float) -> Tensor:
+        """Return the quantile of confidence in the validation split, (1,); see `Modality.anchors`.
+
+        Raises:
+            UserError: There are several chains, and only the first one's confidence is known.
+        """
+        if self._chains is not None and self._chains > 1:
+            raise UserError("a batch of chains of this model has no anchors: run its chains one by one")
+        return super().anchors(model, objective, q)
 
     def save(self, model: ModelT, folder: Path) -> None:
         """Write the model's tensors as one safetensors file."""

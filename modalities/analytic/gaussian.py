@@ -29,7 +29,8 @@ class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
 
     Confidence is the density, and on the relative scale the density over that at the mode, exp(-(x - mean)^2 / 2 variance). It is
     that of the model that a fit starts from, which made the samples; from scratch, that of the plain fit to the same samples. The
-    objective's weights enter the variance only, which is divided by the kept weight; the mean is that of all samples.
+    objective's weights enter the variance only, which is divided by the kept weight; the mean is that of all samples. A truth of
+    mean 0 and variance 1 is in standardised units as it is.
     """
 
     model_class = Gaussian
@@ -57,10 +58,13 @@ class GaussianAdapter(AnalyticAdapter[GaussianConfig, Gaussian]):
         shape = samples["x"].shape[1:]
         if isinstance(objective, CrossEntropy):  # its weights are ones, and to ask for them takes a third of a generation
             return Fit(Gaussian(mean.reshape(shape), plain.reshape(shape)), 0.0)
-        element_weight = weigh(objective, self._confidence(x, Gaussian(mean, plain) if init is None else init, objective))
+        judge = Gaussian(mean, plain) if init is None else init
+        element_weight = weigh(objective, self._confidence(x, judge, objective))
         masked = 1 - float(element_weight.mean())
-        squared.mul_(element_weight)
-        variance = (weight @ squared) / (weight @ element_weight)
+        kept = weight @ element_weight
+        # Where an objective masks everything, nothing is learnt: the variance stays that of the model that judged.
+        learnt = (weight @ squared.mul_(element_weight)) / kept.clamp(min=torch.finfo(torch.float64).tiny)
+        variance = torch.where(kept > 0, learnt, judge.variance.reshape(-1))
         return Fit(Gaussian(mean.reshape(shape), variance.reshape(shape)), masked)
 
     def sample(self, model: Gaussian, source: Samples, sampling: Sampling, rng: torch.Generator) -> dict[str, Tensor]:

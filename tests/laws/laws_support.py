@@ -2,7 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -39,15 +39,23 @@ def column(samples: Samples, c: int) -> Samples:
 
 
 def models(
-    kind: str, adapter: AnyModality, *, n: int = 20, strategy: str = "replace", objective: str = "ce", horizon: int = 4
+    kind: str,
+    adapter: AnyModality,
+    *,
+    n: int = 20,
+    strategy: str = "replace",
+    objective: str = "ce",
+    horizon: int = 4,
+    start: Literal["warm", "scratch"] = "scratch",
+    temperature: float = 1.0,
 ) -> list[Any]:
     """The models of every generation, through the protocol."""
     metric = modalities.get(f"analytic-{kind}").metrics[0]
     chain = Chain(
         adapter=adapter,
-        sampling=Sampling(),
+        sampling=Sampling(temperature=temperature),
         n=n,
-        start="scratch",
+        start=start,
         metrics=(metric,),
         fidelity_metric=metric.name,
         strategy=strategy_of(strategy),

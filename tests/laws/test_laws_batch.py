@@ -6,6 +6,7 @@ import torch
 from laws_support import CHAINS, Injected, adapter_of, alone, models
 from scipy.stats import ks_2samp, norm
 
+from fortifai.errors import UserError
 from fortifai.laws.experiments import GAUSSIAN, log_variance
 from fortifai.laws.monte_carlo import Check, Experiment, run_batch
 from fortifai.objectives import resolve
@@ -75,6 +76,22 @@ def test_an_objective_weighs_every_chain_of_a_batch_by_itself(kind, objective, i
     assert_same(batch, models(kind, alone(adapter, 2), objective=objective, horizon=2), kind, 2)
 
 
+@pytest.mark.parametrize("objective", ["tce:gamma=0.3", "tce:gamma=0.8,scale=relative", "tce-anchored", "tce-reverse"])
+def test_a_gaussian_that_the_last_model_judges_does_so_chain_by_chain(objective, inject):
+    adapter, settings = adapter_of("gaussian", CHAINS), {"objective": objective, "start": "warm", "temperature": 0.8}
+    inject(None)
+    batch = models("gaussian", adapter, **settings)
+    for c in range(CHAINS):
+        inject(c)
+        assert_same(batch, models("gaussian", alone(adapter, c), **settings), "gaussian", c)
+
+
+@pytest.mark.parametrize("kind", ["categorical", "regression"])
+def test_anchors_of_a_batch_whose_record_is_of_one_chain_are_refused(kind):
+    with pytest.raises(UserError, match="one by one"):
+        models(kind, adapter_of(kind, CHAINS), objective="tce-anchored")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_batch_of_one_is_the_chain_alone_bit_for_bit(kind, strategy):
@@ -86,14 +103,14 @@ def test_a_batch_of_one_is_the_chain_alone_bit_for_bit(kind, strategy):
 
 def test_chains_of_a_batch_have_the_distribution_of_chains_that_run_one_by_one():
     experiment = Experiment(GAUSSIAN, 10, "replace", (Check(2, "", 8, log_variance, 0.0),))
-    one_by_one = torch.stack([log_variance(run_batch(experiment, None, seed)[-1]) for seed in range(200)])
-    together = log_variance(run_batch(experiment, 5_000, 1_000)[-1])
+    one_by_one = torch.stack([log_variance(run_batch(experiment, None, seed)) for seed in range(200)])
+    together = log_variance(run_batch(experiment, 5_000, 1_000))
     assert ks_2samp(one_by_one.numpy(), together.numpy()).pvalue > 1e-3
 
 
 def test_chains_of_a_batch_are_independent():
     experiment = Experiment(GAUSSIAN, 10, "anchored:real=0.5", (Check(4, "", 6, log_variance, 0.0),))
-    pairs = torch.stack([log_variance(run_batch(experiment, 2, seed)[-1]) for seed in range(200)], dim=1)
+    pairs = torch.stack([log_variance(run_batch(experiment, 2, seed)) for seed in range(200)], dim=1)
     assert abs(float(torch.corrcoef(pairs)[0, 1])) < 0.25  # 3.5 standard errors
 
 
@@ -120,6 +137,30 @@ def test_a_regression_agrees_with_numpy():
     fitted = adapter.fit(adapter.splits.train, resolve("ce"), None, torch.Generator()).model
     x, y = (adapter.splits.train[name].numpy() for name in ("x", "y"))
     assert fitted.coefficients.numpy() == pytest.approx(np.linalg.lstsq(x, y, rcond=None)[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("start", ["warm", "scratch"])
+def test_a_gaussian_left_without_any_sample_keeps_the_variance_that_judged_it(start):
+    adapter = adapter_of("gaussian", None)
+    last = adapter.fit(adapter.splits.validation, resolve("ce"), None, torch.Generator()).model
+    plain = adapter.fit(adapter.splits.train, resolve("ce"), None, torch.Generator()).model
+    fit = adapter.fit(adapter.splits.train, resolve("tce:gamma=1e-300"), last if start == "warm" else None, torch.Generator())
+    assert fit.masked_share == 1
+    assert torch.equal(fit.model.variance, last.variance if start == "warm" else plain.variance)
+    assert torch.equal(fit.model.mean, plain.mean)
+
+
+def test_on_the_absolute_scale_a_gaussian_is_cut_by_its_density_and_on_the_relative_one_by_its_distance():
+    adapter = adapter_of("gaussian", None)
+    x, last = adapter.splits.train["x"].numpy(), adapter.fit(adapter.splits.test, resolve("ce"), None, torch.Generator()).model
+    density = norm.pdf(x, last.mean, last.variance.sqrt())
+    for objective, kept in [
+        ("tce:gamma=0.3", density <= 0.3),
+        ("tce:gamma=0.9,scale=relative", density <= 0.9 * norm.pdf(0, 0, last.variance.sqrt())),
+    ]:
+        fit = adapter.fit(adapter.splits.train, resolve(objective), last, torch.Generator())
+        assert fit.masked_share == pytest.approx(1 - kept.mean(), abs=1e-12)
+        assert float(fit.model.variance) == pytest.approx(((x - x.mean()) ** 2)[kept].mean(), rel=1e-9)
 
 
 def test_a_gaussian_agrees_with_numpy():
@@ -157,7 +198,7 @@ def test_the_likelihood_is_that_of_an_independent_implementation(kind, densities
     density = densities(model, adapter.splits.test)
     assert nll.numpy() == pytest.approx(-np.log(density), rel=1e-9)
     mode = {
-        "gaussian": lambda: norm.pdf(0, 0, model.variance.sqrt()),
+        "gaussian": lambda: 1.0,  # the density itself: its variance is fitted, so that its mode moves with the model
         "categorical": lambda: 1.0,
         "regression": lambda: norm.pdf(0),
     }

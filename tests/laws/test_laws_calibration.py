@@ -9,6 +9,7 @@ import torch
 from scipy.stats import norm
 
 from fortifai.cli import main
+from fortifai.config import Sampling
 from fortifai.contract.modality import Fit
 from fortifai.contract.samples import Samples
 from fortifai.errors import UserError
@@ -114,6 +115,27 @@ def test_a_truncation_on_the_wrong_side_is_caught(monkeypatch):
     weights = TruncatedCrossEntropy.weights
     monkeypatch.setattr(TruncatedCrossEntropy, "weights", lambda *args: 1 - weights(*args))
     assert laws_violated(6) == {6}
+
+
+def test_an_anchor_that_is_not_that_of_generation_0_is_caught(monkeypatch, gaussian):
+    _, adapter = gaussian
+    anchors = adapter.anchors
+    monkeypatch.setattr(adapter, "anchors", lambda *args: 1.1 * anchors(*args))
+    assert laws_violated(9) == {9}
+
+
+def test_confidence_by_the_new_fit_instead_of_the_model_that_made_the_samples_is_caught(monkeypatch, gaussian):
+    _, adapter = gaussian
+    fit = adapter.fit
+    monkeypatch.setattr(adapter, "fit", lambda self, samples, objective, init, *args: fit(self, samples, objective, None, *args))
+    assert laws_violated(9) == {9}
+
+
+def test_a_bias_that_is_not_applied_is_caught(monkeypatch, gaussian):
+    _, adapter = gaussian
+    sample = adapter.sample
+    monkeypatch.setattr(adapter, "sample", lambda self, model, source, _, rng: sample(self, model, source, Sampling(), rng))
+    assert laws_violated(9) == {9}
 
 
 def test_training_on_what_is_not_the_last_output_is_caught(monkeypatch):
