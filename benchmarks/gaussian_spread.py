@@ -23,7 +23,7 @@ from fortifai.randomness import seed_of
 FITS = 301
 """Of a chain of 300 generations after generation 0."""
 
-OBJECTIVES = ("ce", "tce:gamma=0.85", "tce:gamma=0.85,scale=relative", "tce-calibrated", "tce-online", "tce-anchored")
+OBJECTIVES = ("ce", "tce:gamma=0.85", "tce:gamma=0.85,scale=relative", "tce-anchored", "tce-calibrated", "tce-online")
 SIZES = (30, 100, 1000)
 TEMPERATURES = (1.0, 0.9)
 LEVELS = (0.05, 0.5, 0.95)
@@ -36,12 +36,12 @@ def experiment(objective: str, n: int, temperature: float) -> Experiment:
     return Experiment(GAUSSIAN, n, "replace", (end,), objective=objective, start="warm", temperature=temperature)
 
 
-def chains(objective: str, n: int, arguments: argparse.Namespace) -> int:
+def chains(objective: str, arguments: argparse.Namespace) -> int:
     """Return how many chains are run."""
     if objective == "tce-online":
         return arguments.online
-    # Its threshold is found by sorting, chain by chain.
-    return arguments.chains // 4 if objective == "tce-calibrated" and n == max(SIZES) else arguments.chains
+    # The threshold of the calibrated one is found by sorting, chain by chain.
+    return arguments.chains // 4 if objective == "tce-calibrated" else arguments.chains
 
 
 def batches(objective: str, n: int, count: int) -> Iterator[tuple[int, int | None]]:
@@ -68,7 +68,7 @@ def run(file: Path, arguments: argparse.Namespace) -> dict[tuple[str, int, float
         for n in SIZES:
             for temperature in TEMPERATURES:
                 cells[objective, n, temperature] = values = []
-                for number, size in batches(objective, n, chains(objective, n, arguments)):
+                for number, size in batches(objective, n, chains(objective, arguments)):
                     key = (objective, n, temperature, number)
                     if key not in done:
                         seed = seed_of("gaussian-spread", n, round(100 * temperature), number)

@@ -12,8 +12,8 @@ from fortifai.objectives import Elements
 
 GAUSSIAN = ModalityDeclaration(
     name="analytic-gaussian",
-    version="1",
-    summary="a standard normal distribution, fitted by maximum likelihood",
+    version="2",
+    summary="a standard normal distribution, by a Gaussian fitted in closed form",
     adapter="fortifai.modalities.analytic.gaussian:GaussianAdapter",
     config="fortifai.modalities.analytic.config:GaussianConfig",
     data="fortifai.modalities.analytic.config:AnalyticData",
@@ -22,6 +22,15 @@ GAUSSIAN = ModalityDeclaration(
         Metric(
             compute="fortifai.modalities.analytic.metrics:gaussian_distance",
             summary="Wasserstein-2 distance of the moments to those of the truth",
+            better="lower",
+            unit="standard deviations",
+            valid=(0, math.inf),
+            reads=("synthetic",),
+            least_n=2,
+        ),
+        Metric(
+            compute="fortifai.modalities.analytic.metrics:gaussian_spread",
+            summary="how far the standard deviation is from that of the truth, wherever the mean is",
             better="lower",
             unit="standard deviations",
             valid=(0, math.inf),

@@ -17,6 +17,11 @@ def gaussian_distance(inputs: MetricInputs) -> float:
     return _distance_of_moments(inputs.synthetic["x"], 1.0)
 
 
+def gaussian_spread(inputs: MetricInputs) -> float:
+    """Return the absolute difference of the samples' standard deviation and 1, the truth's, >= 0."""
+    return abs(float(columns(inputs.synthetic["x"])[:, 0].std(correction=0)) - 1)
+
+
 def response_distance(inputs: MetricInputs[RegressionAdapter]) -> float:
     """Return the Wasserstein-2 distance of the Gaussian with the labels' mean and deviation to the true labels', >= 0."""
     return _distance_of_moments(inputs.synthetic["y"], math.sqrt(inputs.adapter.config.features + 1))
