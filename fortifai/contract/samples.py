@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -127,11 +127,20 @@ class Samples:
 
 @dataclass(frozen=True)
 class Splits:
-    """Real data: the pool that training draws from, and two held-out parts that no model ever trains on."""
+    """Real data: the pool that training draws from, and two held-out parts that no model ever trains on.
+
+    Attributes:
+        train: The pool.
+        validation: For whatever is selected.
+        test: For what is measured.
+        in_order: Whether the pool is dealt to the generations in its own order, such as that of a text, instead of shuffled. An
+            adapter that sets it does so by a field of its data configuration, so that it is part of every chain's identity.
+    """
 
     train: Samples
     validation: Samples
     test: Samples
+    in_order: bool = field(default=False, kw_only=True)
 
     def data_hash(self) -> str:
         """Return the hash of all three parts, 16 hexadecimal digits, which enters every chain id."""

@@ -74,7 +74,8 @@ class _Run(Generic[ModelT]):
         self._chain = chain
         self._history = history
         self._checkpoints = checkpoints
-        self._real = RealStream(chain.adapter.splits.train, lambda g: chain.strategy.fresh(chain.n, g), chain.seed)
+        splits = chain.adapter.splits
+        self._real = RealStream(splits.train, lambda g: chain.strategy.fresh(chain.n, g), chain.seed, in_order=splits.in_order)
         self._supply = Supply(chain.n, self._real.draw, history.samples)
         self._cache: dict[str, Any] = {}
 

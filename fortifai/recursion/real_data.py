@@ -14,18 +14,21 @@ class RealStream:
     """Draws from the training pool, a function of the chain's seed alone: the same whatever the objective, and on resume.
 
     The pool is shuffled and dealt out; no row comes twice in one draw, and none comes again until what is left of the pool
-    cannot serve a whole draw. Then it is shuffled and dealt out anew, and the rows seen before are counted as reused.
+    cannot serve a whole draw. Then it is shuffled and dealt out anew, and the rows seen before are counted as reused. A pool
+    that is dealt in its own order is not shuffled: every draw continues where the last one ended, for all seeds alike.
 
     Args:
         pool: The training pool.
         size: Returns how many real samples generation g draws.
         seed: The chain's seed.
+        in_order: Whether the pool is dealt in its own order.
     """
 
-    def __init__(self, pool: Samples, size: Callable[[int], int], seed: int) -> None:
+    def __init__(self, pool: Samples, size: Callable[[int], int], seed: int, *, in_order: bool = False) -> None:
         self._pool = pool
         self._size = size
         self._seed = seed
+        self._in_order = in_order
         self._seen = torch.zeros(len(pool), dtype=torch.bool)
         self._deal, self._dealt, self._shuffles = self._shuffle(0), 0, 1
         self._draws: list[tuple[Tensor, int]] = []
@@ -55,4 +58,6 @@ class RealStream:
         return index, reused
 
     def _shuffle(self, number: int) -> Tensor:
+        if self._in_order:
+            return torch.arange(len(self._pool))
         return torch.randperm(len(self._pool), generator=stream(self._seed, "real", number))

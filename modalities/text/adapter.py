@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         """
         seed = integer_seed(rng)
         block = samples["tokens"].shape[1]
-        model = deepcopy(init) if init is not None else network.initial_model(self.config, self.tokenizer, block, seed)
+        model = network.initial_model(self.config, self.tokenizer, block, seed) if init is None else _copy(init)
         network.move(model, self.config)
         settings = self.config.training
         from_scratch = init is None and self.config.pretrained is None
@@ -122,7 +123,7 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
             "steps": float(progress.step),
             "epoch_kept": float(progress.best_epoch),
         }
-        return Fit(model, progress.masked / max(progress.tokens, 1), notes)
+        return Fit(replace(model, last=progress.last), progress.masked / max(progress.tokens, 1), notes)
 
     def sample(self, model: LanguageModel, source: Samples, sampling: Decoding, rng: torch.Generator) -> Mapping[str, Tensor]:
         """Return every block of ``source`` written anew, stretch by stretch, each after the source's own text before it.
@@ -138,7 +139,8 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         """
         network.move(model, self.config)
         with network.autocast(self.config, model.network.device):
-            return {"tokens": regenerate(model, source["tokens"], sampling, integer_seed(rng))}
+            one_text = self.data.order == "corpus"
+            return {"tokens": regenerate(model, source["tokens"], sampling, integer_seed(rng), as_one_text=one_text)}
 
     def likelihood(self, model: LanguageModel, samples: Samples) -> Likelihood:
         """Return -log p in nats, and p in [0, 1], of every token: two float32 (n, T)."""
@@ -183,5 +185,9 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         if keep == "validation_nll":
             return by_validation_nll(self.splits.validation["tokens"], self.token_nll)
         if keep == "kr_test":
-            return by_kr_test(self.kr_items, self.data.block, self.token_nll)
+            return by_kr_test(self.kr_items, self.token_nll)
         return None
+
+
+def _copy(model: LanguageModel) -> LanguageModel:
+    return LanguageModel(deepcopy(model.network), model.tokenizer)

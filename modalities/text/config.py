@@ -1,11 +1,12 @@
 """What a suite or a user can set about texts and language models. Imports no torch, so listing and validating are instant."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
 from fortifai.device import DeviceName
+from fortifai.errors import UserError
 
 BYTES = 256
 """Tokens of a byte-level vocabulary without merges: one for each byte."""
@@ -18,7 +19,7 @@ class Training(Frozen):
     schedule: Identity[Literal["constant", "cosine"]] = Field("constant", description="cosine decays to 0 within every fit")
     warmup: Identity[float] = Field(0.0, ge=0, lt=1, description="share of the steps in which the learning rate rises from 0")
     weight_decay: Identity[float] = Field(0.0, ge=0)
-    clip: Identity[float] = Field(1.0, gt=0, description="largest norm of a gradient")
+    clip: Identity[Annotated[float, Field(gt=0)] | Literal["none"]] = Field(1.0, description="largest norm of a gradient")
     batch: Identity[int] = Field(16, ge=1, description="training sequences a step")
     block: Identity[int | None] = Field(
         None, ge=2, description="tokens of a training sequence, which must divide data.block; default: a whole block"
@@ -28,6 +29,12 @@ class Training(Frozen):
     first_epochs: Identity[int | None] = Field(None, ge=1, description="passes of a fit from scratch; default: epochs")
     token_budget: Identity[int | None] = Field(None, ge=1, description="most tokens that one fit trains on")
     keep: Identity[Literal["last", "validation_nll", "kr_test"]] = Field("last", description="which epoch's weights a fit keeps")
+    first_token: Identity[bool] = Field(
+        True, description="whether the first token of a training sequence is learnt, after the begin token; false: only read"
+    )
+    adapting: Identity[int] = Field(
+        256, ge=1, description="training sequences on which a threshold is estimated before every epoch"
+    )
 
 
 class LanguageModelConfig(ModelConfig):
@@ -72,7 +79,25 @@ class Decoding(Sampling):
     min_p: Identity[float] = Field(0.0, ge=0, le=1, description="leave out tokens below this share of the likeliest one's mass")
     beams: Identity[int] = Field(1, ge=1, description="above 1: beam search, which draws nothing at random")
     repetition_penalty: Identity[float] = Field(1.0, ge=1, description="divides the scores of tokens already there (CTRL)")
-    batch: Runtime[int] = Field(512, ge=1, description="continuations at once, beams counted")
+    do_sample: Identity[Literal["without-beams", "model"]] = Field(
+        "without-beams",
+        description="what is drawn at random: everything but beams; model: what the pretrained model's generation config says",
+    )
+    batch: Identity[int] = Field(512, ge=1, description="continuations at once, beams counted; random draws depend on it")
+
+    @model_validator(mode="after")
+    def _one_says_how(self) -> "Decoding":
+        if self.do_sample == "model":
+            own = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k, "min_p": self.min_p}
+            set_here = [name for name, value in own.items() if value != Decoding.model_fields[name].default]
+            if set_here:
+                raise ValueError(f"do_sample = 'model' takes {', '.join(set_here)} from the model: leave it out here")
+        return self
+
+    def require(self, model: ModelConfig) -> None:
+        """Raise UserError for a model from scratch that should say itself how it is read out."""
+        if self.do_sample == "model" and getattr(model, "pretrained", None) is None:
+            raise UserError("do_sample = 'model' needs a pretrained model, whose generation config says how it is read out")
 
 
 class TextData(Frozen):
@@ -81,12 +106,22 @@ class TextData(Frozen):
     source: Identity[str] = Field(
         "king-james", min_length=1, description="a bundled text, wikitext-2, or a file or folder of .txt"
     )
+    mix: Identity[str | None] = Field(
+        None,
+        min_length=1,
+        description="hub, or a folder with HellaSwag and GSM8K: training text is the paper's mix with them",
+    )
     block: Identity[int] = Field(128, ge=2, description="tokens of one training sample")
+    order: Identity[Literal["shuffled", "corpus"]] = Field(
+        "shuffled",
+        description="how real blocks are dealt; corpus: one after another, as one text, so that contexts reach over their ends",
+    )
     validation: Identity[float] = Field(0.1, gt=0, lt=0.5, description="share of the text held out for validation")
     test: Identity[float] = Field(0.1, gt=0, lt=0.5, description="share of the text held out for testing")
     most_held_out: Identity[int] = Field(512, ge=1, description="most blocks in the validation and in the test split, each")
     encoding: Identity[str] = Field("utf-8", description="of a user's files")
     kr_test: Identity[str | None] = Field(None, description="a file of KR-test items; default: made from a bundled text")
+    blimp: Identity[str | None] = Field(None, min_length=1, description="hub, or a folder with BLiMP's files, SUBSET.jsonl")
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,9 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntr
 
 from fortifai.errors import UserError
 
+HUB = "hub"
+"""What a suite writes for data of the hub, where a folder may be named too."""
+
 PATIENCE = 5.0
 """Seconds to wait for the hub. The client's own retries take half a minute before they report that there is no network."""
 

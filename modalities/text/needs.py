@@ -1,6 +1,7 @@
 """What a suite of texts needs that no package brings: a text, a model, and KR-test items."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from huggingface_hub.errors import HFValidationError
 
@@ -10,7 +11,8 @@ from fortifai.sanitise import user_path
 
 from . import hub
 from .config import LanguageModelConfig, TextData
-from .data import wikitext
+from .data import imagination, wikitext
+from .kr_test import blimp
 from .kr_test.items import read_items
 from .kr_test.sources import MADE_FROM
 from .model.pretrained import SMOLLM2, find
@@ -31,10 +33,14 @@ def needs_of(config: LanguageModelConfig, data: TextData) -> Sequence[Need]:
     needs = []
     if data.source == wikitext.NAME:
         needs.append(_need("the text WikiText-2 (raw)", wikitext.hub_files))
+    if data.mix is not None:
+        needs += [_need(f"the text {name}", partial(imagination.file_of, name, data.mix)) for name in imagination.ON_HUB]
     if config.pretrained is not None:
         needs += _model(config.pretrained)
     if config.training.keep == "kr_test":
         needs += _kr_items(data)
+    if data.blimp == hub.HUB:
+        needs.append(_need("BLiMP", lambda: [blimp.hub_file(subset) for subset in blimp.SUBSETS]))
     return needs
 
 

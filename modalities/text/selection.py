@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from .kr_test.accuracy import accuracy
+from .kr_test.accuracy import Accuracy, accuracy
 from .kr_test.items import Item
 from .model.network import LanguageModel
 
@@ -29,12 +29,23 @@ def by_validation_nll(validation: Tensor, token_nll: TokenNll) -> Judge:
     return lambda model: -float(token_nll(model, tokens).double().mean())
 
 
-def by_kr_test(items: Sequence[Item], longest: int, token_nll: TokenNll) -> Judge:
+def by_kr_test(items: Sequence[Item], token_nll: TokenNll) -> Judge:
     """Return the judge that prefers the model with the highest accuracy in a KR-test, in [0, 1].
 
     Args:
         items: The items of the test.
-        longest: The most tokens of context and continuation that the model reads.
         token_nll: The likelihood of tokens under a model.
     """
-    return lambda model: accuracy(lambda tokens: -token_nll(model, tokens), items, model.tokenizer, longest).value
+    return lambda model: accuracy_of(model, items, token_nll).value
+
+
+def accuracy_of(model: LanguageModel, items: Sequence[Item], token_nll: TokenNll) -> Accuracy:
+    """Return a model's accuracy on items, whose contexts lose their beginnings where they are longer than it can read.
+
+    Args:
+        model: The model that is asked.
+        items: At least one.
+        token_nll: The likelihood of tokens under a model.
+    """
+    longest = model.network.config.get_text_config().max_position_embeddings
+    return accuracy(lambda tokens: -token_nll(model, tokens), items, model.tokenizer, longest)

@@ -91,3 +91,14 @@ def test_a_pool_that_is_too_small_for_a_draw_is_refused():
     stream.draw(0)
     with pytest.raises(UserError, match="6 real samples a generation are asked for, and the training pool has 5"):
         stream.draw(1)
+
+
+@given(deals())
+def test_a_pool_in_its_own_order_is_dealt_from_the_front_for_every_seed(dealing):
+    pool, sizes, seed = dealing
+    stream = RealStream(Samples.real(id=torch.arange(pool)), sizes.__getitem__, seed, in_order=True)
+    start = 0
+    for generation, size in enumerate(sizes):
+        start = 0 if start + size > pool else start
+        assert rows(stream, generation) == list(range(start, start + size))
+        start += size

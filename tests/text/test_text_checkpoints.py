@@ -5,9 +5,11 @@ import torch
 from text_support import adapter_of, fit, weights
 
 from fortifai.modalities.text.model import checkpoint
-from fortifai.objectives import OnlineTruncation
+from fortifai.objectives import Memory, OnlineTruncation
 
-OF_A_GENERATION = OnlineTruncation().for_generation([1.0, 0.8])
+OF_A_GENERATION = OnlineTruncation().for_generation(
+    [Memory(own_nll=nll, nll_without=tuple(nll + 0.1 * i for i in range(1, 7))) for nll in (1.0, 0.8)]
+)
 """What `tce-online` is in one generation: an objective that no name resolves to."""
 
 

@@ -93,17 +93,16 @@ def test_batching_changes_no_answer(triples):
         np.testing.assert_allclose(margins, [by_definition(item) for item in items], atol=1e-9)
 
 
-def test_continuations_that_no_tokens_tell_apart_are_half_right():
+def test_continuations_that_no_tokens_tell_apart_are_wrong():
     same = [Item(context="", sentence_true="abc", sentence_false=f"abc{'d' * (i + 1)}", location=i) for i in range(5)]
     measured = accuracy(uneven, same, BYTES)
     assert (measured.margins == 0).all()
-    assert measured.value == 2 / 5
+    assert measured.value == 0
 
 
-def test_a_model_to_which_everything_is_equally_likely_is_at_chance(items):
+def test_a_model_to_which_everything_is_equally_likely_answers_nothing_rightly(items):
     measured = accuracy(lambda tokens: torch.full(tokens.shape, -1.5), items, BYTES)
-    assert abs(measured.value - 0.5) <= 1 / len(items)
-    assert measured.low < 0.5 < measured.high
+    assert measured.value == 0
 
 
 def test_the_interval_is_wilsons():
@@ -128,10 +127,14 @@ def test_a_context_that_is_too_long_loses_its_beginning():
     assert texts == ["by the river. It grinds rye for three villages"[-40:]]
 
 
-def test_accuracy_is_known_for_each_fraction_of_the_text():
-    items = [Item(context="", sentence_true="a", sentence_false="b", location=i) for i in (1, 2, 30, 99, 100)]
-    measured = Accuracy.of(np.array([1.0, -1.0, 1.0, 1.0, 1.0]))
-    assert [part and part.value for part in measured.by_fraction(items, 4)] == [0.5, 1.0, None, 1.0]
+def test_a_fraction_of_the_text_is_equally_many_items_in_the_order_of_their_places():
+    items = [Item(context="", sentence_true="a", sentence_false="b", location=i) for i in (7, 1, 1, 90, 95, 99, 100)]
+    measured = Accuracy.of(np.array([1.0, 1.0, -1.0, -1.0, -1.0, 1.0, -1.0]))
+    # in order of place: 1 1 7 90 95 99 100, of which three fractions have two each, and the last item is in none
+    assert [measured.of_fractions(items, 3, i, i).value for i in range(3)] == [0.5, 0.5, 0.5]
+    assert [measured.of_fractions(items, 3, 0, stage).value for stage in range(5)] == [0.5, 0.5, 0.5, 0.5, 0.5]
+    assert measured.of_fractions(items, 7, 0, 2).value == 2 / 3
+    assert measured.of_fractions(items, 7, 0, 9).value == measured.value == 3 / 7
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,19 @@
 """Regeneration: what is written depends on the source before it, on the stream, and on how the text is decoded."""
 
+from copy import deepcopy
+
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.stats import chi2
-from text_support import BLOCK
-from transformers import DynamicCache
+from text_support import BLOCK, adapter_of, fit
+from transformers import DynamicCache, GenerationConfig
 
 from fortifai.contract.samples import Samples
-from fortifai.modalities.text.config import Decoding
+from fortifai.errors import UserError
+from fortifai.modalities.text.config import Decoding, LanguageModelConfig
 from fortifai.modalities.text.model import regeneration
+from fortifai.modalities.text.model.network import LanguageModel
 from fortifai.randomness import stream
 
 
@@ -83,3 +88,57 @@ def test_the_buffered_cache_changes_no_token(fitted, monkeypatch, decoding):
     buffered = write(fitted, new_tokens=8, **decoding)
     monkeypatch.setattr(regeneration, "buffered_cache", lambda network, capacity: DynamicCache(config=network.config))
     assert torch.equal(buffered, write(fitted, new_tokens=8, **decoding))
+
+
+def test_in_corpus_order_a_context_reaches_over_the_ends_of_blocks(short_text):
+    adapter = adapter_of(short_text, order="corpus", epochs=30)
+    model = fit(adapter).model
+    tokens = adapter.splits.train["tokens"][:4]
+    greedy = Decoding(new_tokens=4, context=6, top_k=1)
+    written = adapter.sample(model, Samples.real(tokens=tokens), greedy, stream(0, "sample"))["tokens"]
+    one_text = tokens.reshape(1, -1)
+    alone = regeneration.regenerate(model, one_text, greedy, 0)
+    assert torch.equal(written.reshape(1, -1), alone)
+    # by hand: the first stretch of the third block after the last six tokens of the second
+    prompt = torch.cat([torch.tensor([[adapter.tokenizer.begin]]), tokens[1:2, -6:]], dim=1).long()
+    logits = model.network(input_ids=prompt).logits[0, -1]
+    logits[adapter.tokenizer.begin] = -torch.inf
+    assert int(written[2, 0]) == int(logits.argmax())
+    assert not torch.equal(written, regeneration.regenerate(model, tokens, greedy, 0))
+
+
+def with_settings_of_its_own(fitted, **settings):
+    adapter, model = fitted
+    network = deepcopy(model.network)
+    network.generation_config = GenerationConfig(**settings)
+    return adapter, LanguageModel(network, model.tokenizer)
+
+
+def test_what_a_model_came_with_decides_nothing_that_was_not_asked_for(fitted):
+    """A pretrained model's own settings, such as the top_p of Llama 3.2, used to fill in what a suite left open."""
+    own = with_settings_of_its_own(fitted, do_sample=True, top_p=1e-6, min_p=1.0, eos_token_id=[101, 104])
+    assert not torch.equal(write(own), write(fitted, top_k=1))
+    ends = torch.isin(write(own, blocks=24), torch.tensor([101, 104]))
+    assert not ends.any()  # a stretch has a length: the tokens that end a text for the model are not written
+
+
+def test_the_model_decides_whether_beams_draw_at_random_where_a_suite_says_so(fitted):
+    beams = {"beams": 3, "do_sample": "model", "new_tokens": 8}
+    plain = write(fitted, beams=3, new_tokens=8)
+    silent = with_settings_of_its_own(fitted, do_sample=False)
+    drawing = with_settings_of_its_own(fitted, do_sample=True, temperature=1.5, top_k=20, top_p=0.95)
+    assert torch.equal(write(silent, **beams), plain)
+    one, two = (write(drawing, **beams, seed=seed) for seed in (0, 1))
+    assert not torch.equal(one, plain)
+    assert not torch.equal(one, two)
+    assert torch.equal(one, write(drawing, **beams))
+    certain = with_settings_of_its_own(fitted, do_sample=True, top_k=1)
+    assert torch.equal(write(certain, do_sample="model"), write(fitted, top_k=1))
+
+
+def test_who_says_how_a_text_is_continued_is_not_said_twice():
+    with pytest.raises(ValidationError, match="do_sample = 'model' takes temperature, top_p from the model"):
+        Decoding(do_sample="model", temperature=0.8, top_p=0.9)
+    with pytest.raises(UserError, match="needs a pretrained model"):
+        Decoding(do_sample="model").require(LanguageModelConfig())
+    Decoding(do_sample="model").require(LanguageModelConfig(pretrained="any"))

@@ -8,6 +8,7 @@ from text_support import BLOCK, BLOCKS, adapter_of, fit, weights
 
 from fortifai.errors import Diverged
 from fortifai.modalities.text.config import Training
+from fortifai.modalities.text.model import network
 from fortifai.modalities.text.model.training import rate
 
 
@@ -110,3 +111,49 @@ def test_weights_that_leave_the_finite_numbers_are_a_divergence(fitted):
     next(iter(broken.network.parameters())).data.fill_(torch.nan)
     with pytest.raises(Diverged, match="loss is nan"):
         fit(adapter, init=broken)
+
+
+def test_gradients_are_left_as_they_are_without_clipping(short_text):
+    wide, none, narrow = (weights(fit(adapter_of(short_text, clip=clip)).model) for clip in (1e9, "none", 1e-4))
+    assert torch.equal(none, wide)
+    assert not torch.equal(none, narrow)
+
+
+def test_without_its_first_token_a_sequence_is_read_as_transformers_reads_it(short_text):
+    """The loss of transformers on the bare sequence, of which the first token is not predicted."""
+    adapter = adapter_of(short_text, first_token=False, batch=BLOCKS, epochs=1, learning_rate=1e-3)
+    samples = adapter.splits.train.take(slice(BLOCKS))
+    model = fit(adapter_of(short_text)).model
+    tokens = samples["tokens"].long()
+    bare = network.token_nll(model, tokens, BLOCKS, first_token=False)
+    assert bare.shape == (BLOCKS, BLOCK - 1)
+    model.network.zero_grad()
+    loss = model.network(input_ids=tokens, labels=tokens).loss
+    assert float(bare.double().mean()) == pytest.approx(float(loss.detach()), rel=1e-5)
+    # One step of Adam without decay moves every weight against the sign of its gradient.
+    loss.backward()
+    expected = {name: p - 1e-3 * p.grad.sign() for name, p in model.network.named_parameters() if p.grad is not None}
+    large = {name: p.grad.abs() > 1e-4 for name, p in model.network.named_parameters() if p.grad is not None}
+    trained = fit(adapter, samples=samples, init=model)
+    assert trained.notes["training_tokens"] == BLOCKS * (BLOCK - 1)
+    for name, p in trained.model.network.named_parameters():
+        if name in expected:
+            torch.testing.assert_close(p[large[name]], expected[name][large[name]], rtol=0, atol=2e-6)
+
+
+def test_a_threshold_is_estimated_on_as_many_sequences_as_it_is_told(short_text):
+    few, all_of_them = (fit(adapter_of(short_text, adapting=k), "tce-adaptive:alpha=1") for k in (2, 256))
+    assert few.masked_share != all_of_them.masked_share
+
+
+def test_the_weights_of_the_last_epoch_are_at_hand_where_another_is_kept(short_text):
+    adapter = adapter_of(short_text, epochs=4, keep="validation_nll", learning_rate=0.3)  # far too fast: it gets worse
+    best, last = fit(adapter), fit(adapter_of(short_text, epochs=4, learning_rate=0.3))
+    assert best.notes["epoch_kept"] < 3
+    kept = weights(best.model)
+    with best.model.at_last_epoch():
+        assert torch.equal(weights(best.model), weights(last.model))
+    assert torch.equal(weights(best.model), kept)
+    assert fit(adapter, init=best.model).model.last is not best.model.last
+    with last.model.at_last_epoch():  # where the last one is kept, they are the same
+        assert torch.equal(weights(fit(adapter_of(short_text, epochs=4, learning_rate=0.3)).model), weights(last.model))

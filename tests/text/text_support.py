@@ -20,10 +20,12 @@ SMALL = {"vocabulary": 256, "hidden_size": 16, "intermediate_size": 32, "layers"
 BRIEF = {"learning_rate": 3e-3, "batch": 4, "epochs": 2}
 
 
-def adapter_of(text: Path, *, model: dict[str, object] | None = None, **training: object) -> LanguageModelAdapter:
+def adapter_of(
+    text: Path, *, model: dict[str, object] | None = None, order: str = "shuffled", **training: object
+) -> LanguageModelAdapter:
     """Bind a model of one layer, with these settings of its own and of its training, to a text in blocks of 16 bytes."""
     config = LanguageModelConfig.model_validate({**SMALL, **(model or {}), "training": Training(**BRIEF | training)})
-    return LanguageModelAdapter(config, TextData(source=str(text), block=BLOCK))
+    return LanguageModelAdapter(config, TextData(source=str(text), block=BLOCK, order=order))
 
 
 def fit(

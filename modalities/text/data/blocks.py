@@ -19,7 +19,8 @@ def cut_into_blocks(corpus: Corpus, tokenizer: Tokenizer, data: TextData) -> Spl
     Args:
         corpus: The text, already split.
         tokenizer: What turns it into tokens.
-        data: The length of a block, and how many blocks each held-out split keeps, evenly spread over its part.
+        data: The length of a block, how many blocks each held-out split keeps, evenly spread over its part, and how the training
+            part is dealt.
 
     Returns:
         Splits with one tensor, ``tokens``: int32 (n, block).
@@ -31,7 +32,8 @@ def cut_into_blocks(corpus: Corpus, tokenizer: Tokenizer, data: TextData) -> Spl
     train, validation, test = (
         _blocks(stretches, tokenizer, data.block, f"{corpus.name}: the {part} part") for part, stretches in parts.items()
     )
-    return Splits(train, _evenly_spread(validation, data.most_held_out), _evenly_spread(test, data.most_held_out))
+    validation, test = (_evenly_spread(part, data.most_held_out) for part in (validation, test))
+    return Splits(train, validation, test, in_order=data.order == "corpus")
 
 
 def _evenly_spread(samples: Samples, most: int) -> Samples:

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from fortifai.errors import UserError
 
 from ..hub import dataset_file
 from .reading import read_decoded
+from .records import read_column
 
 NAME = "wikitext-2"
 REPOSITORY, CONFIGURATION = "Salesforce/wikitext", "wikitext-2-raw-v1"
@@ -70,13 +68,4 @@ def _text(files: list[Path], encoding: str) -> str:
 
 def _rows(files: list[Path]) -> str:
     """Join the rows of a column of texts, each of which ends a line."""
-    rows: list[str] = []
-    for file in files:
-        try:
-            table = pq.read_table(file)
-        except (OSError, pa.ArrowException) as error:
-            raise UserError(f"{file} cannot be read as parquet: {error}") from None
-        if COLUMN not in table.column_names:
-            raise UserError(f"{file} has no column {COLUMN!r}; it has {', '.join(table.column_names)}")
-        rows += [row or "" for row in table[COLUMN].to_pylist()]
-    return "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
+    return "".join(row if row.endswith("\n") else f"{row}\n" for row in read_column(files, COLUMN))

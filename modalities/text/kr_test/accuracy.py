@@ -42,29 +42,31 @@ class Accuracy:
 
     @classmethod
     def of(cls, margins: NDArray[np.float64]) -> Self:
-        """Count margins, float64 (n,), above 0 as right.
-
-        Of those that are 0 half are right, rounded down, so that a model that knows nothing has 50 %.
+        """Count margins, float64 (n,), above 0 as right, and equal ones as wrong, as the authors do.
 
         Raises:
             ValueError: There are no margins.
         """
-        right = int((margins > 0).sum()) + int((margins == 0).sum()) // 2
+        right = int((margins > 0).sum())
         share = wilson(right, len(margins))
         if share is None or share.low is None or share.high is None:
             raise ValueError("a KR-test needs at least one item")
         return cls(share.value, share.low, share.high, margins)
 
-    def by_fraction(self, items: Sequence[Item], k: int) -> list["Accuracy | None"]:
-        """Return the accuracy in each of k equal fractions of the text; None where a fraction has no item.
+    def of_fractions(self, items: Sequence[Item], k: int, first: int, last: int) -> Self:
+        """Return the accuracy in neighbouring ones of k fractions of the text.
+
+        As in the authors' code a fraction is n // k items in the order of their location, and what is left over is in none.
 
         Args:
-            items: The n items of the test, in the order of the margins; their locations say which fraction each is in.
-            k: The number of fractions, >= 1.
+            items: The n items of the test, in the order of the margins.
+            k: The number of fractions, from 1 to n.
+            first: The first fraction that counts, from 0.
+            last: The last one; those beyond k - 1 do not exist.
         """
-        location = np.array([item.location for item in items])
-        fraction = np.minimum((location - location.min()) * k // max(1, np.ptp(location) + 1), k - 1)
-        return [Accuracy.of(self.margins[fraction == i]) if (fraction == i).any() else None for i in range(k)]
+        in_order = self.margins[np.argsort([item.location for item in items], kind="stable")]
+        size = len(in_order) // k
+        return self.of(in_order[first * size : min(last + 1, k) * size])
 
 
 def accuracy(score: Score, items: Sequence[Item], tokenizer: Tokenizer, longest: int | None = None) -> Accuracy:

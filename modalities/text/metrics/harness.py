@@ -79,6 +79,12 @@ def lm_eval(inputs: "MetricInputs[LanguageModelAdapter, LanguageModel]", argumen
     return float(next(value for key, value in values.items() if key.partition(",")[0] == task.metric))
 
 
+def lm_eval_last(inputs: "MetricInputs[LanguageModelAdapter, LanguageModel]", argument: str) -> float:
+    """Return what `lm_eval` does of the weights of the fit's last epoch, whichever epoch was kept. Arguments as of `lm_eval`."""
+    with inputs.model.at_last_epoch():
+        return lm_eval(inputs, argument)
+
+
 def check(adapter: object, argument: str) -> None:
     """Raise UserError for a task that is unknown, and for a user's own task that cannot be loaded.
 

@@ -36,6 +36,7 @@ class Progress:
         best_epoch: The epoch that is kept, counted from 0.
         best_score: What its judge says of it; higher is better.
         best: Its weights by name; None while no epoch has been judged.
+        last: The weights of the last epoch, once the fit is over and has kept another one.
     """
 
     objective: Objective
@@ -45,6 +46,7 @@ class Progress:
     best_epoch: int = 0
     best_score: float = -math.inf
     best: dict[str, Tensor] | None = None
+    last: dict[str, Tensor] | None = None
 
 
 class Checkpoints:

@@ -1,7 +1,8 @@
 """A causal language model with its tokenizer: built, asked for likelihoods, saved and loaded."""
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -28,10 +29,30 @@ from .tokenizer import Tokenizer, load_tokenizer
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A network of transformers, and the tokenizer whose tokens it predicts."""
+    """A network of transformers, and the tokenizer whose tokens it predicts.
+
+    Attributes:
+        network: With the weights of the epoch that was kept.
+        tokenizer: Whose tokens it predicts.
+        last: The weights of the last epoch of its fit, where another one was kept; not saved.
+    """
 
     network: PreTrainedModel
     tokenizer: Tokenizer
+    last: Mapping[str, Tensor] | None = field(default=None, compare=False, repr=False)
+
+    @contextmanager
+    def at_last_epoch(self) -> Iterator[None]:
+        """Put the weights of the last epoch in place, and those that were kept back afterwards."""
+        if self.last is None:
+            yield
+            return
+        kept = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.last)
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(kept)
 
 
 def settings(config: LanguageModelConfig, tokenizer: Tokenizer, block: int) -> PreTrainedConfig:
@@ -152,40 +173,45 @@ def output_layer(network: PreTrainedModel) -> tuple[Tensor, Tensor | None]:
     return layer.weight, getattr(layer, "bias", None)
 
 
-def hidden_states(model: LanguageModel, tokens: Tensor) -> Tensor:
+def hidden_states(model: LanguageModel, tokens: Tensor, first_token: bool = True) -> Tensor:
     """Return what the output layer reads where it predicts tokens, after the begin token and all tokens before them.
 
     Args:
         model: The model.
         tokens: int64 (n, T), on its device.
+        first_token: False: without a begin token, so that the first token of a row is read and not predicted.
 
     Returns:
-        (n, T, D).
+        (n, T, D), or (n, T - 1, D) without the first token.
     """
-    start = torch.full_like(tokens[:, :1], model.tokenizer.begin)
-    read = torch.cat([start, tokens[:, :-1]], dim=1)
+    read = tokens[:, :-1]
+    if first_token:
+        start = torch.full_like(tokens[:, :1], model.tokenizer.begin)
+        read = torch.cat([start, read], dim=1)
     hidden: Tensor = model.network.base_model(input_ids=read, use_cache=False).last_hidden_state
     return hidden
 
 
 @torch.no_grad()
-def token_nll(model: LanguageModel, tokens: Tensor, batch: int) -> Tensor:
+def token_nll(model: LanguageModel, tokens: Tensor, batch: int, first_token: bool = True) -> Tensor:
     """Return the negative log-likelihood of every token after the begin token and all before it in its row.
 
     Args:
         model: The model; it is left in evaluation mode.
         tokens: int32 or int64 (n, T), on any device.
         batch: Rows that are computed at once, >= 1; the values depend on it by rounding alone.
+        first_token: False: without a begin token, and without the first token of a row.
 
     Returns:
-        float32 (n, T) on the CPU, in nats.
+        float32 (n, T), or (n, T - 1) without the first token, on the CPU, in nats.
     """
     model.network.eval()
     weight, bias = output_layer(model.network)
     parts = []
     for part in tokens.split(batch):
-        targets = part.to(model.network.device).long()
-        parts.append(linear_nll(hidden_states(model, targets), weight, targets, bias=bias).cpu())
+        read = part.to(model.network.device).long()
+        targets = read if first_token else read[:, 1:]
+        parts.append(linear_nll(hidden_states(model, read, first_token), weight, targets, bias=bias).cpu())
     return torch.cat(parts) if parts else torch.empty(tokens.shape)
 
 

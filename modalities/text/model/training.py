@@ -15,9 +15,6 @@ from ..config import LanguageModelConfig, Training
 from .checkpoint import Checkpoints, Progress
 from .network import LanguageModel, autocast, hidden_states, output_layer, token_nll
 
-ADAPTING_BLOCKS = 256
-"""Blocks that a threshold is estimated on before every epoch; the authors take about 2,048 samples."""
-
 
 def train(
     model: LanguageModel,
@@ -76,9 +73,12 @@ def train(
                 _keep_if_best(model, judge, epoch, progress)
                 network.train()
             checkpoint.save_if_due(progress)
+    last_epoch = (total - 1) // per_epoch
     if progress.best is None:
-        progress.best_epoch = (total - 1) // per_epoch
+        progress.best_epoch = last_epoch
     else:
+        if progress.best_epoch != last_epoch:
+            progress.last = _copied(network)
         network.load_state_dict(progress.best)
     network.eval()
     return progress
@@ -122,7 +122,11 @@ def _keep_if_best(model: LanguageModel, judge: Callable[[LanguageModel], float],
     score = judge(model)
     if score > progress.best_score:
         progress.best_score, progress.best_epoch = score, epoch
-        progress.best = {name: value.detach().clone() for name, value in model.network.state_dict().items()}
+        progress.best = _copied(model.network)
+
+
+def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _step(
@@ -134,25 +138,27 @@ def _step(
     for part in torch.arange(len(batch)).tensor_split(min(config.training.accumulate, len(batch))):
         rows = batch.take(part)
         tokens = rows["tokens"].to(network.device).long()
+        targets = tokens if config.training.first_token else tokens[:, 1:]
         # A sequence's weight is that of its tokens' losses, relative to the mean of 1 that strategies keep.
-        scale = None if rows.weight is None else rows.weight.to(network.device)[:, None].expand_as(tokens)
+        scale = None if rows.weight is None else rows.weight.to(network.device)[:, None].expand_as(targets)
         with autocast(config, network.device):
             loss, confidence = linear_cross_entropy(
-                hidden_states(model, tokens),
+                hidden_states(model, tokens, config.training.first_token),
                 weight,
-                tokens,
+                targets,
                 progress.objective,
                 bias=bias,
                 token_weights=scale,
-                normalizer=len(batch) * tokens.shape[1],
+                normalizer=len(batch) * targets.shape[1],
                 return_confidence=True,
             )
         if not torch.isfinite(loss):
             raise Diverged(f"the loss is {float(loss.detach())} at step {progress.step}")
         loss.backward()
-        progress.tokens += tokens.numel()
+        progress.tokens += targets.numel()
         progress.masked += int((progress.objective.weights(confidence) == 0).sum())
-    torch.nn.utils.clip_grad_norm_(network.parameters(), config.training.clip)
+    if config.training.clip != "none":
+        torch.nn.utils.clip_grad_norm_(network.parameters(), config.training.clip)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     progress.step += 1
@@ -164,9 +170,9 @@ def _adapted(
     """Return the objective of the coming epoch, its threshold estimated on sequences drawn at random."""
 
     def confidence() -> torch.Tensor:
-        drawn = samples["tokens"][torch.randperm(len(samples), generator=rng)[:ADAPTING_BLOCKS]]
+        drawn = samples["tokens"][torch.randperm(len(samples), generator=rng)[: config.training.adapting]]
         with autocast(config, model.network.device):
-            return torch.exp(-token_nll(model, drawn, config.evaluation_batch))
+            return torch.exp(-token_nll(model, drawn, config.evaluation_batch, config.training.first_token))
 
     return objective.adapt_to(confidence)
 
