@@ -3,20 +3,20 @@
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.objectives import Elements
 
-from .metrics.declared import LATENT_SPREAD, METRICS
+from .metrics.declared import LATENT_SPREAD, LATENT_STD, METRICS
 
 UNITS = ("pixel", "sample")
 """What an objective may weigh as one element: every pixel by itself, or a whole image."""
 
 VAE = ModalityDeclaration(
     name="image-vae",
-    version="1",
+    version="2",
     summary="images, by convolutional variational autoencoders",
     adapter="fortifai.modalities.image.vae.adapter:VAEAdapter",
     config="fortifai.modalities.image.vae.config:VAEConfig",
     data="fortifai.modalities.image.config:ImageData",
-    sampling="fortifai.config:Sampling",
-    metrics=(*METRICS, LATENT_SPREAD),
+    sampling="fortifai.modalities.image.vae.config:VAESampling",
+    metrics=(*METRICS, LATENT_SPREAD, LATENT_STD),
     elements=Elements(units=UNITS, relative=True),
     requires=("torchvision", "torchmetrics", "mlxtend"),
     extra="image",
