@@ -24,14 +24,14 @@ VAE = ModalityDeclaration(
 
 DIFFUSION = ModalityDeclaration(
     name="image-diffusion",
-    version="1",
+    version="2",
     summary="images, by denoising diffusion models of diffusers",
     adapter="fortifai.modalities.image.diffusion.adapter:DiffusionAdapter",
     config="fortifai.modalities.image.diffusion.config:DiffusionConfig",
     data="fortifai.modalities.image.config:ImageData",
     sampling="fortifai.modalities.image.diffusion.config:DiffusionSampling",
     metrics=METRICS,
-    elements=Elements(units=UNITS, relative=True),
+    elements=Elements(units=UNITS, relative=True, carried=True),
     requires=("diffusers", "torchvision", "torchmetrics", "mlxtend"),
     extra="image",
 )
