@@ -79,6 +79,15 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
         self.config = config
         self.splits = splits
 
+    @property
+    def draws(self) -> int:
+        """How many sets of samples a fit to synthetic data goes through, each drawn anew from the last model; by default one.
+
+        With more, a generation makes that many times as many samples, and the training set that `fit` is given is that many sets
+        of equal size, one behind the other, which differ in their synthetic samples only. Real data alone is one set.
+        """
+        return 1
+
     @classmethod
     def needs(cls, config: ConfigT, data: DataT) -> Sequence[Need]:
         """Return what making and fitting such an adapter needs that not every machine has, such as weights of a hub.

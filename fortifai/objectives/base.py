@@ -26,11 +26,14 @@ class Elements:
         units: What may be weighed as one, such as pixel and sample, where there is a choice; the first is the default.
         density: Whether confidence is the likelihood of continuous data, which has no upper bound, instead of a probability.
         relative: Whether confidence can also be taken relative to what the model itself is surest of.
+        carried: Whether the scale of confidence is a part of the model: set by the first fit of a chain, and handed on from model
+            to model. Then a chain that starts every fit from scratch has a scale that moves.
     """
 
     units: tuple[str, ...] = ()
     density: bool = False
     relative: bool = False
+    carried: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ class Objective(Parametrised):
     def is_relative(self) -> bool:
         """Whether it wants confidence relative to what the model itself is surest of, in [0, 1]."""
         return False
+
+    @property
+    def compares_generations(self) -> bool:
+        """Whether it goes by how large confidence or likelihood is over generations, and not only by its order within one."""
+        return bool(self.remembers)
 
     @abstractmethod
     def weights(self, confidence: "Tensor", mass: "Tensor | None" = None) -> "Tensor":
@@ -196,6 +204,11 @@ class Scaled(Selective):
     def is_relative(self) -> bool:
         """Whether its scale is relative."""
         return self.scale == "relative"
+
+    @property
+    def compares_generations(self) -> bool:
+        """Whether its scale is the absolute one, which is the same in all generations."""
+        return not self.is_relative
 
     def of_elements(self, elements: Elements) -> "Selective":
         """Return this objective with its unit filled in; see `Selective.of_elements`."""

@@ -92,7 +92,7 @@ def chains_of(regime: Regime, adapter: "AnyModality | None", selection: Selectio
     """
     objectives = regime.objectives
     if selection.objectives:
-        objectives = canonical_objectives(tuple(selection.objectives), regime.modality)
+        objectives = canonical_objectives(tuple(selection.objectives), regime.modality, regime.start)
     data_hash = None if adapter is None else adapter.splits.data_hash()
     n = regime.size(None if adapter is None else len(adapter.splits.train))
     for seed in range(selection.seeds or regime.seeds):

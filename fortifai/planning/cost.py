@@ -22,6 +22,10 @@ PROCESS_BYTES = 720 * 2**20
 WORKING_COPIES = 30
 """Copies of the training set and of the model that a fit holds at its peak (measured: 28, a mixture of 5 on 91,500 rows)."""
 
+DRAWN_COPIES = 3
+"""Copies of further sets of samples (`Modality.draws`), through which a fit goes one at a time: as they were read, joined, and as
+those that the generation draws itself."""
+
 RECORD_BYTES = 2048
 """Bytes of one generation's record (about)."""
 
@@ -48,11 +52,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Bytes:
-    """Sizes in memory of a regime's training pool, one of its samples, and a model."""
+    """Sizes in memory of a regime's training pool, one of its samples, and a model; and the sets of samples that one makes."""
 
     pool: float
     sample: float
     model: float
+    draws: int
 
 
 def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") -> Cost:
@@ -140,13 +145,14 @@ def _bytes_of(adapter: "AnyModality | None") -> _Bytes | None:
     if adapter is None or model is None:
         return None
     pool = adapter.splits.train
-    return _Bytes(pool.nbytes(), pool.nbytes() / len(pool), model)
+    return _Bytes(pool.nbytes(), pool.nbytes() / len(pool), model, adapter.draws)
 
 
 def _memory(status: ChainStatus, size: _Bytes) -> float:
     chain, strategy = status.chain, strategies.resolve(status.chain.strategy)
     largest = _largest_training_set(strategy, chain.n, chain.horizon)
-    return PROCESS_BYTES + size.pool + WORKING_COPIES * (largest * size.sample + size.model)
+    more = DRAWN_COPIES * (_draws(strategy, size) - 1) * largest * size.sample
+    return PROCESS_BYTES + size.pool + WORKING_COPIES * (largest * size.sample + size.model) + more
 
 
 def _disk(keep: str, status: ChainStatus, size: _Bytes) -> float:
@@ -155,7 +161,12 @@ def _disk(keep: str, status: ChainStatus, size: _Bytes) -> float:
     every, last = _samples_made(strategy, chain.n, chain.horizon)
     samples = every if keep in ("all", "samples") or strategy.remembers_all else last
     models = size.model * (generations if keep == "all" else 1)
-    return (0 if keep == "none" else samples * size.sample + models) + RECORD_BYTES * generations
+    drawn = samples * _draws(strategy, size) * size.sample
+    return (0 if keep == "none" else drawn + models) + RECORD_BYTES * generations
+
+
+def _draws(strategy: Strategy, size: _Bytes) -> int:
+    return size.draws if strategy.recursive else 1
 
 
 @lru_cache(maxsize=CHAINS_ALIKE)

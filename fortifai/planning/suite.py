@@ -12,7 +12,7 @@ from fortifai import objectives
 from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.contract.metric import Metric
-from fortifai.errors import UnknownName
+from fortifai.errors import UnknownName, UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, parse_rule
 from fortifai.limits import MOST_GENERATIONS, MOST_SEEDS
 from fortifai.recursion import strategies
@@ -100,7 +100,7 @@ class Regime(Frozen):
     @field_validator("objectives")
     @classmethod
     def _baseline_first(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        return canonical_objectives(names, info.data.get("modality"))
+        return canonical_objectives(names, info.data.get("modality"), info.data.get("start"))
 
     @field_validator("strategies")
     @classmethod
@@ -163,20 +163,30 @@ class Suite(Frozen):
         return by_name[name]
 
 
-def canonical_objectives(names: tuple[str, ...], modality: str | None) -> tuple[str, ...]:
+def canonical_objectives(names: tuple[str, ...], modality: str | None, start: str | None) -> tuple[str, ...]:
     """Return the canonical names, each once, with the baseline in front whether it was named or not.
 
     Args:
         names: Objectives as a user writes them.
         modality: Where it weighs elements of several units, every canonical name has its unit; None: unknown.
+        start: Of fits, as `Regime.start`; None: unknown.
 
     Raises:
-        UserError: An objective is unknown, a parameter is wrong, or the modality does not have its unit or its scale.
+        UserError: An objective is unknown, a parameter is wrong, or the modality does not have its unit or its scale, or not in a
+            chain whose fits start like this.
     """
     if modality is None or modality not in modalities:
         return tuple(dict.fromkeys((BASELINE, *(objectives.resolve(name).canonical for name in names))))
     elements = modalities.get(modality).elements
-    return tuple(dict.fromkeys((BASELINE, *(objectives.resolve_for(name, elements).canonical for name in names))))
+    resolved = [objectives.resolve_for(name, elements) for name in names]
+    for objective in resolved:
+        if elements.carried and start == "scratch" and objective.compares_generations:
+            remedy = ", or add scale=relative" if isinstance(objective, objectives.Scaled) else ""
+            raise UserError(
+                f"objective {objective.canonical!r} compares confidence over generations, and in {modality!r} a fit from scratch "
+                f'sets its scale anew, so that it would move with every generation: set start = "warm"{remedy}'
+            )
+    return tuple(dict.fromkeys((BASELINE, *(objective.canonical for objective in resolved))))
 
 
 def canonical_strategies(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ class ChainRecord(RunFile):
 
 
 class TrainingRecord(Stored):
-    """How the training data of one generation was made up, in samples."""
+    """How the training data of one generation was made up, in samples: one set of it, where a fit goes through several."""
 
     size: int = Field(description="all samples")
     real: int = Field(description="real ones")

@@ -4,10 +4,10 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -76,32 +76,52 @@ class _Run(Generic[ModelT]):
         self._checkpoints = checkpoints
         splits = chain.adapter.splits
         self._real = RealStream(splits.train, lambda g: chain.strategy.fresh(chain.n, g), chain.seed, in_order=splits.in_order)
-        self._supply = Supply(chain.n, self._real.draw, history.samples)
+        # How many sets of samples a generation makes, which the next fit goes through one after the other: `Modality.draws`.
+        self._draws = chain.adapter.draws if chain.strategy.recursive else 1
         self._cache: dict[str, Any] = {}
 
     def advance(self, generation: int, objective: Objective) -> GenerationRecord:
         """Run one generation and keep it."""
         chain, clock = self._chain, _Clock()
-        training = chain.strategy.compose(generation, self._supply, stream(chain.seed, "compose", generation))
+        sets = self._compose(generation)
+        training = sets[0] if len(sets) == 1 else Samples.concat(sets)
         checkpoints = None if self._checkpoints is None else self._checkpoints / f"fit-{generation:02d}"
         synthetic, model = None, None
         try:
             with clock.time("fit"):
                 fit = self._fit(generation, training, objective, checkpoints)
             with clock.time("sample"):
-                drawn = self._sample(generation, training, fit.model)
+                drawn = self._sample(generation, sets[0], fit.model)
             with clock.time("measure"):
                 measured = measure_generation(chain, generation, self._inputs(generation, drawn, fit), fit)
             synthetic, model = drawn, fit.model
         except Diverged as reason:
             measured = Measurement(diverged=str(reason))
-        record = self._record(generation, training, synthetic, measured, clock.seconds)
+        record = self._record(generation, sets[0], synthetic, measured, clock.seconds)
         self._history.commit(record, synthetic, model)
         if generation == 0 and model is not None:
             checks.check_reloaded(chain.adapter, model, self._history.model(0))
         if checkpoints is not None:
             shutil.rmtree(checkpoints, ignore_errors=True)
         return record
+
+    def _compose(self, generation: int) -> list[Samples]:
+        """Return the sets that a fit goes through, which differ in their synthetic samples only: one where there are none."""
+        chain, rng = self._chain, stream(self._chain.seed, "compose", generation)
+        made = cache(self._history.samples)  # read from disk once for all sets
+        sets: list[Samples] = []
+        for number in range(self._draws):
+            supply = Supply(chain.n, self._real.draw, partial(self._one_draw, made, number))
+            sets.append(chain.strategy.compose(generation, supply, rng))
+            if bool(sets[0].is_real().all()):
+                break
+        return sets
+
+    def _one_draw(self, made: Callable[[int], Samples], number: int, generation: int) -> Samples:
+        """Return one of the sets that a generation made, as views."""
+        samples = made(generation)
+        size = len(samples) // self._draws
+        return samples.take(slice(number * size, (number + 1) * size))
 
     def _fit(self, generation: int, training: Samples, objective: Objective, checkpoints: Path | None) -> Fit[ModelT]:
         warm = self._chain.start == "warm" and generation > 0
@@ -114,11 +134,15 @@ class _Run(Generic[ModelT]):
 
     def _sample(self, generation: int, training: Samples, model: ModelT) -> Samples:
         chain = self._chain
-        source = chain.strategy.source(training, self._supply)
-        with checks.unchanged(chain.adapter, "sample", source):
-            data = chain.adapter.sample(model, source, chain.sampling, stream(chain.seed, "sample", generation))
-        checks.check_samples(chain.adapter, data, source)
-        samples = Samples.synthetic(data, generation)
+        source = chain.strategy.source(training, Supply(chain.n, self._real.draw, self._history.samples))
+        sets: list[Samples] = []
+        for number in range(self._draws):
+            rng = stream(chain.seed, "sample", generation, *([number] if number else []))
+            with checks.unchanged(chain.adapter, "sample", source):
+                data = chain.adapter.sample(model, source, chain.sampling, rng)
+            checks.check_samples(chain.adapter, data, source)
+            sets.append(Samples.synthetic(data, generation))
+        samples = sets[0] if len(sets) == 1 else Samples.concat(sets)
         if not samples.is_finite():  # found out here, because a library's metric may call it bad input
             raise Diverged("the samples are not finite")
         return samples

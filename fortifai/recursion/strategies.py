@@ -45,6 +45,9 @@ class Strategy(Parametrised):
     remembers_all: ClassVar[bool] = False
     """Whether composing reads what every earlier generation made, or the last one's output only."""
 
+    recursive: ClassVar[bool] = True
+    """Whether training sets hold what earlier generations made."""
+
     @property
     def last_generation(self) -> int | None:
         """The last generation that can be composed, or None where there is no end."""
@@ -223,6 +226,7 @@ class Control(Strategy):
     """Fresh real data every generation, no recursion: what the rule says here is its false alarm."""
 
     name: ClassVar[str] = "control"
+    recursive: ClassVar[bool] = False
 
     def fresh(self, n: int, generation: int) -> int:
         """Return n: every generation draws its whole training set."""

@@ -31,6 +31,9 @@ class ImageData(Frozen):
     test: Identity[float] = Field(0.15, gt=0, lt=0.5, description="share of the images held out for testing")
     most_held_out: Identity[int] = Field(2000, ge=1, description="most images in the validation and in the test split, each")
     seed: Identity[int] = Field(0, ge=0, description="of the split")
+    binary: Identity[bool] = Field(
+        False, description="pixels black and white, each drawn once with its grey value as the probability of white"
+    )
     features: Identity[Literal["auto", "classifier", "imagenet", "inception"]] = Field(
         "auto",
         description="by which images are compared; auto: a classifier of the pool for labelled grey images, else imagenet",

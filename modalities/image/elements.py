@@ -10,6 +10,11 @@ SMALLEST_CONFIDENCE = 1e-30
 """Stands for a confidence of 0 where its logarithm is taken."""
 
 
+def weighs_images(objective: Objective) -> bool:
+    """Return whether an objective weighs whole images, and not pixels."""
+    return isinstance(objective, Selective) and objective.unit == "sample"
+
+
 def elements_of(objective: Objective, nll: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
     """Return the likelihood and the confidence of every element that an objective weighs.
 
@@ -23,7 +28,7 @@ def elements_of(objective: Objective, nll: Tensor, confidence: Tensor) -> tuple[
         image, and the geometric mean of its confidences, since their product is next to 0 for every image, whatever the
         model makes of it.
     """
-    if isinstance(objective, Selective) and objective.unit == "sample":
+    if weighs_images(objective):
         return nll.flatten(1).sum(1), confidence.flatten(1).clamp_min(SMALLEST_CONFIDENCE).log().mean(1).exp()
     return nll, confidence
 

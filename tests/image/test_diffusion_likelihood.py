@@ -1,6 +1,7 @@
 """Likelihood and confidence of diffusion models: what they are, and that they take one pass."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -62,3 +63,13 @@ def test_likelihood_and_confidence_take_one_pass(fitted: Fitted, monkeypatch: py
     monkeypatch.setattr(process, "predict", counted)
     adapter.likelihood(model, adapter.splits.test.take(slice(20)))
     assert sizes == [8] * 5 + [8] * 5 + [4] * 5  # each batch once at each of five noise levels
+
+
+def test_likelihood_is_measured_by_the_reference(fitted: Fitted) -> None:
+    """Whatever the model's own mean squares have become."""
+    adapter, model = fitted
+    assert model.reference is not None
+    some = adapter.splits.test.take(slice(5))
+    moved = adapter.likelihood(replace(model, mean_squares=model.mean_squares / 7), some)
+    torch.testing.assert_close(moved.confidence, adapter.likelihood(model, some).confidence)
+    torch.testing.assert_close(moved.nll, adapter.likelihood(model, some).nll)

@@ -23,6 +23,9 @@ def test_a_saved_model_is_loaded_equal_to_the_last_bit(fitted: Fitted, tmp_path:
     loaded = adapter.load_model(tmp_path)
     assert torch.equal(weights(model), weights(loaded))
     assert torch.equal(model.mean_squares, loaded.mean_squares)
+    assert model.reference is not None
+    assert loaded.reference is not None
+    assert torch.equal(model.reference, loaded.reference)
     one, two = (adapter.sample(m, adapter.splits.test.take(slice(5)), FEW_STEPS, stream(0))["x"] for m in (model, loaded))
     assert torch.equal(one, two)
     one, two = (weights(fit(adapter_of(), init=m).model) for m in (model, loaded))

@@ -1,6 +1,7 @@
 """Training of diffusion models: what an objective weighs, thresholds, warm starts, and the running mean of their error."""
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,6 +173,54 @@ def test_the_running_mean_follows_the_errors_of_training(fitted: Fitted) -> None
     assert bool((model.mean_squares > 0).all())
     # Noise is easier to tell the more of it there is.
     assert float(model.mean_squares[:5].mean()) > 1.2 * float(model.mean_squares[-5:].mean())
+
+
+def test_the_first_fit_sets_the_scale_and_later_ones_hand_it_on(fitted: Fitted) -> None:
+    adapter, first = fitted
+    assert first.reference is not None
+    assert torch.equal(first.reference, first.mean_squares)
+    assert initial_model(adapter.config, adapter.splits.train["x"], seed=0).reference is None
+    second = fit(adapter_of(steps=20), init=first).model
+    third = fit(adapter_of(steps=20), init=second).model
+    for model in (second, third):
+        assert model.reference is not None
+        assert torch.equal(model.reference, first.reference)
+        assert not torch.equal(model.mean_squares, first.mean_squares)
+
+
+@pytest.mark.parametrize(("scale", "moves"), [("", True), (",scale=relative", False)])
+def test_halved_errors_raise_the_masked_share_on_the_absolute_scale_alone(scale: str, moves: bool, fitted: Fitted) -> None:
+    """A reference of twice the model's own mean squares is what a model has that errs half as much as the first did."""
+    _, model = fitted
+    surer = replace(model, reference=2 * model.mean_squares)
+    as_sure = replace(model, reference=model.mean_squares)
+    objective = f"tce:gamma=0.7,unit=pixel{scale}"
+    before, after = (fit(adapter_of(steps=4), objective, init=m).masked_share for m in (as_sure, surer))
+    assert (after > before + 0.05) == moves
+    assert moves or after == before
+
+
+def test_an_anchor_is_the_quantile_of_what_training_weighs_in_unseen_images(fitted: Fitted) -> None:
+    adapter, model = fitted
+    anchored = objectives.resolve("tce-anchored:q=0.9,unit=sample")
+    (anchor,) = adapter.anchors(model, anchored, 0.9).tolist()
+    assert (anchor,) == tuple(adapter_of(evaluation_batch=7).anchors(model, anchored, 0.9).tolist())
+    # On the same images, in training: a tenth of them is above, to four standard errors of 256 draws.
+    same = fit(
+        adapter_of(steps=8, learning_rate=1e-12, batch=64),
+        f"tce:gamma={anchor},unit=sample",
+        init=model,
+        samples=adapter.splits.validation.take(slice(128)),
+    )
+    assert same.masked_share == pytest.approx(0.1, abs=4 * (0.1 * 0.9 / 256) ** 0.5)
+
+
+def test_by_unit_an_image_is_a_sum_of_nll_and_a_geometric_mean_of_confidence(fitted: Fitted) -> None:
+    adapter, model = fitted
+    measured = adapter.likelihood(model, adapter.splits.test)
+    images = adapter.by_unit(measured, objectives.resolve("tce-online:unit=sample"))
+    torch.testing.assert_close(images.nll, measured.nll.sum((1, 2, 3)))
+    torch.testing.assert_close(images.confidence, measured.confidence.log().mean((1, 2, 3)).exp())
 
 
 DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]

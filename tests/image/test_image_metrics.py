@@ -24,13 +24,13 @@ from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.modalities.image.config import ImageData
 from fortifai.modalities.image.metrics import distances, neighbours
-from fortifai.modalities.image.metrics.declared import LATENT_SPREAD, METRICS
+from fortifai.modalities.image.metrics.declared import LATENT_SPREAD, LATENT_STD, METRICS
 from fortifai.modalities.image.vae.adapter import VAEAdapter
 from fortifai.modalities.image.vae.config import VAEConfig
 from fortifai.randomness import stream
 from fortifai.recursion.null import measure_nulls
 
-BY_NAME = {metric.name: metric for metric in (*METRICS, LATENT_SPREAD)}
+BY_NAME = {metric.name: metric for metric in (*METRICS, LATENT_SPREAD, LATENT_STD)}
 NEIGHBOURS = ("precision", "recall", "density", "coverage")
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 
@@ -306,6 +306,13 @@ class Encoder:
         self.asked.append(len(x))
         mean = torch.stack([x.flatten(1).sum(1), torch.ones(len(x))], dim=1)
         return mean, torch.randn_like(mean)
+
+
+def test_latent_std_is_that_of_all_latent_means_of_100_images_under_the_first_encoder() -> None:
+    first, real = Encoder(), torch.randn(200, 4, generator=stream("latent_std"))
+    std = value("latent_std", real, real, first=lambda: first)
+    assert std == pytest.approx(float(first.encode(real[:100])[0].std()), rel=1e-6)
+    assert value("latent_std", real, 3 * real, first=lambda: first) > 2 * std  # absolute, whatever real images have
 
 
 def test_latent_spread_is_the_root_of_a_ratio_of_variances_under_the_first_encoder() -> None:

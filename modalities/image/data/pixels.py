@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fortifai.errors import UserError
+from fortifai.randomness import stream
 
 LEAST_SIDE = 8
 SIDE_MULTIPLE = 4
@@ -73,3 +74,21 @@ def resize(pixels: Tensor, side: int) -> Tensor:
     batches = pixels.split(RESIZE_BATCH)
     parts = [interpolate(to_unit_range(batch), size=(side, side), mode="bilinear", antialias=True) for batch in batches]
     return torch.cat(parts).clamp(0, 1)
+
+
+def binarise(pixels: Tensor) -> Tensor:
+    """Draw every pixel black or white, once and for all, with its grey value as the probability of white.
+
+    As Salakhutdinov and Murray (2008) made MNIST binary. It keeps every pixel's mean, which a threshold would not; and what it
+    draws is noise that a Bernoulli decoder has too, so that a model can match it, while the sharp edges of thresholded images are
+    beyond one that draws its pixels independently.
+
+    Args:
+        pixels: In one of the two forms of `LabelledImages`, (n, C, H, W). An image's draw depends on its place, not on a split.
+
+    Returns:
+        uint8 (n, C, H, W), 0 or 255.
+    """
+    rng = stream("image", "binary")
+    drawn = [torch.rand(batch.shape, generator=rng) < to_unit_range(batch) for batch in pixels.split(RESIZE_BATCH)]
+    return 255 * torch.cat(drawn).to(torch.uint8)

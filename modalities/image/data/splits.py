@@ -8,7 +8,7 @@ from torch import Tensor
 from fortifai.contract.samples import Samples, Splits
 
 from ..config import ImageData
-from .pixels import final_side, resize, to_unit_range
+from .pixels import binarise, final_side, resize, to_unit_range
 from .sources import read_images
 from .splitting import first_copies, split
 
@@ -38,6 +38,8 @@ def load_images(data: ImageData) -> Images:
     """
     source = read_images(data)
     pixels = resize(source.pixels, final_side(source.pixels.shape[-1], data.size, data.source))
+    if data.binary:
+        pixels = binarise(pixels)[first_copies(pixels)]  # copies stay copies, so that they go to one part
     labels = torch.zeros(len(pixels), dtype=torch.int64) if source.labels is None else source.labels
     parts = split(labels, source.classes or ("",), first_copies(pixels), data)
     pool, validation, test = (Samples.real(x=to_unit_range(pixels[part])) for part in parts)

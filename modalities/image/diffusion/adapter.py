@@ -3,6 +3,7 @@
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,18 +15,23 @@ from fortifai.objectives import Objective
 from fortifai.randomness import integer_seed
 
 from ..adapter import ImageAdapter, on_device
+from ..elements import elements_of
 from . import network, process, training
 from .config import DiffusionConfig, DiffusionSampling
 from .network import DiffusionModel
 from .sampling import draw
 
+ANCHORING_DRAWS = 4
+"""How often a validation image is noised where an anchor is measured: 2,000 numbers of 500 images tell a quantile to 1 %."""
+
 
 class DiffusionAdapter(ImageAdapter[DiffusionConfig, DiffusionSampling, DiffusionModel]):
     """Denoising diffusion models. An element is the noise of a pixel, which the model predicts, at some noise level.
 
-    Its confidence is exp(-r^2 / 2 s^2): r what the prediction is off by, s^2 the running mean of r^2 in the band of noise levels,
-    a part of the model. So it separates what is denoised well from what is not at every noise level alike, though r itself is far
-    smaller at some than at others.
+    Its confidence is exp(-r^2 / 2 s^2): r what the prediction is off by, s^2 the mean of r^2 in the band of noise levels at the
+    end of the chain's first fit, which is handed on from model to model. So it separates what is denoised well from what is not
+    at every noise level alike, though r itself is far smaller at some than at others; and it grows as models denoise their own
+    samples ever better. On the relative scale s^2 is the model's own running mean instead, and it does not.
 
     Were r a Gaussian, 35 % of all pixels would have a confidence above 0.9. It has heavier tails: of generation 0 of
     `image-diffusion`, 69 % have, but carry 2.8 % of the squared error: masking them leaves the loss nearly as it is. That of a
@@ -101,6 +107,21 @@ class DiffusionAdapter(ImageAdapter[DiffusionConfig, DiffusionSampling, Diffusio
                 batches.append([torch.stack(values).mean(0).cpu() for values in zip(*levels, strict=True)])
         nll, confidence = (torch.cat(parts) for parts in zip(*batches, strict=True))
         return Likelihood(nll, confidence)
+
+    def by_unit(self, likelihood: Likelihood, objective: Objective) -> Likelihood:
+        """Return images, (n,), where the objective weighs them: their sum of nll, and the geometric mean of confidence."""
+        return Likelihood(*elements_of(objective, *likelihood))
+
+    def anchors(self, model: DiffusionModel, objective: Objective, q: float) -> Tensor:
+        """Return the quantile of confidence in validation images, noised as in training, over all noise levels together: (1,).
+
+        One number serves all levels, since errors are measured by their own band's. `likelihood`, a mean over levels, spreads
+        less than what an objective weighs.
+        """
+        device, precision = self._device_and_precision()
+        with on_device(model.network, device):
+            measured = training.confidences(model, self.splits.validation, objective, self.config, precision, ANCHORING_DRAWS)
+        return torch.from_numpy(np.quantile(measured.double().numpy(), [q]))
 
     def save(self, model: DiffusionModel, folder: Path) -> None:
         """Write safetensors, and the network's arguments as JSON."""

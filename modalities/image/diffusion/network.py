@@ -23,7 +23,8 @@ BANDS = 20
 CHANNELS_A_GROUP = 4
 """Channels that are normalised together, as in DDPM (32 groups of 128). One alone would forget how bright an image is."""
 
-MODEL_FILE, ARGUMENTS_FILE, MEAN_SQUARES = "diffusion.safetensors", "network.json", "mean_squares"
+MODEL_FILE, ARGUMENTS_FILE = "diffusion.safetensors", "network.json"
+MEAN_SQUARES, REFERENCE = "mean_squares", "reference"
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,21 @@ class DiffusionModel:
     Attributes:
         network: Its weights are the running average (EMA) of those that were trained.
         mean_squares: The running mean of its squared error in each band of noise levels, float32 (BANDS,).
+        reference: What that was at the end of the chain's first fit, and stays in every model that is trained on from there: the
+            scale of confidence. None: the model is untrained.
     """
 
     network: UNet2DModel
     mean_squares: Tensor
+    reference: Tensor | None = None
+
+    def scale(self, *, relative: bool = False) -> Tensor:
+        """Return s^2 of each band, (BANDS,), by which errors are measured: the reference, or the model's own mean squares.
+
+        Args:
+            relative: Whether the model's own are wanted; until there is a reference, they are it.
+        """
+        return self.mean_squares if relative or self.reference is None else self.reference
 
 
 def network_arguments(config: DiffusionConfig, images: Tensor) -> dict[str, Any]:
@@ -93,18 +105,19 @@ def predict(network: UNet2DModel, noisy: Tensor, levels: Tensor, precision: torc
 def save(model: DiffusionModel, folder: Path) -> None:
     """Write the weights with the mean squares as safetensors, and the network's arguments as JSON."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
-    save_file({**tensors, MEAN_SQUARES: model.mean_squares}, folder / MODEL_FILE)
+    errors = {MEAN_SQUARES: model.mean_squares} | ({} if model.reference is None else {REFERENCE: model.reference})
+    save_file({**tensors, **errors}, folder / MODEL_FILE)
     (folder / ARGUMENTS_FILE).write_text(json.dumps({**model.network.config}))
 
 
 def load(folder: Path) -> DiffusionModel:
     """Return the model that `save` wrote, equal to the last bit."""
     tensors = load_file(folder / MODEL_FILE)
-    mean_squares = tensors.pop(MEAN_SQUARES)
+    mean_squares, reference = tensors.pop(MEAN_SQUARES), tensors.pop(REFERENCE, None)
     with torch.device("meta"):  # draws nothing, and takes no memory, for weights that are replaced at once
         network = UNet2DModel(**json.loads((folder / ARGUMENTS_FILE).read_text()))
     network.load_state_dict(tensors, assign=True)
-    return DiffusionModel(network, mean_squares)
+    return DiffusionModel(network, mean_squares, reference)
 
 
 def _products_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[object]:

@@ -1,7 +1,8 @@
 """The noising process, and what an error in predicting its noise says about likelihood and confidence.
 
 n images, C colours, H x W pixels; L noise levels. r is what a prediction of noise is off by, and s^2 the mean of r^2 in its band
-of noise levels. alpha_bar is the share of an image's variance that is left after a level; the rest of its variance is noise.
+of noise levels: that of the chain's first model, so that it is the same for all of them (`DiffusionModel.scale`). alpha_bar is
+the share of an image's variance that is left after a level; the rest of its variance is noise.
 """
 
 import math
@@ -96,7 +97,7 @@ def squared_errors(
         level = torch.tensor((2 * band + 1) * config.noise_levels // (2 * BANDS))
         noise = torch.randn(x.shape[1:], generator=stream("diffusion", "evaluation", i)).to(x.device).expand_as(x)
         predicted = predict(model.network, add_noise(process, x, noise, level), level.to(x.device), precision)
-        yield (predicted - noise).square(), model.mean_squares[band].to(x.device)
+        yield (predicted - noise).square(), model.scale()[band].to(x.device)
 
 
 def _cosine(fraction: Tensor) -> Tensor:

@@ -24,6 +24,9 @@ from .process import add_noise, band_of, confidence, noising_process
 ADAPTING_IMAGES = 256
 """Images that a threshold is estimated on before every epoch. The authors take about 2,048 samples; of pixels these are more."""
 
+ANCHORING_BATCH = 256
+"""Images that are noised at once where an anchor is measured; not a setting, since it decides which noise an image gets."""
+
 MEAN_SQUARE_RATE = 0.05
 """How far the running mean of a band's squared error goes towards that of a batch: it remembers some 20 batches."""
 
@@ -72,6 +75,10 @@ def train(
 ) -> tuple[DiffusionModel, MaskCount]:
     """Train a model's network in place, on the device that it is on.
 
+    Confidence is measured by the mean squared errors of the chain's first model, its reference. A model that has none yet, since
+    it is the first, is measured by its own as they run, and its last are the reference. On the relative scale every model is
+    measured by its own.
+
     Every epoch goes through the samples in a new order. What is drawn depends on ``seed``, the epoch and the step alone.
 
     Args:
@@ -95,15 +102,18 @@ def train(
     scaler = torch.amp.grad_scaler.GradScaler(device.type, enabled=precision is torch.float16)
     average = EMAModel(weights, decay=config.ema)
     mean_squares, masks, step, epoch = model.mean_squares.to(device), MaskCount(), 0, 0
+    fixed = None if objective.is_relative or model.reference is None else model.reference.to(device)
     while step < steps:
-        current = _adapted(objective, predictor, mean_squares, samples, stream("diffusion", "adapt", seed, epoch))
+        scale = mean_squares if fixed is None else fixed
+        current = _adapted(objective, predictor, scale, samples, stream("diffusion", "adapt", seed, epoch))
         order = torch.randperm(len(samples), generator=stream("diffusion", "order", seed, epoch))
         for index in order.split(config.batch)[: steps - step]:
             batch = samples.take(index)
             error, band = predictor.squared_errors(batch, stream("diffusion", "step", seed, step))
             weight = batch.weights().to(device, torch.float32)
             mean_squares = updated_mean_squares(mean_squares, error, band, weight)
-            value = loss(error, confidence(error, _per_image(mean_squares[band])), weight, current, masks)
+            scale = mean_squares if fixed is None else fixed
+            value = loss(error, confidence(error, _per_image(scale[band])), weight, current, masks)
             if not torch.isfinite(value):
                 raise Diverged(f"the loss is {float(value.detach())} at step {step}")
             optimizer.zero_grad(set_to_none=True)
@@ -116,7 +126,35 @@ def train(
             step += 1
         epoch += 1
     average.copy_to(weights)
-    return DiffusionModel(model.network, mean_squares.cpu()), masks
+    final = mean_squares.cpu()
+    return DiffusionModel(model.network, final, final.clone() if model.reference is None else model.reference), masks
+
+
+@torch.no_grad()
+def confidences(
+    model: DiffusionModel, samples: Samples, objective: Objective, config: DiffusionConfig, precision: torch.dtype, draws: int
+) -> Tensor:
+    """Return the confidence in what an objective weighs, each image noised several times as in training, on the CPU.
+
+    Args:
+        model: On the device that it is to run on.
+        samples: ``x`` float32 (n, C, H, W) in [0, 1].
+        objective: What weighs the elements.
+        config: Noise levels, and how many images are worked on at once.
+        precision: The type that products are computed in.
+        draws: How often each image is noised, every time to a level of its own.
+
+    Returns:
+        In [0, 1], (draws n, C, H, W) by pixel and (draws n,) by image.
+    """
+    predictor, rng = NoisePredictor(model.network, noising_process(config), config, precision), stream("diffusion", "anchors")
+    scale = model.scale().to(model.network.device)
+    parts = []
+    for _ in range(draws):
+        for index in torch.arange(len(samples)).split(ANCHORING_BATCH):
+            error, band = predictor.squared_errors(samples.take(index), rng)
+            parts.append(elements_of(objective, error, confidence(error, _per_image(scale[band])))[1].cpu())
+    return torch.cat(parts)
 
 
 def loss(error: Tensor, p: Tensor, weight: Tensor, objective: Objective, masks: MaskCount) -> Tensor:
@@ -153,16 +191,14 @@ def updated_mean_squares(mean_squares: Tensor, error: Tensor, band: Tensor, weig
     return torch.where(mass > 0, mean_squares.lerp(mean, MEAN_SQUARE_RATE), mean_squares).clamp_min(SMALLEST_MEAN_SQUARE)
 
 
-def _adapted(
-    objective: Objective, predictor: NoisePredictor, mean_squares: Tensor, samples: Samples, rng: torch.Generator
-) -> Objective:
+def _adapted(objective: Objective, predictor: NoisePredictor, scale: Tensor, samples: Samples, rng: torch.Generator) -> Objective:
     """Return the objective of the coming epoch, its threshold estimated on images drawn at random."""
 
     @torch.no_grad()
     def measure() -> Tensor:
         some = samples.take(torch.randperm(len(samples), generator=rng)[:ADAPTING_IMAGES])
         error, band = predictor.squared_errors(some, rng)
-        return elements_of(objective, error, confidence(error, _per_image(mean_squares[band])))[1]
+        return elements_of(objective, error, confidence(error, _per_image(scale[band])))[1]
 
     return objective.adapt_to(measure)
 

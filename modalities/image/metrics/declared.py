@@ -119,4 +119,14 @@ LATENT_SPREAD = Metric(
     least_n=2,
     reads=("real", "synthetic", "first_model"),
 )
-"""Of models with a latent space only."""
+"""Of models with a latent space only; so is `LATENT_STD`."""
+
+LATENT_STD = Metric(
+    compute="fortifai.modalities.image.metrics.spread:latent_std",
+    summary="standard deviation of latent means of 100 images under the first generation's encoder",
+    better="higher",
+    unit="prior standard deviations",
+    valid=(0, math.inf),
+    least_n=2,
+    reads=("synthetic", "first_model"),
+)

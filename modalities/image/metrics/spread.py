@@ -11,6 +11,9 @@ from ..adapter import ImageAdapter
 from ..features.batches import in_batches
 from ..vae.network import VAE
 
+STD_IMAGES = 100
+"""Images that `latent_std` is taken over, as many as the authors'."""
+
 
 def pixel_variance(inputs: MetricInputs[ImageAdapter]) -> float:
     """Return the variance of a pixel over synthetic images, relative to held-out real ones: >= 0, 1 = as varied.
@@ -35,8 +38,21 @@ def latent_spread(inputs: MetricInputs[ImageAdapter, VAE]) -> float:
     return math.sqrt(_latent_variance(model, inputs.synthetic["x"]) / real) if real else math.nan
 
 
+def latent_std(inputs: MetricInputs[ImageAdapter, VAE]) -> float:
+    """Return the standard deviation of the latent means of at most 100 synthetic images under the chain's FIRST encoder: >= 0.
+
+    Over all of their coordinates together, on the scale of the prior, whose is 1: the number that ForTIFAI's public notebook
+    prints for each generation. `latent_spread` is relative to real images, and takes each dimension about a mean of its own.
+    """
+    return float(_latent_means(inputs.first_model, inputs.synthetic["x"][:STD_IMAGES]).double().std())
+
+
+def _latent_means(model: VAE, x: Tensor) -> Tensor:
+    return in_batches(lambda part: model.encode(part)[0], x, torch.device("cpu"))
+
+
 def _latent_variance(model: VAE, x: Tensor) -> float:
-    return _variance(in_batches(lambda part: model.encode(part)[0], x, torch.device("cpu")))
+    return _variance(_latent_means(model, x))
 
 
 def _variance(x: Tensor) -> float:

@@ -7,21 +7,27 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fortifai.config import Sampling
 from fortifai.contract.modality import Fit, Likelihood
 from fortifai.contract.samples import Samples
 from fortifai.device import device_of
 from fortifai.objectives import Objective
-from fortifai.randomness import integer_seed
+from fortifai.randomness import integer_seed, stream
 
 from ..adapter import ImageAdapter, on_device
+from ..elements import weighs_images
 from . import network, training
-from .config import VAEConfig
-from .network import VAE, pixel_confidence, pixel_nll
+from .config import VAEConfig, VAESampling
+from .elements import images_of, pixel_nll
+from .network import VAE
 
 
-class VAEAdapter(ImageAdapter[VAEConfig, Sampling, VAE]):
-    """Convolutional variational autoencoders. The confidence in a pixel is that of its reconstruction: see `pixel_confidence`."""
+class VAEAdapter(ImageAdapter[VAEConfig, VAESampling, VAE]):
+    """Convolutional variational autoencoders. They are confident in what they reconstruct well: see `elements.weighed`."""
+
+    @property
+    def draws(self) -> int:
+        """As configured; see `Modality.draws`."""
+        return self.config.draws
 
     def fit(
         self, samples: Samples, objective: Objective, init: VAE | None, rng: torch.Generator, checkpoints: Path | None = None
@@ -35,30 +41,42 @@ class VAEAdapter(ImageAdapter[VAEConfig, Sampling, VAE]):
         return Fit(model, masks.share, {"epochs": float(epochs)})
 
     @torch.no_grad()
-    def sample(self, model: VAE, source: Samples, sampling: Sampling, rng: torch.Generator) -> dict[str, Tensor]:
-        """Decode as many latents as ``source`` has; a temperature multiplies the variance that they are drawn with.
-
-        A sample is the decoder's mean, as in the paper: no noise of single pixels is drawn.
+    def sample(self, model: VAE, source: Samples, sampling: VAESampling, rng: torch.Generator) -> dict[str, Tensor]:
+        """Decode as many latents as ``source`` has; `VAESampling` says what a temperature does, and how pixels are read out.
 
         Returns:
-            ``x``, float32 (n, C, S, S) in [0, 1].
+            ``x``, float32 (n, C, S, S) in [0, 1]; 0 and 1 where pixels are drawn.
         """
         latents = sampling.temperature**0.5 * torch.randn(len(source), self.config.latent, generator=rng)
         device = device_of(self.config.device)
+        x = torch.empty(source["x"].shape)
         model.eval()
         with on_device(model, device):
-            parts = [torch.sigmoid(model.decode(z.to(device))).cpu() for z in latents.split(self.config.evaluation_batch)]
-        return {"x": torch.cat(parts)}
+            for z, images in zip(*(tensor.split(self.config.evaluation_batch) for tensor in (latents, x)), strict=True):
+                logits = model.decode(z.to(device)).cpu()
+                if sampling.pixels == "bernoulli":
+                    # One number a pixel, in order, however many images are decoded at a time.
+                    images.copy_(torch.rand(logits.shape, generator=rng) < torch.sigmoid(logits / sampling.temperature))
+                else:
+                    images.copy_(torch.sigmoid(logits))
+        return {"x": x}
 
     def likelihood(self, model: VAE, samples: Samples) -> Likelihood:
         """Return negative log-likelihood and confidence of every pixel, each (n, C, S, S).
 
-        The likelihood, in nats, is that of the reconstruction from the posterior's mean; the divergence from the prior, which
-        belongs to the whole image, is spread over its pixels. The confidence, in [0, 1], is p(target) for black and white pixels:
-        see `pixel_confidence`.
+        The likelihood, in nats, is that of the reconstruction from one latent of the posterior; the divergence from the prior,
+        which belongs to the whole image, is spread over its pixels, so that their sum is the bound of the image. The confidence,
+        in [0, 1], is exp(-BCE): p(pixel) for black and white ones.
+
+        The latents are drawn as in training, so that confidence here is what an objective weighs there; but from noise that is
+        always the same, that of an image depending on its place alone.
         """
         nll, confidence = zip(*self._evaluated(model, samples), strict=True)
         return Likelihood(torch.cat(nll), torch.cat(confidence))
+
+    def by_unit(self, likelihood: Likelihood, objective: Objective) -> Likelihood:
+        """Return whole images, (n,), by their bound where the objective weighs them; otherwise the pixels as they are."""
+        return images_of(likelihood) if weighs_images(objective) else likelihood
 
     def save(self, model: VAE, folder: Path) -> None:
         """Write one safetensors file."""
@@ -81,17 +99,19 @@ class VAEAdapter(ImageAdapter[VAEConfig, Sampling, VAE]):
 
     def _network(self) -> VAE:
         _, colours, side, _ = self.splits.train["x"].shape
-        return VAE(colours, side, self.config.channels, self.config.latent)
+        return VAE(colours, side, self.config.channels, self.config.latent, self.config.decoder_activation)
 
     @torch.no_grad()
     def _evaluated(self, model: VAE, samples: Samples) -> Iterator[Likelihood]:
         """Yield the likelihood of one batch after the other, on the CPU, so that the device holds one batch at a time."""
         device = device_of(self.config.device)
+        latent_noise = torch.randn(len(samples), self.config.latent, generator=stream("vae", "likelihood"))
         model.eval()
         with on_device(model, device):
-            for part in samples["x"].split(self.config.evaluation_batch):
+            batches = (tensor.split(self.config.evaluation_batch) for tensor in (samples["x"], latent_noise))
+            for part, noise in zip(*batches, strict=True):
                 x = part.to(device)
-                logits, divergence = model(x)
+                logits, divergence = model(x, noise.to(device))
                 nll = pixel_nll(logits, x)
                 bound = nll + (divergence / x[0].numel())[:, None, None, None]
-                yield Likelihood(bound.cpu(), pixel_confidence(nll, x).cpu())
+                yield Likelihood(bound.cpu(), torch.exp(-nll).clamp(max=1).cpu())

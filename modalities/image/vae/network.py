@@ -6,11 +6,9 @@ N images, C colours, S pixels a side, Z latent dimensions.
 import json
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 MODEL_FILE, SHAPE = "vae.safetensors", "shape"
 
@@ -21,7 +19,7 @@ class VAE(nn.Module):
     Images are float32 (N, C, S, S) in [0, 1], S a multiple of 4.
     """
 
-    def __init__(self, colours: int, side: int, channels: int, latent: int) -> None:
+    def __init__(self, colours: int, side: int, channels: int, latent: int, decoder_activation: bool = True) -> None:
         """Make the layers, their first weights drawn from torch's own generator.
 
         Args:
@@ -29,9 +27,16 @@ class VAE(nn.Module):
             side: Pixels of a side, S, a multiple of 4.
             channels: Channels of the first convolution; the second has twice as many.
             latent: Dimensions of the latent space, Z.
+            decoder_activation: Whether a ReLU follows the decoder's linear layer.
         """
         super().__init__()
-        self.shape = {"colours": colours, "side": side, "channels": channels, "latent": latent}
+        self.shape = {
+            "colours": colours,
+            "side": side,
+            "channels": channels,
+            "latent": latent,
+            "decoder_activation": decoder_activation,
+        }
         inner = 2 * channels * (side // 4) ** 2
         self.encoder = nn.Sequential(
             nn.Conv2d(colours, channels, 4, 2, 1), nn.ReLU(),
@@ -39,7 +44,8 @@ class VAE(nn.Module):
             nn.Flatten(), nn.Linear(inner, 2 * latent),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            nn.Linear(latent, inner), nn.ReLU(), nn.Unflatten(1, (2 * channels, side // 4, side // 4)),
+            nn.Linear(latent, inner), nn.ReLU() if decoder_activation else nn.Identity(),
+            nn.Unflatten(1, (2 * channels, side // 4, side // 4)),
             nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1), nn.ReLU(),
             nn.ConvTranspose2d(channels, colours, 4, 2, 1),
         )  # fmt: skip
@@ -68,31 +74,6 @@ class VAE(nn.Module):
         latent = mean if noise is None else mean + (log_variance / 2).exp() * noise
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         return self.decode(latent), divergence
-
-
-def pixel_nll(logits: Tensor, x: Tensor) -> Tensor:
-    """Return the negative log-likelihood of every pixel under a Bernoulli decoder, in nats: BCE with soft targets.
-
-    Args:
-        logits: Of the reconstruction, (N, C, S, S).
-        x: The pixels, in [0, 1], the same shape; so is what is returned.
-    """
-    return functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
-
-
-def pixel_confidence(nll: Tensor, x: Tensor) -> Tensor:
-    """Return the confidence in every pixel, in [0, 1]: exp(-(BCE - H(x))), H the entropy of the target itself.
-
-    That is p(target) for a pixel of 0 or 1. For a grey one BCE is never below H(x), so that exp(-BCE) would call a perfect
-    reconstruction uncertain; H(x) is 0 at x = 0 and 1. What truncation does depends on this choice
-    (benchmarks/vae_confidence.py).
-
-    Args:
-        nll: BCE of every pixel in nats, as `pixel_nll` returns it, (N, C, S, S).
-        x: The pixels, in [0, 1], the same shape; so is what is returned.
-    """
-    entropy = -(torch.special.xlogy(x, x) + torch.special.xlogy(1 - x, 1 - x))
-    return torch.exp(entropy - nll).clamp(0, 1)
 
 
 def save(model: VAE, folder: Path) -> None:
