@@ -7,6 +7,7 @@ import sys
 from types import FrameType
 
 from fortifai.errors import RunFailed, UserError
+from fortifai.needs import RUNNING, RUNNING_EXTRA, missing_modules
 from fortifai.sanitise import lines
 
 LONGEST_LINE = 1_000
@@ -61,6 +62,8 @@ def _ending(error: BaseException) -> tuple[str, int] | None:
     """Return what is said of an error and the exit code, or None where it is a fault of fortifai's own."""
     if isinstance(error, UserError):
         return str(error), 2
+    if isinstance(error, ModuleNotFoundError) and error.name is not None and (missing := missing_modules(RUNNING, RUNNING_EXTRA)):
+        return f"this command runs models, and {missing}", 2
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return f"{str(error.filename)[: LONGEST_LINE // 4]}...: the name is longer than names of files can be", 2
     if isinstance(error, OSError):  # a failing disk, or a file that was removed meanwhile: nothing is wrong with the input
