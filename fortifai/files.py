@@ -57,6 +57,52 @@ def new_files(folder: Path) -> Iterator[Path]:
             file.replace(folder / file.name)
 
 
+@contextmanager
+def offered_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to fill, which takes the name ``path`` when the block ends well, unless somebody was faster: theirs stays.
+
+    Unlike with `new_folder`, several processes may be at it, each with a temporary name of its own. What one leaves that is
+    killed is for `sweep`.
+    """
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    temporary.chmod(0o777 & ~_umask())
+    try:
+        yield temporary
+        _sync_tree(temporary)
+        try:
+            temporary.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+        _sync_folder(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half filled in a folder, while nobody is at it."""
+    for left in folder.glob(".*.tmp"):
+        remove(left)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file, or every file of a folder, a second name, or a copy on a file system that has no such links.
+
+    None of them may be written to afterwards; `write_text` and the others here replace files instead.
+    """
+    if source.is_dir():
+        target.mkdir()
+        for inner in sorted(source.iterdir()):
+            link_or_copy(inner, target / inner.name)
+        return
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES):
+            raise
+        shutil.copyfile(source, target, follow_symlinks=False)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line and see it on disk; of a line that does not fit nothing stays.
 

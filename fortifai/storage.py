@@ -55,7 +55,8 @@ class StoredFile(Stored):
         content = read_json(path)
         version = content.get("schema") if isinstance(content, dict) else None
         if version not in cls.readable or isinstance(version, bool):
-            known = " and ".join(map(str, cls.readable))
+            *others, last = map(str, cls.readable)
+            known = f"{', '.join(others)} and {last}" if others else last
             remedy = "install the version of fortifai that wrote it, or run the suite again into another folder"
             raise UserError(f"{path}: has schema version {version!r}, and this fortifai reads version {known}; {remedy}")
         try:

@@ -8,7 +8,7 @@ from fortifai.modalities.tabular.config import MixtureConfig, TableData
 from fortifai.planning.chains import Selection
 from fortifai.planning.cost import Cost
 from fortifai.planning.cost import estimate as estimate_cost
-from fortifai.planning.plan import Plan, make_plan
+from fortifai.planning.plan import Measured, Plan, make_plan
 from fortifai.planning.suite import Regime, Suite
 from fortifai.records.reading import Progress
 
@@ -33,16 +33,20 @@ def plan(chosen: Suite | None = None, **selection: Any) -> Plan:
 
 @dataclass
 class Done:
-    """What is done: by chain id, where the chain stands, and the training sizes and seconds of generations that were run."""
+    """What is done: by chain id, where the chain stands; what generations took that were run; and shared generations 0."""
 
     states: dict[str, Progress] = field(default_factory=dict)
-    speed: list[tuple[int, float]] = field(default_factory=list)
+    speed: list[Measured] = field(default_factory=list)
+    generations_0: set[str] = field(default_factory=set)
 
     def progress(self, chain_id: str, horizon: int) -> Progress:
         return self.states.get(chain_id, Progress("pending", 0))
 
-    def measured(self, regime: str) -> list[tuple[int, float]]:
+    def measured(self, regime: str) -> list[Measured]:
         return self.speed
+
+    def has_generation_0(self, key: str) -> bool:
+        return key in self.generations_0
 
 
 NOTHING = Done()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from fortifai import objectives
 from fortifai.cli.output import AsJson, duration, print_facts, print_json, print_line
 from fortifai.cli.selecting import SuiteArgument
 from fortifai.contract.declaration import modalities
@@ -32,11 +33,13 @@ def _regime(regime: Regime) -> dict[str, Any]:
 
     plain: dict[str, Any] = json.loads(regime.model_dump_json())
     each = regime.seeds * len(regime.objectives)
-    seconds = each * sum(
+    starts = {objectives.resolve(name).for_generation([]).canonical for name in regime.objectives}
+    first = regime.seconds_per_generation + regime.seconds_per_sample * regime.size()  # once, for all that begin alike
+    seconds = regime.seeds * len(starts) * first + each * sum(
         chain_seconds(
             strategy,
             regime.size(),
-            range(strategy.horizon(regime.generations) + 1),
+            range(1, strategy.horizon(regime.generations) + 1),
             regime.seconds_per_generation,
             regime.seconds_per_sample,
         )

@@ -37,7 +37,8 @@ def plan(request: Request, as_json: AsJson = False) -> None:
         seconds = {"seconds": cost.seconds, "disk_bytes": cost.disk_bytes, "memory_bytes": cost.memory_bytes}
         needs = [need.what for need in planned.needs]
         missing = [str(need) for need in planned.needs if need.missing is not None]
-        whole = {"suite": suite.tag, "chains": chains, "estimate": seconds, "power": _power(chains)}
+        first = {"fits": cost.generations_0, "chains": cost.sharing}
+        whole = {"suite": suite.tag, "chains": chains, "generation_0": first, "estimate": seconds, "power": _power(chains)}
         print_json({"schema": 1, **whole, "needs": needs, "missing": missing})
         return
     _print_states(chains)
@@ -46,6 +47,8 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     takes = [f"about {duration(cost.seconds)} with {counted(request.workers, 'worker')}"]
     takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
     print_line(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
+    if cost.sharing:
+        print_line(f"generation 0 is fitted {counted(cost.generations_0, 'time')} for {counted(cost.sharing, 'chain')}")
     _print_power(_power(chains))
     if cost.gpu_seconds:
         known = any(folder.measured(regime.name) for regime in suite.regimes if regime.gpu)

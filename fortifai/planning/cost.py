@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fortifai.planning.chains import ChainStatus
-from fortifai.planning.plan import Done, Plan
+from fortifai.planning.plan import Done, Measured, Plan
 from fortifai.planning.suite import Regime
 from fortifai.recursion import strategies
 from fortifai.recursion.strategies import Strategy
@@ -42,12 +42,30 @@ class Cost:
         disk_bytes: Bytes that finished chains leave on disk; None where they depend on data or a model that is missing here.
         memory_bytes: Bytes of memory at the peak; None likewise.
         gpu_seconds: How much of the seconds is that of regimes that need a GPU, which workers share rather than multiply.
+        generations_0: How often generation 0 is fitted.
+        sharing: For how many chains that is.
     """
 
     seconds: float
     disk_bytes: int | None
     memory_bytes: int | None
     gpu_seconds: float = 0.0
+    generations_0: int = 0
+    sharing: int = 0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of a generation on one core, or GPU: a fixed part and a part for each training sample; generation 0 on its own."""
+
+    fixed: float
+    per_sample: float
+    first: float | None = None
+    """Seconds of generation 0; None: as of any other of its size."""
+
+    def of_first(self, n: int) -> float:
+        """Return the seconds of generation 0, of n samples."""
+        return self.fixed + self.per_sample * n if self.first is None else self.first
 
 
 @dataclass(frozen=True)
@@ -73,10 +91,15 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
     for status in plan.statuses(done):
         by_regime.setdefault(status.chain.regime, []).append(status)
     seconds, gpu_seconds, disk, memory = 0.0, 0.0, 0.0, 0.0
+    fits, sharing = 0, 0
     sizes_known = True
     for name, statuses in by_regime.items():
         regime = plan.suite.regime(name)
-        cost = _seconds_left(statuses, *speed(regime, done.measured(name)))
+        shared = plan.generations_0(statuses)
+        missing = sum(not done.has_generation_0(key) for key in shared)
+        fits, sharing = fits + missing, sharing + shared.total()
+        pace = speed(regime, done.measured(name))
+        cost = missing * pace.of_first(statuses[0].chain.n) + _seconds_left(statuses, pace)
         seconds += 0 if regime.gpu else cost
         gpu_seconds += cost if regime.gpu else 0
         size = _bytes_of(plan.adapters[name])
@@ -84,6 +107,7 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
             sizes_known = False
             continue
         disk += sum(_disk(keep, status, size) for status in statuses if not status.is_over)
+        disk += 0 if keep == "none" else missing * (statuses[0].chain.n * size.draws * size.sample + size.model)
         memory = max(memory, *(_memory(status, size) for status in statuses))
     busy = max(1, min(workers, len(plan.chains)))
     return Cost(
@@ -91,6 +115,8 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
         round(disk) if sizes_known else None,
         busy * round(memory) if sizes_known else None,
         round(gpu_seconds, 3),
+        fits,
+        sharing,
     )
 
 
@@ -108,32 +134,35 @@ def chain_seconds(strategy: Strategy, n: int, generations: range, fixed: float, 
     return sum(fixed + per_sample * strategy.training_size(n, generation) for generation in generations)
 
 
-def speed(regime: Regime, measured: Sequence[tuple[int, float]]) -> tuple[float, float]:
+def speed(regime: Regime, measured: Sequence[Measured]) -> Speed:
     """Return the seconds of a generation as a fixed part and a part for each training sample.
 
     By what was measured, as a line through it where sizes differ; before anything was, by what the suite file declares.
+    Generation 0, which may take more passes than the others and is fitted once for many chains, is averaged on its own.
 
     Args:
         regime: Whose generations.
-        measured: Training size and seconds of every generation that was run.
+        measured: What every generation took that was run.
     """
-    if not measured:
-        return regime.seconds_per_generation, regime.seconds_per_sample
-    sizes, seconds = np.array(measured).T
-    if np.ptp(sizes) == 0:
-        return max(float(seconds.mean()) - regime.seconds_per_sample * float(sizes[0]), 0.0), regime.seconds_per_sample
-    slope = max(float(np.polyfit(sizes, seconds, 1)[0]), 0.0)
-    return max(float(seconds.mean() - slope * sizes.mean()), 0.0), slope
+    firsts = [one.seconds for one in measured if one.generation == 0]
+    first = float(np.mean(firsts)) if firsts else None
+    later = [(one.size, one.seconds) for one in measured if one.generation > 0] or [(one.size, one.seconds) for one in measured]
+    if not later:
+        return Speed(regime.seconds_per_generation, regime.seconds_per_sample)
+    sizes, seconds = np.array(later).T
+    slope = regime.seconds_per_sample if np.ptp(sizes) == 0 else max(float(np.polyfit(sizes, seconds, 1)[0]), 0.0)
+    return Speed(max(float(seconds.mean() - slope * sizes.mean()), 0.0), slope, first)
 
 
-def _seconds_left(statuses: Sequence[ChainStatus], fixed: float, per_sample: float) -> float:
+def _seconds_left(statuses: Sequence[ChainStatus], pace: Speed) -> float:
+    """Return the seconds of what is left of chains, their generations 0 aside."""
     return sum(
         chain_seconds(
             strategies.resolve(status.chain.strategy),
             status.chain.n,
-            range(status.finished, status.chain.horizon + 1),
-            fixed,
-            per_sample,
+            range(max(status.finished, 1), status.chain.horizon + 1),
+            pace.fixed,
+            pace.per_sample,
         )
         for status in statuses
         if not status.is_over

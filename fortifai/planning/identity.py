@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fortifai import objectives
 from fortifai.contract.declaration import modalities
 from fortifai.planning.suite import Regime
 from fortifai.records.hashing import identity_hash
@@ -34,6 +35,30 @@ def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, dat
         "objective": objective,
         "seed": seed,
         "data_hash": data_hash,
+    }
+
+
+def generation_0_identity(regime: Regime, objective: str, seed: int, data_hash: str | None, draws: int = 1) -> dict[str, Any]:
+    """Return all that decides generation 0, as JSON values: chains for which it is the same can share one.
+
+    Every strategy fits it to the same n real samples, and an objective counts as what it is there: one that goes by a chain's
+    earlier generations is cross entropy in the first.
+
+    Args:
+        regime: The regime, of which the Identity fields count, but for its name.
+        objective: Canonical name of the loss.
+        seed: Names the chain's random streams.
+        data_hash: `Splits.data_hash` of the real data; None where it is missing on this machine.
+        draws: How many sets of samples every generation of the chain makes; see `Chain.draws`.
+    """
+    return {
+        "protocol": PROTOCOL_VERSION,
+        "adapter": modalities.get(regime.modality).version,
+        "regime": {name: value for name, value in regime.identity().items() if name != "name"},
+        "objective": objectives.resolve(objective).for_generation([]).canonical,
+        "seed": seed,
+        "data_hash": data_hash,
+        "draws": draws,
     }
 
 

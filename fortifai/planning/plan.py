@@ -1,18 +1,30 @@
 """A plan: the chains of a selection, made once, with what they need that not every machine has."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fortifai import needs
 from fortifai.needs import Need
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection, chains_of
+from fortifai.planning.identity import generation_0_identity
 from fortifai.planning.loading import Adapters, adapter_needs, needs_of, require_runnable
 from fortifai.planning.suite import Suite
+from fortifai.records.hashing import identity_hash
 from fortifai.records.reading import Progress
+from fortifai.recursion import strategies
 
 if TYPE_CHECKING:
     from fortifai.contract.modality import AnyModality
+
+
+class Measured(NamedTuple):
+    """What a generation took: its number, the size of its training set, and seconds."""
+
+    generation: int
+    size: int
+    seconds: float
 
 
 class Done(Protocol):
@@ -21,8 +33,11 @@ class Done(Protocol):
     def progress(self, chain_id: str, horizon: int) -> Progress:
         """Return where a chain stands on its way to a horizon."""
 
-    def measured(self, regime: str) -> list[tuple[int, float]]:
-        """Return the training size and the seconds of every generation that a regime has run."""
+    def measured(self, regime: str) -> Sequence[Measured]:
+        """Return what every generation took that a regime has run; one that chains share, once."""
+
+    def has_generation_0(self, key: str) -> bool:
+        """Return whether a generation 0, by `Plan.generation_0`, is there for chains to take over."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,16 @@ class Plan:
     def remaining(self, done: Done) -> list[ChainStatus]:
         """Return the chains that have something left to do, in order."""
         return [status for status in self.statuses(done) if not status.is_over]
+
+    def generation_0(self, chain: PlannedChain) -> str:
+        """Return the name of a chain's generation 0: the same for all chains that fit the same one."""
+        regime, adapter = self.suite.regime(chain.regime), self.adapters[chain.regime]
+        draws = adapter.draws if adapter is not None and strategies.resolve(chain.strategy).recursive else 1
+        return identity_hash(generation_0_identity(regime, chain.objective, chain.seed, chain.data_hash, draws))
+
+    def generations_0(self, statuses: Iterable[ChainStatus]) -> Counter[str]:
+        """Return by name the generations 0 that these chains have yet to get, with how many chains share each."""
+        return Counter(self.generation_0(status.chain) for status in statuses if not (status.finished or status.is_over))
 
     def require_needs(self) -> None:
         """Raise UserError that lists everything that is missing on this machine."""

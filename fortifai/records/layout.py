@@ -18,6 +18,12 @@ MANIFEST_FILE = "manifest.json"
 NULLS = "nulls"
 """The folder of a run that holds the null of each regime."""
 
+GENERATION_0 = "generation-0"
+"""The folder of a run that holds what its chains share: each generation 0, in a folder named by a hash of what decides it."""
+
+SHARED_FILE = "generation.json"
+"""What was measured of a shared generation, in its folder, beside its samples and its model."""
+
 SAMPLES_FILE = "samples.safetensors"
 """What a generation made, in its folder."""
 

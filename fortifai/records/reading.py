@@ -1,6 +1,7 @@
 """One run as it lies on disk: what it is, its chains, their records, and where each stands. Imports neither torch nor pandas."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,20 @@ from fortifai.config import explain
 from fortifai.errors import UserError
 from fortifai.files import is_regular
 from fortifai.records.hashing import unseal
-from fortifai.records.layout import CHAIN_FILE, EXAMPLES, FAILURE_FILE, MANIFEST_FILE, NULLS, RECORDS_FILE, SUITE_FILE
+from fortifai.records.layout import (
+    CHAIN_FILE,
+    EXAMPLES,
+    FAILURE_FILE,
+    GENERATION_0,
+    MANIFEST_FILE,
+    NULLS,
+    RECORDS_FILE,
+    SUITE_FILE,
+)
 from fortifai.records.schema import ChainRecord, GenerationRecord, Manifest, NullRecord, SuiteDescription, SuiteRecord
 from fortifai.sanitise import NAME_RULE, is_name, run_name
+
+_KEY = re.compile("[0-9a-f]{16}")
 
 ChainState = Literal["pending", "partial", "done", "diverged", "failed", "damaged"]
 """Where a chain stands. ``damaged``: its records are not whole; the next run sets the damage aside and computes it anew."""
@@ -77,6 +89,14 @@ def read_manifest(run: Path) -> Manifest | None:
 def chain_folders(run: Path) -> list[Path]:
     """Return the folders of a run's chains, ordered by id; links to folders elsewhere are none."""
     return sorted(path.parent for path in run.glob(f"*/{CHAIN_FILE}") if not path.parent.is_symlink())
+
+
+def shared_folders(run: Path) -> list[Path]:
+    """Return the folders of the generations 0 that a run's chains share, ordered by key; not what was set aside of them."""
+    folder = run / GENERATION_0
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    return sorted(path for path in folder.iterdir() if _KEY.fullmatch(path.name))
 
 
 def read_chains(run: Path) -> list[ChainRecord]:

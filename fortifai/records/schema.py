@@ -1,6 +1,7 @@
 """Every file that a run leaves, field by field. The runner writes with these models, and the scorer reads with them.
 
-Version 2 carries hashes, by which a run folder shows that it is whole. One of version 1 is read, and said to be unverified.
+Version 2 carries hashes, by which a run folder shows that it is whole. One of version 1 is read, and said to be unverified. In
+version 3 chains share generations 0.
 """
 
 from pathlib import Path
@@ -29,8 +30,8 @@ class SuiteDescription(Stored):
 class RunFile(StoredFile):
     """Base of the files of a run folder."""
 
-    readable: ClassVar[tuple[int, ...]] = (1, 2)
-    schema_version: int = Field(2, alias="schema", description="schema version of this file")
+    readable: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    schema_version: int = Field(3, alias="schema", description="schema version of this file")
 
     hash: str | None = Field(None, description="SHA-256 over all other fields; none in version 1")
 
@@ -123,12 +124,27 @@ class GenerationRecord(Stored):
         "q95, and histogram, the shares of elements in equal bins of [0, 1], of a density p those of p / (1 + p); "
         "earlier versions wrote no histogram"
     )
-    seconds: dict[str, float] = Field(description="wall-clock time of each step")
+    seconds: dict[str, float] = Field(
+        description="wall-clock time of each step: fit, sample and measure; of a generation 0 that was shared, only to take it"
+    )
     samples_per_second: Number = Field(description="speed of sampling")
     peak_memory_bytes: int | None = Field(description="largest resident memory of the process so far")
     samples_sha256: str | None = Field(None, description="SHA-256 of samples.safetensors; none of a diverged one")
     model_sha256: str | None = Field(None, description="SHA-256 over names and content of the files of model/; none likewise")
+    shared: str | None = Field(
+        None, description="of a generation 0 that chains share: its folder in generation-0, which says how long its fit took"
+    )
     hash: str | None = Field(None, description="SHA-256 over this line and the hash of the one before; the first's is the id")
+
+
+class SharedRecord(RunFile):
+    """`generation-0/<key>/generation.json`: a generation 0 that was fitted once, for every chain that would fit the same."""
+
+    key: str = Field(description="hash of the identity; also the folder's name")
+    identity: dict[str, Any] = Field(description="all that decides it, so neither strategy nor horizon")
+    training: str = Field(description="SHA-256 of the training set")
+    source: str = Field(description="SHA-256 of what its model regenerated")
+    record: GenerationRecord = Field(description="as of a chain, without the notes that an objective wants")
 
 
 class FailureRecord(RunFile):

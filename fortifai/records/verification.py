@@ -12,15 +12,17 @@ from fortifai.records.hashing import identity_hash
 from fortifai.records.layout import (
     CHAIN_FILE,
     FAILURE_FILE,
+    GENERATION_0,
     MANIFEST_FILE,
     MODEL,
     NULLS,
     RECORDS_FILE,
     SAMPLES_FILE,
+    SHARED_FILE,
     generation_name,
 )
-from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite
-from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SuiteRecord
+from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
+from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord, SuiteRecord
 
 Kind = Literal["damaged", "missing", "unverified"]
 """``damaged``: something is not what was written. ``missing``: something that should be there is not. ``unverified``: it is of
@@ -106,9 +108,14 @@ def verify_run(run: Path, *, files: bool = True) -> Verification:
             findings.append(Finding("unverified", folder.name, "of schema version 1, which carries no hashes"))
         if files:
             for record in recorded.records:
-                found, looked_at = _kept_findings(folder, record)
+                name = generation_name(record.generation)
+                found, looked_at = _kept_findings(folder / name, f"{folder.name}/{name}", record)
                 findings += found
                 checked += looked_at
+    for folder in shared_folders(run):
+        found, looked_at = _shared_findings(folder, files)
+        findings += found
+        checked += looked_at
     findings += _missing(run)
     return Verification(tuple(findings), tuple(chains), checked)
 
@@ -169,22 +176,45 @@ def _identified(identity: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _kept_findings(folder: Path, record: GenerationRecord) -> tuple[list[Finding], int]:
-    """Compare what is kept of a generation with the hashes of its record; what is not kept cannot be damaged."""
+def _shared_findings(folder: Path, files: bool) -> tuple[list[Finding], int]:
+    """Return what is wrong with a generation 0 that chains share, and how many files were looked at."""
+    where = f"{GENERATION_0}/{folder.name}"
+    if folder.is_symlink():
+        return [Finding("damaged", where, "is a link")], 0
+    try:
+        shared = SharedRecord.load(folder / SHARED_FILE)
+    except UserError as error:
+        return [Finding("damaged", f"{where}/{SHARED_FILE}", _without(error, folder / SHARED_FILE))], 0
+    identifier = identity_hash(shared.identity)
+    findings = []
+    if not folder.name == shared.key == identifier:
+        text = f"folder {folder.name}, key {shared.key} and hash of the identity {identifier} are not one"
+        findings.append(Finding("damaged", f"{where}/{SHARED_FILE}", text))
+    kept, looked_at = _kept_findings(folder, where, shared.record) if files else ([], 0)
+    return findings + kept, looked_at
+
+
+def _kept_findings(folder: Path, where: str, record: GenerationRecord) -> tuple[list[Finding], int]:
+    """Compare what is kept of a generation with the hashes of its record; what is not kept cannot be damaged.
+
+    Args:
+        folder: The generation's.
+        where: The same, relative to the run folder.
+        record: What is recorded of it.
+    """
     findings, looked_at = [], 0
-    name = generation_name(record.generation)
     for part, expected in ((SAMPLES_FILE, record.samples_sha256), (MODEL, record.model_sha256)):
-        path = folder / name / part
+        path = folder / part
         if expected is None or not (path.exists() or path.is_symlink()):
             continue
         looked_at += 1
         try:
             whole = sha256_of(path) == expected
         except OSError as error:
-            findings.append(Finding("damaged", f"{folder.name}/{name}/{part}", f"cannot be read: {error.strerror}"))
+            findings.append(Finding("damaged", f"{where}/{part}", f"cannot be read: {error.strerror}"))
             continue
         if not whole:
-            findings.append(Finding("damaged", f"{folder.name}/{name}/{part}", "is not what its record has the hash of"))
+            findings.append(Finding("damaged", f"{where}/{part}", "is not what its record has the hash of"))
     return findings, looked_at
 
 

@@ -43,6 +43,11 @@ class Chain(Generic[ModelT]):
     seed: int
 
     @property
+    def draws(self) -> int:
+        """How many sets of samples every generation makes, for the next fit to go through."""
+        return self.adapter.draws if self.strategy.recursive else 1
+
+    @property
     def reads_first_model(self) -> bool:
         """Whether a metric reads the model of generation 0 in every generation, so that it has to be kept."""
         return any("first_model" in metric.reads for metric in self.metrics)

@@ -47,18 +47,17 @@ class Measurement:
 
 
 def measure_generation(
-    chain: Chain[ModelT], generation: int, inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT], fit: Fit[ModelT]
+    chain: Chain[ModelT], inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT], fit: Fit[ModelT]
 ) -> Measurement:
     """Measure a generation by all metrics of its chain.
 
     Args:
         chain: Whose generation.
-        generation: Its number.
         inputs: The generation, as metrics see it.
         fit: What training its model returned.
 
     Raises:
-        Diverged: The fidelity metric is not finite, or what the chain's objective goes by.
+        Diverged: The fidelity metric is not finite.
     """
     metrics: dict[str, float | None] = {metric.name: measure(metric, inputs) for metric in chain.metrics}
     fidelity = metrics[chain.fidelity_metric]
@@ -66,7 +65,7 @@ def measure_generation(
         raise Diverged(f"{chain.fidelity_metric} is {fidelity}")
     parts: tuple[Part, ...] = ("synthetic", "real")
     confidence = {str(part): summarise_confidence(inputs.confidence(part), chain.adapter.density) for part in parts}
-    return Measurement(metrics, confidence, fit.masked_share, {**fit.notes, **notes_for_objective(chain, generation, inputs)})
+    return Measurement(metrics, confidence, fit.masked_share, dict(fit.notes))
 
 
 def notes_for_objective(

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,7 +22,8 @@ from fortifai.objectives import Objective
 from fortifai.randomness import stream
 from fortifai.records.schema import GenerationRecord, TrainingRecord
 from fortifai.recursion.chain import Chain, History
-from fortifai.recursion.measurement import Measurement, measure_generation, memory_of
+from fortifai.recursion.generation_0 import Made, Shared
+from fortifai.recursion.measurement import Measurement, measure_generation, memory_of, notes_for_objective
 from fortifai.recursion.real_data import RealStream
 from fortifai.recursion.strategies import Supply
 
@@ -30,7 +31,11 @@ ModelT = TypeVar("ModelT")
 
 
 def run_chain(
-    chain: Chain[ModelT], history: History[ModelT], horizon: int, checkpoints: Path | None = None
+    chain: Chain[ModelT],
+    history: History[ModelT],
+    horizon: int,
+    checkpoints: Path | None = None,
+    shared: Shared[ModelT] | None = None,
 ) -> Iterator[GenerationRecord]:
     """Advance a chain up to a generation, resuming after what its history holds, and yield each new record.
 
@@ -42,11 +47,12 @@ def run_chain(
         history: Where it keeps what it makes, and finds what was made before.
         horizon: The last generation, where the strategy has no earlier end.
         checkpoints: A folder in which an adapter may keep how far a long fit is; None: nowhere.
+        shared: Where chains that fit the same generation 0 keep it, to the same numbers; None: this one fits its own.
     """
     records = history.recorded()
     if records and records[-1].status == "diverged":
         return
-    run = _Run(chain, history, checkpoints)
+    run = _Run(chain, history, checkpoints, shared)
     for generation in range(len(records), chain.strategy.horizon(horizon) + 1):
         # From the records alone, so that a chain that was stopped resumes with the objective it would have used.
         record = run.advance(generation, chain.objective.for_generation([memory_of(record) for record in records]))
@@ -64,46 +70,109 @@ class _Clock:
     def time(self, step: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[step] = round(time.perf_counter() - start, 6)
+        self.seconds[step] = round(self.seconds.get(step, 0.0) + time.perf_counter() - start, 6)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a generation is made of.
+
+    Attributes:
+        generation: Its number.
+        sets: The sets that a fit goes through, of which the last generation's samples differ.
+        source: What its model regenerates.
+        objective: The loss.
+        checkpoints: Where the adapter may keep how far the fit is.
+    """
+
+    generation: int
+    sets: list[Samples]
+    source: Samples
+    objective: Objective
+    checkpoints: Path | None
+
+    @property
+    def training(self) -> Samples:
+        """The sets, one behind the other."""
+        return self.sets[0] if len(self.sets) == 1 else Samples.concat(self.sets)
 
 
 class _Run(Generic[ModelT]):
     """One chain on its way: its real data, and what is computed once for all of its generations."""
 
-    def __init__(self, chain: Chain[ModelT], history: History[ModelT], checkpoints: Path | None) -> None:
+    def __init__(
+        self, chain: Chain[ModelT], history: History[ModelT], checkpoints: Path | None, shared: Shared[ModelT] | None
+    ) -> None:
         self._chain = chain
         self._history = history
         self._checkpoints = checkpoints
+        self._shared = shared
         splits = chain.adapter.splits
         self._real = RealStream(splits.train, lambda g: chain.strategy.fresh(chain.n, g), chain.seed, in_order=splits.in_order)
         # How many sets of samples a generation makes, which the next fit goes through one after the other: `Modality.draws`.
-        self._draws = chain.adapter.draws if chain.strategy.recursive else 1
+        self._draws = chain.draws
         self._cache: dict[str, Any] = {}
 
     def advance(self, generation: int, objective: Objective) -> GenerationRecord:
         """Run one generation and keep it."""
-        chain, clock = self._chain, _Clock()
+        chain = self._chain
         sets = self._compose(generation)
-        training = sets[0] if len(sets) == 1 else Samples.concat(sets)
+        source = chain.strategy.source(sets[0], Supply(chain.n, self._real.draw, self._history.samples))
         checkpoints = None if self._checkpoints is None else self._checkpoints / f"fit-{generation:02d}"
-        synthetic, model = None, None
-        try:
-            with clock.time("fit"):
-                fit = self._fit(generation, training, objective, checkpoints)
-            with clock.time("sample"):
-                drawn = self._sample(generation, sets[0], fit.model)
-            with clock.time("measure"):
-                measured = measure_generation(chain, generation, self._inputs(generation, drawn, fit), fit)
-            synthetic, model = drawn, fit.model
-        except Diverged as reason:
-            measured = Measurement(diverged=str(reason))
-        record = self._record(generation, sets[0], synthetic, measured, clock.seconds)
-        self._history.commit(record, synthetic, model)
-        if generation == 0 and model is not None:
-            checks.check_reloaded(chain.adapter, model, self._history.model(0))
+        work = _Work(generation, sets, source, objective, checkpoints)
+        shared = self._shared if generation == 0 else None
+        made = self._noted(self._make(work) if shared is None else self._take(work, shared), work)
+        self._history.commit(made.record, made.samples, made.model)
+        if generation == 0 and made.model is not None and made.record.shared is None:
+            checks.check_reloaded(chain.adapter, made.model, self._history.model(0))
         if checkpoints is not None:
             shutil.rmtree(checkpoints, ignore_errors=True)
-        return record
+        return made.record
+
+    def _take(self, work: _Work, shared: Shared[ModelT]) -> Made[ModelT]:
+        """Return the generation 0 that is shared; where there is none yet, it is made and kept for the others."""
+        clock = _Clock()
+        with clock.time("take"):
+            taken = shared.find(work.sets[0], work.source)
+        if taken is None:
+            made = self._make(work)
+            shared.keep(made, work.sets[0], work.source)
+            with clock.time("take"):
+                taken = shared.find(work.sets[0], work.source)
+            if taken is None:  # another one has its place
+                return made
+        record = taken.record.model_copy(update={"seconds": clock.seconds, "peak_memory_bytes": peak_memory()})
+        inputs = None if taken.samples is None or taken.model is None else self._inputs(0, taken.samples, taken.model)
+        return replace(taken, record=record, inputs=inputs)
+
+    def _make(self, work: _Work) -> Made[ModelT]:
+        """Fit, sample and measure a generation."""
+        clock = _Clock()
+        try:
+            with clock.time("fit"):
+                fit = self._fit(work)
+            with clock.time("sample"):
+                samples = self._sample(work, fit.model)
+            with clock.time("measure"):
+                inputs = self._inputs(work.generation, samples, fit.model)
+                measured = measure_generation(self._chain, inputs, fit)
+        except Diverged as reason:
+            return Made(self._record(work, None, Measurement(diverged=str(reason)), clock.seconds))
+        return Made(self._record(work, samples, measured, clock.seconds), samples, fit.model, inputs)
+
+    def _noted(self, made: Made[ModelT], work: _Work) -> Made[ModelT]:
+        """Return a generation with what the chain's objective wants to know of it later on."""
+        if made.inputs is None:
+            return made
+        record, clock = made.record, _Clock(dict(made.record.seconds))
+        try:
+            with clock.time("measure"):
+                notes = notes_for_objective(self._chain, work.generation, made.inputs)
+        except Diverged as reason:
+            return Made(self._record(work, None, Measurement(diverged=str(reason)), clock.seconds))
+        if not notes:
+            return made
+        return replace(made, record=record.model_copy(update={"notes": {**record.notes, **notes}, "seconds": clock.seconds}))
 
     def _compose(self, generation: int) -> list[Samples]:
         """Return the sets that a fit goes through, which differ in their synthetic samples only: one where there are none."""
@@ -123,51 +192,49 @@ class _Run(Generic[ModelT]):
         size = len(samples) // self._draws
         return samples.take(slice(number * size, (number + 1) * size))
 
-    def _fit(self, generation: int, training: Samples, objective: Objective, checkpoints: Path | None) -> Fit[ModelT]:
-        warm = self._chain.start == "warm" and generation > 0
-        init = self._history.model(generation - 1) if warm else None
-        adapter = self._chain.adapter
+    def _fit(self, work: _Work) -> Fit[ModelT]:
+        warm = self._chain.start == "warm" and work.generation > 0
+        init = self._history.model(work.generation - 1) if warm else None
+        adapter, training, rng = self._chain.adapter, work.training, stream(self._chain.seed, "fit", work.generation)
         with checks.unchanged(adapter, "fit", training):
-            fit = adapter.fit(training, objective, init, stream(self._chain.seed, "fit", generation), checkpoints)
+            fit = adapter.fit(training, work.objective, init, rng, work.checkpoints)
         checks.check_fit(adapter, fit)
         return fit
 
-    def _sample(self, generation: int, training: Samples, model: ModelT) -> Samples:
-        chain = self._chain
-        source = chain.strategy.source(training, Supply(chain.n, self._real.draw, self._history.samples))
+    def _sample(self, work: _Work, model: ModelT) -> Samples:
+        chain, source = self._chain, work.source
         sets: list[Samples] = []
         for number in range(self._draws):
-            rng = stream(chain.seed, "sample", generation, *([number] if number else []))
+            rng = stream(chain.seed, "sample", work.generation, *([number] if number else []))
             with checks.unchanged(chain.adapter, "sample", source):
                 data = chain.adapter.sample(model, source, chain.sampling, rng)
             checks.check_samples(chain.adapter, data, source)
-            sets.append(Samples.synthetic(data, generation))
+            sets.append(Samples.synthetic(data, work.generation))
         samples = sets[0] if len(sets) == 1 else Samples.concat(sets)
         if not samples.is_finite():  # found out here, because a library's metric may call it bad input
             raise Diverged("the samples are not finite")
         return samples
 
-    def _inputs(
-        self, generation: int, samples: Samples, fit: Fit[ModelT]
-    ) -> MetricInputs[Modality[Any, Any, Any, ModelT], ModelT]:
+    def _inputs(self, generation: int, samples: Samples, model: ModelT) -> MetricInputs[Modality[Any, Any, Any, ModelT], ModelT]:
         chain = self._chain
         # At most n, whatever the strategy makes: distances between samples depend on how many there are.
         measured = torch.randperm(len(samples), generator=stream(chain.seed, "measure", generation))[: chain.n]
-        first = partial(self._history.model, 0) if generation > 0 else lambda: fit.model
-        return MetricInputs(chain.adapter, samples.take(measured), fit.model, self._cache, first)
+        first = partial(self._history.model, 0) if generation > 0 else lambda: model
+        return MetricInputs(chain.adapter, samples.take(measured), model, self._cache, first)
 
     def _record(
-        self, generation: int, training: Samples, synthetic: Samples | None, measured: Measurement, seconds: dict[str, float]
+        self, work: _Work, synthetic: Samples | None, measured: Measurement, seconds: dict[str, float]
     ) -> GenerationRecord:
+        training = work.sets[0]
         real = int(training.is_real().sum())
         return GenerationRecord(
-            generation=generation,
+            generation=work.generation,
             status="ok" if measured.diverged is None else "diverged",
             reason=measured.diverged,
             metrics=measured.metrics,
             masked_share=measured.masked_share,
             training=TrainingRecord(
-                size=len(training), real=real, synthetic=len(training) - real, reused=self._real.reused(generation)
+                size=len(training), real=real, synthetic=len(training) - real, reused=self._real.reused(work.generation)
             ),
             notes=dict(measured.notes),
             confidence=measured.confidence,

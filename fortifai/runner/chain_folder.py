@@ -7,11 +7,12 @@ from pathlib import Path
 
 from fortifai.contract.samples import Samples
 from fortifai.errors import Damaged
-from fortifai.files import append_line, drop_torn_line, new_folder, remove, set_aside, sha256_of, write_text
+from fortifai.files import append_line, drop_torn_line, link_or_copy, new_folder, remove, set_aside, sha256_of, write_text
 from fortifai.records.hashing import seal
 from fortifai.records.layout import (
     CHAIN_FILE,
     FAILURE_FILE,
+    GENERATION_0,
     MODEL,
     REAL_EXAMPLE,
     RECORDS_FILE,
@@ -85,10 +86,7 @@ class ChainFolder:
         """
         if samples is not None:
             with new_folder(self._generation(record.generation)) as folder:
-                samples.save(folder / SAMPLES_FILE)
-                (folder / MODEL).mkdir()
-                self._chain.adapter.save(model, folder / MODEL)
-                hashes = {"samples_sha256": sha256_of(folder / SAMPLES_FILE), "model_sha256": sha256_of(folder / MODEL)}
+                hashes = self._fill(folder, record, samples, model)
             record = record.model_copy(update=hashes)
         previous = self._records[-1].hash if self._records else self._path.name
         line, digest = seal(record.model_dump_json(exclude={"hash"}), previous or "")
@@ -97,6 +95,18 @@ class ChainFolder:
         self._prune(record.generation)
         if samples is not None:
             self._show_generation(record.generation, lambda: samples, lambda: model)
+
+    def _fill(self, folder: Path, record: GenerationRecord, samples: Samples, model: object) -> dict[str, str]:
+        """Write a generation's files, and return their hashes as the record has them; those of a shared one get a second name."""
+        if record.shared is not None:
+            shared = self._path.parent / GENERATION_0 / record.shared
+            for part in (SAMPLES_FILE, MODEL):
+                link_or_copy(shared / part, folder / part)
+        else:
+            samples.save(folder / SAMPLES_FILE)
+            (folder / MODEL).mkdir()
+            self._chain.adapter.save(model, folder / MODEL)
+        return {"samples_sha256": sha256_of(folder / SAMPLES_FILE), "model_sha256": sha256_of(folder / MODEL)}
 
     def close(self) -> None:
         """End a finished chain: with ``--keep none`` nothing but its records stays."""

@@ -11,12 +11,10 @@ from typing import IO
 
 from fortifai.runner.executor import Executor, Resources
 from fortifai.runner.messages import Event, Task, TaskDone, TaskFailed, read_event
+from fortifai.runner.schedule import Schedule
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """The libraries below torch and NumPy read these once, when they are loaded."""
-
-Waiting = queue.SimpleQueue[int | None]
-"""Places of tasks that wait, and a None for each worker, behind which nothing comes."""
 
 Events = queue.SimpleQueue[tuple[int, Event]]
 
@@ -33,13 +31,10 @@ class LocalExecutor(Executor):
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
         """Run all tasks, and yield events as they come, each with the place of its task."""
-        waiting: Waiting = queue.SimpleQueue()
+        schedule = Schedule(tasks)
         events: Events = queue.SimpleQueue()
-        workers = self._workers[: len(tasks)]
-        for place in (*range(len(tasks)), *(None for _ in workers)):
-            waiting.put(place)
-        for worker in workers:
-            threading.Thread(target=_serve, args=(worker, tasks, waiting, events), daemon=True).start()
+        for worker in self._workers[: len(tasks)]:
+            threading.Thread(target=_serve, args=(worker, tasks, schedule, events), daemon=True).start()
         left = len(tasks)
         while left:
             place, event = events.get()
@@ -56,14 +51,17 @@ def _is_last(event: Event) -> bool:
     return isinstance(event, TaskDone | TaskFailed)
 
 
-def _serve(worker: "_Worker", tasks: Sequence[Task], waiting: Waiting, events: Events) -> None:
+def _serve(worker: "_Worker", tasks: Sequence[Task], schedule: Schedule, events: Events) -> None:
     """Feed one worker until nothing waits, and pass its events on."""
-    while (place := waiting.get()) is not None:
+    while (place := schedule.next()) is not None:
         try:
             for event in worker.work(tasks[place]):
+                schedule.note(place, event)
                 events.put((place, event))
         except Exception as error:  # whatever it was, the run must hear of it: it waits for this task
-            events.put((place, TaskFailed(reason=f"{type(error).__name__}: {error}")))
+            failed = TaskFailed(reason=f"{type(error).__name__}: {error}")
+            schedule.note(place, failed)
+            events.put((place, failed))
 
 
 class _Worker:

@@ -49,11 +49,20 @@ class MeasureNull(SuiteTask):
 
 
 class RunChain(SuiteTask):
-    """Run a chain, or what is missing of it."""
+    """Run a chain, or what is missing of it.
+
+    Attributes:
+        chain: The chain.
+        keep: What stays of its generations.
+        begins_with: Names the generation 0 that it has yet to get. Of tasks that name the same one, only the first should run
+            until it has finished a generation; the others take that over. An executor that does not see to it wastes time, and
+            changes no number. None: it has its generation 0.
+    """
 
     task: Literal["chain"] = "chain"
     chain: PlannedChain
     keep: Keep
+    begins_with: str | None = None
 
 
 Task = MeasureNull | RunChain

@@ -113,6 +113,7 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
     """Run what is missing of a plan in a folder that nobody else is at, and return what failed, a line each."""
     with lock.hold(folder.path) as held:
         folder.claim(plan.suite)
+        folder.sweep()
         folder.expect(plan.chains)
         resources = Resources(how.workers, held, folder.path / "workers.log")
         with how.executor(resources) as pool:
@@ -125,13 +126,16 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
                 (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
             generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
             with watch(generations, quiet=how.quiet) as watcher:
-                failures, left = _run_chains(plan.suite, chains, folder, pool, how, watcher)
+                failures, left = _run_chains(plan, chains, folder, pool, how, watcher)
                 while left:
                     pool.stop()  # whatever of the regime that was given up still runs
                     with how.executor(resources) as another:
-                        more, left = _run_chains(plan.suite, left, folder, another, how, watcher)
+                        more, left = _run_chains(plan, left, folder, another, how, watcher)
                     failures += more
-                return failures
+        if how.keep == "none":
+            needed = {plan.generation_0(status.chain) for status in plan.remaining(folder)}
+            folder.let_go_of_generations_0({plan.generation_0(chain) for chain in plan.chains} - needed)
+        return failures
 
 
 def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:
@@ -159,7 +163,7 @@ def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFold
 
 
 def _run_chains(
-    suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor, how: _How, watcher: Watcher
+    plan: Plan, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor, how: _How, watcher: Watcher
 ) -> tuple[list[str], list[PlannedChain]]:
     """Run chains, and return what failed, a line each, and the chains that are still to be run.
 
@@ -167,12 +171,13 @@ def _run_chains(
     """
     tasks = [
         RunChain(
-            suite=suite.tag,
-            source=suite.source,
-            overrides=json_copy(suite.overrides),
+            suite=plan.suite.tag,
+            source=plan.suite.source,
+            overrides=json_copy(plan.suite.overrides),
             folder=str(folder.path.resolve()),
             chain=chain,
             keep=how.keep,
+            begins_with=None if folder.has_begun(chain) else plan.generation_0(chain),
         )
         for chain in chains
     ]

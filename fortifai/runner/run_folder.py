@@ -10,13 +10,33 @@ from typing import Any
 import fortifai
 from fortifai.config import Role
 from fortifai.errors import RunFailed, UserError
-from fortifai.files import set_aside
+from fortifai.files import remove, set_aside, sweep
 from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import PROTOCOL_VERSION
+from fortifai.planning.plan import Measured
 from fortifai.planning.suite import Regime, Suite
-from fortifai.records.layout import CHAIN_FILE, MANIFEST_FILE, NULLS, SUITE_FILE
+from fortifai.records.layout import (
+    CHAIN_FILE,
+    GENERATION_0,
+    MANIFEST_FILE,
+    MODEL,
+    NULLS,
+    RECORDS_FILE,
+    SAMPLES_FILE,
+    SHARED_FILE,
+    SUITE_FILE,
+)
 from fortifai.records.reading import Progress, chain_folders, progress_of, read_chain, read_manifest, read_recorded
-from fortifai.records.schema import ChainRecord, Manifest, ManifestEntry, NullRecord, SuiteDescription, SuiteRecord
+from fortifai.records.schema import (
+    ChainRecord,
+    GenerationRecord,
+    Manifest,
+    ManifestEntry,
+    NullRecord,
+    SharedRecord,
+    SuiteDescription,
+    SuiteRecord,
+)
 from fortifai.storage import is_of_later_version
 
 
@@ -96,6 +116,11 @@ class RunFolder:
         """Return the folder of a chain."""
         return self.path / planned.identity()[0]
 
+    def has_begun(self, planned: PlannedChain) -> bool:
+        """Return whether a chain has anything recorded, and so its generation 0."""
+        records = self.chain_of(planned) / RECORDS_FILE
+        return records.is_file() and records.stat().st_size > 0
+
     def progress(self, chain_id: str, horizon: int) -> Progress:
         """Return where a chain stands on its way to a horizon."""
         folder = self.path / chain_id
@@ -104,11 +129,36 @@ class RunFolder:
             return Progress("damaged" if (folder / CHAIN_FILE).exists() else "pending", 0)
         return progress_of(folder, horizon, read_recorded(folder, chain))
 
-    def measured(self, regime: str) -> list[tuple[int, float]]:
-        """Return the training size and the seconds of every generation that a regime has run."""
-        chains = (chain for chain in self._chains() if chain.regime == regime)
-        records = (record for chain in chains for record in read_recorded(self.path / chain.id, chain).records)
-        return [(record.training.size, sum(record.seconds.values())) for record in records if record.training]
+    def measured(self, regime: str) -> list[Measured]:
+        """Return the training size and the seconds of every generation that a regime has run; of a shared one, once."""
+        records: list[GenerationRecord] = []
+        shared: set[str] = set()
+        for chain in self._chains():
+            if chain.regime == regime:
+                of_chain = read_recorded(self.path / chain.id, chain).records
+                records += [record for record in of_chain if record.shared is None]
+                shared |= {record.shared for record in of_chain if record.shared is not None}
+        for key in sorted(shared):
+            try:
+                records.append(SharedRecord.load(self.path / GENERATION_0 / key / SHARED_FILE).record)
+            except UserError:  # gone or damaged: there are others to go by
+                continue
+        return [Measured(r.generation, r.training.size, sum(r.seconds.values())) for r in records if r.training]
+
+    def has_generation_0(self, key: str) -> bool:
+        """Return whether a generation 0 is there for chains to take over."""
+        held = self.path / GENERATION_0 / key
+        return (held / SHARED_FILE).exists() and (held / SAMPLES_FILE).exists()
+
+    def let_go_of_generations_0(self, keys: Iterable[str]) -> None:
+        """Remove the samples and models of these generations 0, and keep their records."""
+        for key in keys:
+            for part in (SAMPLES_FILE, MODEL):
+                remove(self.path / GENERATION_0 / key / part)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half written of generations 0, while nobody else is at it."""
+        sweep(self.path / GENERATION_0)
 
     def _chains(self) -> list[ChainRecord]:
         """What can be read of the chains; the others are set right when they are run."""

@@ -21,6 +21,7 @@ from fortifai.errors import BrokenAdapter, Damaged, RunFailed, UserError
 from fortifai.files import is_disk_full
 from fortifai.objectives import resolve as resolve_objective
 from fortifai.planning.chains import PlannedChain
+from fortifai.planning.identity import generation_0_identity
 from fortifai.planning.loading import Adapters, needs_of
 from fortifai.planning.suite import Suite
 from fortifai.planning.suite_file import build_suite
@@ -30,6 +31,7 @@ from fortifai.recursion.null import measure_nulls
 from fortifai.recursion.protocol import run_chain
 from fortifai.runner.chain_folder import ChainFolder
 from fortifai.runner.chain_record import chain_record
+from fortifai.runner.generation_0 import SharedGeneration
 from fortifai.runner.messages import (
     Event,
     GenerationFinished,
@@ -102,10 +104,19 @@ def _run_chain(suite: Suite, folder: RunFolder, task: RunChain, adapters: Adapte
     planned = task.chain
     chain = chain_of(suite, planned, adapters)
     path = folder.chain_of(planned)
-    history = ChainFolder(path, chain, task.keep, lambda text: emit(Remark(text=text)))
-    history.open(chain_record(suite, folder, planned))
-    for record in run_chain(chain, history, planned.horizon, checkpoints=path):
-        emit(GenerationFinished(generation=record.generation, status=record.status, reason=record.reason))
+
+    def remark(text: str) -> None:
+        emit(Remark(text=text))
+
+    history = ChainFolder(path, chain, task.keep, remark)
+    record = chain_record(suite, folder, planned)
+    history.open(record)
+    identity = generation_0_identity(suite.regime(planned.regime), planned.objective, planned.seed, record.data_hash, chain.draws)
+    shared = SharedGeneration(folder.path, identity, chain.adapter, remark)
+    if history.recorded():
+        shared.mend()  # not needed any more by this chain, and perhaps by others
+    for generation in run_chain(chain, history, planned.horizon, checkpoints=path, shared=shared):
+        emit(GenerationFinished(generation=generation.generation, status=generation.status, reason=generation.reason))
     history.close()
 
 

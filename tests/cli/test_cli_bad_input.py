@@ -124,7 +124,7 @@ def test_a_run_folder_of_another_schema_version_is_refused(refused, small, tmp_p
     # Of a later version it is not touched; without one it is damaged, and `run` sets it aside.
     runs = [("run", small, "--out", run.parent)] if version == "99" else []
     for words in (("score", run), ("status", run), ("leaderboard", "build", run.parent), *runs):
-        assert f"suite.json: has schema version {version}, and this fortifai reads version 1 and 2" in refused(*words)
+        assert f"suite.json: has schema version {version}, and this fortifai reads version 1, 2 and 3" in refused(*words)
 
 
 def test_a_run_folder_of_another_suite_of_that_name_is_refused(refused, small, tmp_path):

@@ -11,7 +11,8 @@ def test_describe_says_what_a_suite_runs(call, small):
     assert (described["name"], described["version"], described["rule"], described["chains"]) == ("small", 3, "phi<0.75", 12)
     (regime,) = described["regimes"]
     assert regime["objectives"] == ["ce", "tce:gamma=0.9,unit=component"]
-    assert regime["core_seconds"] == pytest.approx(0.1 * 2 * 2 * (3 + 2 + 3))  # fresh-mix:k=2 ends after generation 1
+    # fresh-mix:k=2 ends after generation 1; generation 0 is the same for all strategies
+    assert regime["core_seconds"] == pytest.approx(0.1 * 2 * 2 * (2 + 1 + 2 + 1))
     text = call("describe", small).out
     for word in ("small@3", "penguins", "components 2", "sliced_wasserstein", "fresh-mix:k=2", "2 seeds, 12 chains"):
         assert word in text
@@ -19,8 +20,9 @@ def test_describe_says_what_a_suite_runs(call, small):
 
 def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
     planned = call("plan", small, "--out", tmp_path, "--json").json
-    assert list(planned) == ["schema", "suite", "chains", "estimate", "power", "needs", "missing"]
+    assert list(planned) == ["schema", "suite", "chains", "generation_0", "estimate", "power", "needs", "missing"]
     assert planned["suite"] == "small@3"
+    assert planned["generation_0"] == {"fits": 4, "chains": 12}
     assert set(planned["estimate"]) == {"seconds", "disk_bytes", "memory_bytes"}
     assert all(value > 0 for value in planned["estimate"].values())
     assert len(planned["chains"]) == 12
@@ -28,7 +30,7 @@ def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
         assert set(chain) == {"id", "regime", "strategy", "objective", "seed", "state", "horizon", "finished"}
         assert (chain["state"], chain["finished"]) == ("pending", 0)
     selected = call(
-        "plan", small, "--out", tmp_path, "--seeds", 3, "--strategy", "replace", "--objective", "focal", "--json"
+        "plan", small, "--out", tmp_path, "--seeds", 3, "--strategy", "replace", "--objective", "tce-quantile", "--json"
     ).json
     assert [(c["objective"], c["seed"]) for c in selected["chains"]] == [
         (objective, seed) for seed in range(3) for objective in ("ce", "tce-quantile:keep=0.98,unit=component")
@@ -57,7 +59,8 @@ def test_plan_with_settings_is_another_suite(call, small, tmp_path):
 
 def test_plan_for_people_says_how_many_and_how_long(call, small, tmp_path):
     text = call("plan", small, "--out", tmp_path, "--workers", 2).out
-    assert "12 chains, 0 of them done; the rest takes about 2 s with 2 workers" in text
+    assert "12 chains, 0 of them done; the rest takes about 1 s with 2 workers" in text
+    assert "generation 0 is fitted 4 times for 12 chains" in text
     assert "2 pending" in text
 
 
@@ -70,7 +73,7 @@ def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call,
     (missing,) = planned["missing"]
     assert missing.startswith("a CUDA GPU: ")
     text = call("plan", small).out
-    assert "needs a GPU: about 0.000889 GPU hours (estimated from arithmetic, not measured)" in text  # 32 times 0.1 s
+    assert "needs a GPU: about 0.000667 GPU hours (estimated from arithmetic, not measured)" in text  # 24 times 0.1 s
     assert "needs a CUDA GPU, MISSING: torch finds none here" in text
     assert "on one GPU, estimated" in call("describe", small).out
     refused = call("run", small)

@@ -41,7 +41,7 @@ n = 40
 start = "warm"
 generations = 3
 seeds = 3
-objectives = ["ce", "tce-quantile:keep=0.9"]
+objectives = ["ce", "tce-quantile:keep=0.9,unit=component"]
 strategies = ["replace", "accumulate", "control"]
 seconds_per_generation = 0.02
 """

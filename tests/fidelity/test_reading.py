@@ -106,7 +106,7 @@ def test_a_file_of_another_schema_version_is_refused_with_both_versions(run):
     folder = write_chain(run, "ce", 0, falling(4, 6))
     content = json.loads((folder / "chain.json").read_text())
     (folder / "chain.json").write_text(json.dumps(content | {"schema": 7}))
-    with pytest.raises(UserError, match=r"version 7.*reads version 1 and 2.*run the suite again"):
+    with pytest.raises(UserError, match=r"version 7.*reads version 1, 2 and 3.*run the suite again"):
         read_run(run)
     (folder / "chain.json").write_text(json.dumps(content | {"colour": "blue"}))
     with pytest.raises(UserError, match="colour: unknown key"):

@@ -4,17 +4,39 @@ import pytest
 from planning_support import Done, cost, plan, regime, suite
 
 from fortifai.planning.cost import chain_seconds
+from fortifai.planning.plan import Measured
 from fortifai.records.reading import Progress
 from fortifai.recursion.strategies import resolve
 
 
 def test_before_anything_ran_the_cost_is_what_the_suite_declares():
-    # 8 chains of 4 generations, of 60 training samples each
-    assert cost().seconds == pytest.approx(8 * 4 * (0.5 + 0.01 * 60))
+    # 8 chains of 3 generations and their generations 0, of which two chains share each; 60 training samples
+    assert cost().seconds == pytest.approx((8 * 3 + 4) * (0.5 + 0.01 * 60))
     assert cost(workers=2).seconds == pytest.approx(cost().seconds / 2)
     assert cost(workers=100).seconds == pytest.approx(cost().seconds / 8, abs=0.05)
     growing = cost(strategies=["accumulate"]).seconds
     assert growing == pytest.approx(4 * (4 * 0.5 + 0.01 * 60 * (1 + 2 + 3 + 4)))
+
+
+def test_generation_0_is_counted_once_for_all_chains_that_share_it():
+    alike = suite(regime(objectives=("ce", "tce-anchored", "tce-online", "tce-quantile:keep=0.9")))
+    planned = cost(alike, seeds=1)
+    assert (planned.generations_0, planned.sharing) == (2, 8)
+    assert planned.seconds == pytest.approx((8 * 3 + 2) * (0.5 + 0.01 * 60))
+    begun = plan(alike, seeds=1)
+    keys = {begun.generation_0(chain) for chain in begun.chains}
+    assert len(keys) == 2
+    there = cost(alike, Done(generations_0=keys), seeds=1)
+    assert (there.generations_0, there.sharing) == (0, 8)
+    assert planned.seconds - there.seconds == pytest.approx(2 * (0.5 + 0.01 * 60))
+    assert there.disk_bytes < planned.disk_bytes
+    one_left = {chain.id: Progress("partial", 1) for chain in begun.chains[1:]}
+    assert (cost(alike, Done(one_left), seeds=1).generations_0, cost(alike, Done(one_left), seeds=1).sharing) == (1, 1)
+
+
+def test_generation_0_is_averaged_on_its_own():
+    measured = [Measured(0, 60, 7.0), Measured(0, 60, 9.0), Measured(1, 60, 1.0), Measured(2, 60, 3.0)]
+    assert cost(done=Done(speed=measured)).seconds == pytest.approx(4 * 8.0 + 8 * 3 * 2.0)
 
 
 @pytest.mark.parametrize(("strategy", "sizes"), [("replace", [10, 10, 10]), ("accumulate", [30, 40, 50])])
@@ -45,16 +67,20 @@ def test_what_is_done_costs_nothing_more():
     finished = cost(done=Done(all_done))
     assert (finished.seconds, finished.disk_bytes) == (0, 0)
     half = cost(done=Done({chain.id: Progress("partial", 3) for chain in chains}))
-    assert half.seconds == pytest.approx(cost().seconds / 4)
+    assert half.seconds == pytest.approx(8 * (0.5 + 0.01 * 60))
     one_left = cost(done=Done({**all_done, chains[3].id: Progress("failed", 1)}))
     assert one_left.seconds == pytest.approx(3 * (0.5 + 0.01 * 60))
 
 
 def test_once_something_ran_the_cost_is_what_was_measured():
-    exact = Done(speed=[(60, 2.0), (120, 3.0), (180, 4.0)])  # 1 s, and 1 s for each 60 samples
-    assert cost(done=exact).seconds == pytest.approx(8 * 4 * 2.0)
+    sizes = ((60, 2.0), (120, 3.0), (180, 4.0))  # 1 s, and 1 s for each 60 samples
+    exact = Done(speed=[Measured(1, size, seconds) for size, seconds in sizes])
+    assert cost(done=exact).seconds == pytest.approx((8 * 3 + 4) * 2.0)
     assert cost(done=exact, strategies=["accumulate"]).seconds == pytest.approx(4 * (2 + 3 + 4 + 5))
-    assert cost(done=Done(speed=[(60, 2.0), (60, 4.0)])).seconds == pytest.approx(8 * 4 * 3.0)
+    same_size = Done(speed=[Measured(1, 60, 2.0), Measured(2, 60, 4.0)])
+    assert cost(done=same_size).seconds == pytest.approx((8 * 3 + 4) * 3.0)
+    firsts = Done(speed=[Measured(0, 60, 5.0)])  # nothing else yet to go by
+    assert cost(done=firsts).seconds == pytest.approx((8 * 3 + 4) * 5.0)
 
 
 def test_workers_share_a_gpu_and_multiply_cores():

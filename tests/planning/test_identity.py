@@ -11,7 +11,7 @@ from planning_support import plan, regime, suite
 from fortifai.config import Frozen, Role, Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
-from fortifai.planning.identity import PROTOCOL_VERSION, chain_id, chain_identity
+from fortifai.planning.identity import PROTOCOL_VERSION, chain_id, chain_identity, generation_0_identity
 from fortifai.planning.suite import Regime
 
 OTHER: dict[str, Any] = {
@@ -93,3 +93,24 @@ def test_the_chain_id_moves_with_strategy_objective_seed_data_adapter_and_protoc
 
 def test_the_chain_id_stays_the_same_from_one_version_to_the_next():
     assert chain_id({"b": 1, "a": [0.5, "ce"]}) == chain_id({"a": [0.5, "ce"], "b": 1}) == "75bd9ccdc52265e3"
+
+
+def first(chosen: Regime, objective: str = "ce", seed: int = 0, data_hash: str = "0" * 16) -> str:
+    return chain_id(generation_0_identity(chosen, objective, seed, data_hash))
+
+
+@pytest.mark.parametrize(("table", "name", "value", "role"), list(cases()))
+def test_a_field_moves_generation_0_exactly_when_it_decides_its_numbers(table, name, value, role, monkeypatch):
+    any_modality = SimpleNamespace(get=lambda name: SimpleNamespace(version="1"))
+    monkeypatch.setattr("fortifai.planning.identity.modalities", any_modality)
+    base = regime()
+    holder = getattr(base, table) if table else base
+    changed = regime(**({table: holder.model_copy(update={name: value})} if table else {name: value}))
+    assert (first(changed) != first(base)) == (role is Role.IDENTITY and (table, name) != ("", "name"))
+
+
+def test_generation_0_is_shared_by_objectives_that_begin_alike_and_by_nothing_else():
+    alike = {first(regime(), name) for name in ("ce", "tce-online", "tce-anchored", "tce-anchored:q=0.9")}
+    others = {first(regime(), name) for name in ("tce:gamma=0.9", "tce:gamma=0.8", "focal:gamma=2")}
+    assert (len(alike), len(others), len(alike | others)) == (1, 3, 4)
+    assert len({first(regime()), first(regime(), seed=1), first(regime(), data_hash="1" * 16)}) == 3

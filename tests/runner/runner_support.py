@@ -15,6 +15,9 @@ from fortifai.contract.declaration import modalities
 from fortifai.records.hashing import identity_hash
 from fortifai.runner.executor import executors
 
+QUANTILE = "tce-quantile:keep=0.9,unit=component"
+"""An objective beside cross entropy, by the name that chains have it under."""
+
 FORTIFAI = (sys.executable, "-P", "-c", "from fortifai.cli import main; main()")
 """The command line. -P: what runs is the installed package, wherever the tests are started."""
 
@@ -152,7 +155,7 @@ CLOCKS = ("seconds", "samples_per_second", "peak_memory_bytes", "hash")
 def write_suite(
     folder: Path,
     modality: str = "tabular",
-    objectives: tuple[str, ...] = ("ce", "tce-quantile:keep=0.9"),
+    objectives: tuple[str, ...] = ("ce", QUANTILE),
     strategies: tuple[str, ...] = ("replace", "accumulate", "control"),
 ) -> Path:
     """Write the suite file, and return its path."""
@@ -160,6 +163,11 @@ def write_suite(
     lists = {"objectives": json.dumps(objectives), "strategies": json.dumps(strategies)}
     path.write_text(SUITE.format(modality=modality, **lists))
     return path
+
+
+def failing(how: int) -> str:
+    """Return the objective under which the adapter `Faulty` fails in this way, by the name that chains have it under."""
+    return f"focal:gamma={how},scale=relative,unit=component"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runner_support import as_version_1, numbers, write_suite
+from runner_support import QUANTILE, as_version_1, numbers, write_suite
 from safetensors.numpy import load_file, save_file
 
 import fortifai
@@ -117,7 +117,7 @@ def test_damage_is_named(run, damage):
 
 def test_damage_is_set_aside_and_computed_again_to_the_same_bits(run, longer, capsys):
     folders = [chain(run, strategy, objective, seed) for strategy in ("replace", "accumulate", "control")
-               for objective in ("ce", "tce-quantile:keep=0.9") for seed in (0, 1)]  # fmt: skip
+               for objective in ("ce", QUANTILE) for seed in (0, 1)]  # fmt: skip
     damaged = dict(zip(DAMAGE, folders[2:], strict=False))  # a different one in every chain, two chains left whole
     assert len(damaged) == len(DAMAGE)
     for damage, folder in damaged.items():

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from runner_support import numbers, plugged_in, records, run_faulty
+from runner_support import failing, numbers, plugged_in, records, run_faulty
 
 from fortifai.contract.samples import Samples
 from fortifai.errors import RunFailed
 from fortifai.records.status import read_status
 
 NAMES = ["generation-00.txt", "generation-01.txt", "generation-02.txt", "generation-03.txt", "generation-04.txt", "real.txt"]
-OBJECTIVES = ("focal:gamma=7", "focal:gamma=8")
+OBJECTIVES = (failing(7), failing(8))
 
 pytestmark = pytest.mark.usefixtures("plugged")
 

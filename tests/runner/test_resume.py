@@ -89,8 +89,8 @@ def test_running_again_does_nothing(tmp_path: Path, suite: Path, undisturbed: Pa
 def test_keep_says_what_stays(tmp_path: Path, keep: str, samples: int, models: int) -> None:
     suite = write_suite(tmp_path, objectives=("ce",))
     run = fortifai.run(suite, tmp_path, seeds=1, strategies=["replace"], keep=keep, executor="in-process", quiet=True).path
-    assert len(list(run.rglob("samples.safetensors"))) == samples
-    assert len(list(run.rglob("mixture.safetensors"))) == models
+    assert len(list(run.glob("*/generation-??/samples.safetensors"))) == samples
+    assert len(list(run.glob("*/generation-??/model/mixture.safetensors"))) == models
 
 
 def test_the_plan_knows_what_is_done(undisturbed: Path, suite: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from runner_support import command_line, numbers, records, run_faulty, write_suite
+from runner_support import command_line, failing, numbers, records, run_faulty, write_suite
 from safetensors import SafetensorError
 
 import fortifai
@@ -17,9 +17,9 @@ from fortifai.files import is_disk_full
 from fortifai.records.status import read_status
 
 FAULTS = {
-    "focal:gamma=1": "RuntimeError: the model fell over",
-    "focal:gamma=2": "out of memory: tried to allocate everything",
-    "focal:gamma=3": "its worker process was ended by signal SIGKILL; out of memory?",
+    failing(1): "RuntimeError: the model fell over",
+    failing(2): "out of memory: tried to allocate everything",
+    failing(3): "its worker process was ended by signal SIGKILL; out of memory?",
 }
 
 Ended = subprocess.CompletedProcess[str]
@@ -43,7 +43,8 @@ def test_the_numbers_do_not_depend_on_assertions(tmp_path: Path, undisturbed: Pa
     )
     assert (ended.returncode, ended.stdout) == (0, "False\n"), ended.stderr
     optimised = numbers(tmp_path / "tiny@1")
-    assert len(optimised) == 2 * (1 + 2)  # of two chains the records, and samples and model of the last generation
+    # Of two chains the records, and samples and model of the last generation; samples and model of two generations 0.
+    assert len(optimised) == 2 * (1 + 2) + 2 * 2
     assert optimised.items() <= numbers(undisturbed).items()
 
 
@@ -61,7 +62,12 @@ def test_a_run_needs_no_main_guard(tmp_path: Path, suite: Path) -> None:
 def faulty(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> tuple[Path, Ended]:
     """A run in which a chain falls over, one is out of memory, one's worker is killed, and two diverge."""
     out = tmp_path_factory.mktemp("faulty")
-    suite = write_suite(out, "faulty", ("ce", *FAULTS, "focal:gamma=4", "focal:gamma=5"), ("replace", "control"))
+    suite = write_suite(
+        out,
+        "faulty",
+        ("ce", *FAULTS, failing(4), failing(5)),
+        ("replace", "control"),
+    )
     words = ("run", suite, "--out", out, "--strategy", "replace", "--workers", 2, "--seeds", 1)
     environment = {**os.environ, "PYTHONPATH": str(plugin), "FAULTY": "1"}
     return out / "tiny@1", command_line(*words, environment=environment)
@@ -69,7 +75,10 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> tuple[Path
 
 def test_chains_that_diverge_are_recorded_with_the_reason(faulty: tuple[Path, Ended]) -> None:
     run, ended = faulty
-    for objective, reason in (("focal:gamma=4", "the loss is nan"), ("focal:gamma=5", "the samples are not finite")):
+    for objective, reason in (
+        (failing(4), "the loss is nan"),
+        (failing(5), "the samples are not finite"),
+    ):
         chain = records(run, objective)
         assert [record["status"] for record in chain] == ["ok", "ok", "diverged"]
         assert chain[-1]["reason"] == reason
@@ -103,7 +112,7 @@ def test_a_crash_is_not_a_collapse_and_the_others_go_on(faulty: tuple[Path, Ende
 
 @pytest.mark.usefixtures("plugged")
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    objective, run = "focal:gamma=6", tmp_path / "tiny@1"
+    objective, run = failing(6), tmp_path / "tiny@1"
     monkeypatch.setenv("FAULTY", "1")
     with pytest.raises(RunFailed, match="is full: nothing is half written"):
         run_faulty(tmp_path, objective)
