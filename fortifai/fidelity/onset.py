@@ -18,6 +18,9 @@ Limits = TypeVar("Limits", float, Floats)
 Seed = int | str
 """The seed of a chain; text where the data name seeds that are not whole numbers."""
 
+THRESHOLDS = (0.9, 0.75, 0.5)
+"""Thresholds of phi that are shown beside the rule's own."""
+
 ALL_THRESHOLDS: Floats = (np.arange(1000) + 0.5) / 1000
 """Midpoints of (0, 1): the mean over them is an integral over the threshold of phi, so that nobody can pick one."""
 
@@ -52,9 +55,10 @@ class Trajectory:
     _mean_by_horizon: dict[float, float] = field(default_factory=dict, compare=False, repr=False)
 
     def onset(self, limit: float) -> float:
-        """Return the onset by one limit in generations, as `onsets` does; each is worked out once."""
+        """Return the onset by one limit in generations, as `onsets` does; each is worked out once, the usual ones together."""
         if limit not in self._onset_by_limit:
-            self._onset_by_limit[limit] = float(self.onsets(np.array([limit]))[0])
+            limits = np.array([limit, *THRESHOLDS])
+            self._onset_by_limit.update(zip(limits.tolist(), self.onsets(limits).tolist(), strict=True))
         return self._onset_by_limit[limit]
 
     def onsets(self, limits: Floats) -> Floats:

@@ -8,13 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fortifai.fidelity import intervals, remarks
-from fortifai.fidelity.onset import Restricted, Trajectory, pair_by_seed, restrict, restrict_over_thresholds
+from fortifai.fidelity.onset import THRESHOLDS, Restricted, Trajectory, pair_by_seed, restrict, restrict_over_thresholds
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ThresholdScore
 from fortifai.fidelity.trajectories.groups import Chains, Group
-
-THRESHOLDS = (0.9, 0.75, 0.5)
-"""Shown beside the rule's own threshold."""
 
 SAME_VALUE = 1e-9
 """Relative. Values that differ by less are the same value, computed or written in another way."""

@@ -117,7 +117,10 @@ def grouped_chains(table: pd.DataFrame, metric: str, rule: Rule, baseline: str) 
     """
     is_relevant = table["metric"].isin([metric, MASKED_SHARE])
     relevant = table if is_relevant.all() else table[is_relevant]
-    for key, rows in relevant.groupby(GROUP, dropna=False):
+    by_group = relevant.groupby(GROUP, dropna=False)
+    # Of a single group no copy is made, which counts with a large file.
+    groups = by_group if by_group.ngroups > 1 else [(tuple(relevant[GROUP].iloc[0]), relevant)]
+    for key, rows in groups:
         if (rows["metric"] == metric).any():
             group = Group(*(name if isinstance(name, str) else None for name in key))
             yield group, _objectives(rows, metric, rule, baseline)

@@ -1,6 +1,7 @@
 """Tables that come from outside: their columns brought to the names that we know, and then checked as any table is."""
 
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +99,10 @@ def _renamed(frame: pd.DataFrame, source: str, columns: Mapping[str, str]) -> tu
 
 
 def _repeated(frame: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows are the same as an earlier one in every column, (rows,)."""
+    """Return which rows are the same as an earlier one in every column, (rows,); a value is the same with other digits too."""
+    if "value" in frame and frame["value"].dtype == object:
+        with suppress(TypeError, ValueError):
+            frame = frame.assign(value=[float(value) for value in frame["value"]])
     try:
         return frame.duplicated()
     except TypeError:  # a column holds lists or other things that cannot be compared by hash

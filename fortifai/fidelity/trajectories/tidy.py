@@ -6,7 +6,9 @@ or "incomplete") and horizon (last generation asked for).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,8 +81,9 @@ def tidy(frame: pd.DataFrame, source: str = "the table", *, first_generation: in
     if "state" in frame and "horizon" in frame:
         table["state"], table["horizon"] = frame["state"], frame["horizon"]
     else:
-        lost = ~np.isfinite(table["value"])
-        table["state"] = np.where(lost.groupby(curve).transform("any"), "diverged", "complete")
+        lost = np.zeros(int(curve.max()) + 1, dtype=bool)
+        lost[curve[~np.isfinite(table["value"])]] = True
+        table["state"] = np.array(["complete", "diverged"], dtype=object)[lost[curve].astype(int)]
         table["horizon"] = table["generation"].groupby(curve).transform("max")
     table = table[COLUMNS]
     table.attrs["remarks"] = remarks
@@ -114,10 +117,14 @@ def _text(frame: pd.DataFrame, name: str) -> pd.Series:
     if name not in frame:
         return pd.Series([None] * len(frame), dtype=object)
     plain: dict[str, str | None] = {}
-    for value in (texts := [value if isinstance(value, str) else "" if pd.isna(value) else str(value) for value in frame[name]]):
-        if value not in plain:
-            plain[value] = value.strip() or None
-    return pd.Series([plain[value] for value in texts], dtype=object)
+
+    def text(value: object) -> str | None:
+        written = value if isinstance(value, str) else "" if pd.isna(value) else str(value)
+        if written not in plain:
+            plain[written] = written.strip() or None
+        return plain[written]
+
+    return pd.Series(_of_each(frame[name], text, None), dtype=object)
 
 
 def _number(frame: pd.DataFrame, name: str, places: _Places) -> "pd.Series[float]":
@@ -126,11 +133,28 @@ def _number(frame: pd.DataFrame, name: str, places: _Places) -> "pd.Series[float
     if values.dtype in (np.dtype(np.float64), np.dtype(np.int64)):
         return values.astype(float)
     # Python's float, because pandas before 3 misses the nearest one in the last bit; a float32 by its shortest digits.
-    numbers = pd.Series([_float(value) for value in values], dtype=float)
+    numbers = pd.Series(_of_each(values, _float, math.nan), dtype=float)
     if (missing := numbers.isna()).any():
-        wrong = missing & ~values.where(missing, "").map(str).str.strip().str.lower().isin(BLANK)
+        wrong = missing & ~pd.Series(_of_each(values, _is_blank, True), dtype=bool)
         places.refuse(wrong, f"{name} must be a number, not {str(values[wrong].iloc[0]) if wrong.any() else ''!r}")
     return numbers
+
+
+def _of_each(values: pd.Series, function: Callable[[Any], object], missing: object) -> "np.ndarray[Any, np.dtype[np.object_]]":
+    """Return what a function makes of each value, (rows,); where values are shared between rows, once for each of them."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return _objects([function(value) for value in values])
+    return _objects([*(function(value) for value in values.cat.categories), missing])[values.cat.codes]
+
+
+def _objects(values: list[object]) -> "np.ndarray[Any, np.dtype[np.object_]]":
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _is_blank(value: object) -> bool:
+    return str(value).strip().lower() in BLANK
 
 
 def _float(value: object) -> float:
@@ -145,17 +169,17 @@ def _seed(frame: pd.DataFrame, places: _Places) -> pd.Series:
     """Return seeds as integers, so that 10 comes after 9; as text where one is not a whole number."""
     if "seed" not in frame:
         return pd.Series(0, index=frame.index)
-    texts = frame["seed"].astype(str).str.strip()
-    blank = texts.str.lower().isin(BLANK)
+    codes, texts = pd.factorize(_of_each(frame["seed"], lambda value: str(value).strip(), "nan"))
+    blank = np.array([text.lower() in BLANK for text in texts], dtype=bool)
     if blank.all():
         return pd.Series(0, index=frame.index)
-    places.refuse(blank, "seed is empty, though other rows have one")
-    whole = {text: _whole(text) for text in texts.unique()}
-    if any(number is None for number in whole.values()):
-        return texts
-    too_large = texts.map(lambda text: not -LARGEST_SEED <= (whole[text] or 0) <= LARGEST_SEED).astype(bool)
-    places.refuse(too_large, "seed must be below 2^63")
-    return texts.map(whole).astype(np.int64)
+    places.refuse(pd.Series(blank[codes]), "seed is empty, though other rows have one")
+    whole = [_whole(text) for text in texts]
+    if any(number is None for number in whole):
+        return pd.Series(texts[codes], dtype=object)
+    too_large = np.array([not -LARGEST_SEED <= (number or 0) <= LARGEST_SEED for number in whole])
+    places.refuse(pd.Series(too_large[codes]), "seed must be below 2^63")
+    return pd.Series(np.array(whole, dtype=np.int64)[codes])
 
 
 def _whole(text: str) -> int | None:

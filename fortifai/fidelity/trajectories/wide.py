@@ -41,11 +41,10 @@ def lengthen(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]
     Raises:
         UserError: For a NaN in a data frame, which could be either, and for a column null or better beside several metrics.
     """
-    if "generation" not in frame:
-        return _from_generations(frame, source)
-    if "metric" in frame or "value" in frame:
+    if "generation" in frame and ("metric" in frame or "value" in frame):
         return frame, []
-    return _from_metrics(frame, source)
+    frame = frame.astype(object)  # columns of a file whose values are shared between rows
+    return (_from_metrics if "generation" in frame else _from_generations)(frame, source)
 
 
 def _from_generations(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
