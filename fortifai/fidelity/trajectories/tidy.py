@@ -118,7 +118,7 @@ def _text(frame: pd.DataFrame, name: str) -> pd.Series:
         return pd.Series([None] * len(frame), dtype=object)
     plain: dict[str, str | None] = {}
 
-    def text(value: object) -> str | None:
+    def text(value: Any) -> str | None:
         written = value if isinstance(value, str) else "" if pd.isna(value) else str(value)
         if written not in plain:
             plain[written] = written.strip() or None
