@@ -6,6 +6,9 @@ from importlib.util import find_spec
 
 from fortifai.errors import UserError
 
+RUNNING, RUNNING_EXTRA = ("torch", "safetensors"), "torch"
+"""The modules without which no chain runs, whatever its modality, and the extra that brings them."""
+
 
 @dataclass(frozen=True)
 class Need:

@@ -8,6 +8,7 @@ import traceback
 from types import FrameType
 
 from fortifai.errors import RunFailed, UserError
+from fortifai.needs import RUNNING, RUNNING_EXTRA, missing_modules
 from fortifai.sanitise import lines
 
 LONGEST_LINE = 1_000
@@ -72,6 +73,8 @@ def _ending(error: BaseException) -> tuple[str, int] | None:
     """Return what is said of an error and the exit code, or None where its traceback says more than any words of ours."""
     if isinstance(error, UserError):
         return str(error), 2
+    if isinstance(error, ModuleNotFoundError) and error.name is not None and (missing := missing_modules(RUNNING, RUNNING_EXTRA)):
+        return f"this command runs models, and {missing}", 2
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return f"{str(error.filename)[: LONGEST_LINE // 4]}...: the name is longer than names of files can be", 2
     if isinstance(error, OSError):  # a failing disk, or a file that was removed meanwhile: nothing is wrong with the input

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fortifai.config import Frozen, ModelConfig
 from fortifai.contract.metric import Metric
 from fortifai.errors import BrokenAdapter, UserError
-from fortifai.needs import Need, missing_modules
+from fortifai.needs import RUNNING, RUNNING_EXTRA, Need, missing_modules
 from fortifai.objectives.base import Elements
 from fortifai.registry import Registry, load_object
 
@@ -33,7 +33,7 @@ class ModalityDeclaration:
         sampling: How a model is read out, a `Sampling`.
         metrics: The modality's own metrics.
         elements: What an objective may weigh as one, such as pixel and sample, and on which scales its confidence is.
-        requires: Modules that must be importable.
+        requires: Modules that must be importable, beside those that every chain needs.
         extra: The extra of ``pip install fortifai[extra]`` that brings them.
     """
 
@@ -51,7 +51,7 @@ class ModalityDeclaration:
 
     def missing(self) -> str | None:
         """Return what must be installed before the adapter can run, or None."""
-        return missing_modules(self.requires, self.extra)
+        return missing_modules(RUNNING, RUNNING_EXTRA) or missing_modules(self.requires, self.extra)
 
     def tables(self) -> dict[str, type[Frozen]]:
         """Import the classes of the three tables of a regime that are the adapter's own, by the table's name.

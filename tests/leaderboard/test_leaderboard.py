@@ -43,7 +43,7 @@ def test_the_page_says_what_was_run_and_how_to_run_it(runs, tmp_path):
     build(runs, tmp_path / "out")
     content, page = board(tmp_path / "out")
     for command in (
-        "pip install fortifai==0.1.0",
+        "pip install 'fortifai[torch]==0.1.0'",
         "fortifai run quick --out runs --seeds 3 --generations 10",
         "fortifai score runs/quick@1",
     ):
