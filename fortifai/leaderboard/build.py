@@ -44,7 +44,9 @@ def build(sources: Path, out: Path) -> list[Path]:
     for source in _sources(sources):
         board = rank(read_entry(source).numbers if is_entry(source) else numbers_of(source))
         if board.identity in boards:
-            raise UserError(f"{boards[board.identity][0]} and {source} are both runs of {board.identity}; build them one at a time")
+            raise UserError(
+                f"{boards[board.identity][0]} and {source} are both runs of {board.identity}; build them one at a time"
+            )
         boards[board.identity] = (source, board)
     written = []
     for identity, (_, board) in boards.items():
@@ -60,8 +62,8 @@ def _sources(path: Path) -> list[Path]:
     sources = sorted([*runs, *(file for file in path.glob(f"[!.]*{ENDING}") if is_entry(file))])
     if not sources:
         raise UserError(
-            f"{path}: no run and no entry in it: expected folders with a {SUITE_FILE}, as `fortifai run ... --out {path}` writes, "
-            f"or files that end in {ENDING}, as `fortifai leaderboard submit` does"
+            f"{path}: no run and no entry in it: expected folders with a {SUITE_FILE}, as `fortifai run ... --out {path}` "
+            f"writes, or files that end in {ENDING}, as `fortifai leaderboard submit` does"
         )
     return sources
 

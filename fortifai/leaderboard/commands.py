@@ -1,5 +1,6 @@
 """What to type to compute a run again: the chains that it has, and as few others as its suite lets one select."""
 
+import json
 import shlex
 import tomllib
 from collections import defaultdict
@@ -87,9 +88,7 @@ def _blocks(numbers: RunNumbers, regime: str) -> list[_Block]:
         # All chains of a strategy end at one generation, and before others do: it may be the strategy that ends there.
         alone = horizon < whole and {end for _, end in cells[strategy].values()} == {horizon}
         strategies[tuple(sorted(names)), seeds, whole if alone else horizon].append(strategy)
-    return [
-        _Block(tuple(sorted(those)), names, seeds, horizon) for (names, seeds, horizon), those in sorted(strategies.items())
-    ]
+    return [_Block(tuple(sorted(those)), names, seeds, horizon) for (names, seeds, horizon), those in sorted(strategies.items())]
 
 
 def _options(block: _Block, regime: dict[str, Any]) -> str:
@@ -111,22 +110,21 @@ def _same(names: Iterable[str], described: Iterable[str] | None) -> bool:
 
 
 def _toml(value: object) -> str:
-    """Return a value as `--set` reads it: TOML, and plain text where that is not TOML."""
+    """Return a setting's value as `--set` reads it: TOML, and plain text where that is not TOML."""
     if isinstance(value, str):
         try:
             tomllib.loads(f"value = {value}")
         except ValueError:
             return value
-        return _quoted(value)
-    if isinstance(value, bool):
-        return str(value).lower()
+    return _literal(value)
+
+
+def _literal(value: object) -> str:
+    """Return a JSON value as TOML."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)  # TOML has the same escapes
     if isinstance(value, list):
-        return f"[{', '.join(_quoted(item) if isinstance(item, str) else _toml(item) for item in value)}]"
+        return f"[{', '.join(map(_literal, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_quoted(key)} = {_quoted(item) if isinstance(item, str) else _toml(item)}' for key, item in value.items())}}}"
-    return str(value)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+        return f"{{{', '.join(f'{_literal(key)} = {_literal(inner)}' for key, inner in value.items())}}}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -18,7 +18,9 @@ COSTS = ("pool", "seconds_per_generation", "seconds_per_sample", "gpu")
 """Fields of a regime that only its plan reads."""
 
 
-def make_entry(numbers: RunNumbers, submission: Submission, plug_ins: Sequence[PlugIn], *, own_suite: bool, partial: bool) -> Entry:
+def make_entry(
+    numbers: RunNumbers, submission: Submission, plug_ins: Sequence[PlugIn], *, own_suite: bool, partial: bool
+) -> Entry:
     """Return the entry of a run.
 
     Args:

@@ -153,7 +153,9 @@ def _unpack(path: Path) -> bytes:
     if len(packed) > MOST_BYTES:
         raise UserError(f"has more than {MOST_BYTES:,} bytes, and no entry has")
     if packed[:10] not in _HEADERS:
-        raise UserError("not an entry: it should be gzip without a time or a name in its header, as `fortifai leaderboard submit` writes it")
+        raise UserError(
+            "not an entry: it should be gzip without a time or a name in its header, as `fortifai leaderboard submit` writes it"
+        )
     unpacker = zlib.decompressobj(wbits=31)
     try:
         text = unpacker.decompress(packed, MOST_TEXT + 1)

@@ -36,8 +36,8 @@ def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
     """Return a run folder, a file or a folder of files as a tidy table (see `fortifai.fidelity.trajectories.tidy`).
 
     Args:
-        path: A run folder; an entry of a leaderboard; a file of comma or tab-separated fields, JSON lines or Parquet, compressed by gzip or not; or a folder
-            of such files.
+        path: A run folder; an entry of a leaderboard; a file of comma or tab-separated fields, JSON lines or Parquet, compressed
+            by gzip or not; or a folder of such files.
         reading: What the user said of the columns and generations of a file; a run folder needs none of it.
 
     Raises:

@@ -15,8 +15,8 @@ from fortifai.records.numbers import RunNumbers
 from fortifai.records.reading import read_suite
 from fortifai.storage import Better
 
-TrajectorySource = str | Path | pd.DataFrame | RunNumbers
-"""A run folder, an entry, a file or a folder of files, a table of trajectories, or the numbers of a run."""
+TrajectorySource = str | Path | pd.DataFrame
+"""A run folder, an entry, a file or a folder of files, or a table of trajectories."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class LoadedTrajectories:
 
 
 def load(
-    source: TrajectorySource,
+    source: TrajectorySource | RunNumbers,
     rule: str | None,
     baseline: str,
     better: Better | Mapping[str, Better] | None,
