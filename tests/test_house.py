@@ -24,10 +24,23 @@ BELOW = {
     "runner": {*CORE, "records", "recursion", "planning"},
     "report": {"flat", "records", "fidelity"},
     "leaderboard": {"flat", "records", "fidelity", "report"},
+    "entries": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "leaderboard"},
     "laws": {*CORE, "records", "recursion"},
     "integrations": {"flat", "objectives"},
     "modalities": {*CORE, "records", "fidelity", "integrations"},
-    "cli": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "report", "leaderboard", "laws"},
+    "cli": {
+        *CORE,
+        "metrics",
+        "records",
+        "fidelity",
+        "recursion",
+        "planning",
+        "runner",
+        "report",
+        "leaderboard",
+        "entries",
+        "laws",
+    },
 }
 """Which rooms each room may import; flat are the modules that lie in no folder."""
 

@@ -31,6 +31,8 @@ class Metric:
         valid: The closed range of possible values.
         reads: The inputs that ``compute`` looks at.
         name: By default that of the function.
+        never_above: Names of other metrics of the modality that this one is never above, as a mean is never above the worst:
+            published numbers are held against it.
         least_n: The fewest synthetic samples that it means anything for.
         target: The best value of a metric that is better at a target.
         chance: For an accuracy, what a useless model scores; None for a distance, whose null is measured.
@@ -51,6 +53,7 @@ class Metric:
     valid: tuple[float, float]
     reads: tuple[Input, ...]
     name: str = ""
+    never_above: tuple[str, ...] = ()
     least_n: int = 1
     target: float | None = None
     chance: float | None = None

@@ -17,11 +17,12 @@ from fortifai.fidelity.threshold import choose_threshold
 from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import TrajectorySource, load
+from fortifai.records.numbers import RunNumbers
 from fortifai.storage import Better
 
 
 def score(
-    path_or_frame: TrajectorySource,
+    path_or_frame: TrajectorySource | RunNumbers,
     *,
     rule: str | None = None,
     baseline: str = BASELINE,
@@ -37,8 +38,8 @@ def score(
     """Score a run folder, a file or a table: fidelity intervals, and extension ratios over the baseline.
 
     Args:
-        path_or_frame: A run folder, a file or a folder of files (comma or tab-separated, JSON lines or Parquet), or a table with
-            at least the columns objective, generation, metric, value.
+        path_or_frame: A run folder, an entry, a file or a folder of files (comma or tab-separated, JSON lines or Parquet), a
+            table with at least the columns objective, generation, metric, value, or the numbers of a run.
         rule: ``"phi<0.75"``, ``"metric<value"``, ``"metric>value"`` or ``"|metric-value|>value"``, each with ``" for 2"`` if it
             must hold for more than one generation; by default that of the run's suite, else phi<0.75.
         baseline: The objective that the others are compared with, and whose generation 0 fidelity is measured from.

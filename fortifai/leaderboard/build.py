@@ -1,6 +1,5 @@
-"""Run folders to leaderboard pages. The same runs give the same bytes: nothing here knows the time or the machine."""
+"""Runs and entries to leaderboard pages. The same numbers give the same bytes: nothing here knows the time or the machine."""
 
-import shlex
 from collections import defaultdict
 from itertools import groupby
 from pathlib import Path
@@ -10,9 +9,13 @@ from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreRow
 from fortifai.fidelity.scoring import score
+from fortifai.leaderboard.commands import commands_of
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
-from fortifai.records.reading import read_chains, read_nulls, read_suite
-from fortifai.records.schema import ChainRecord, SuiteRecord
+from fortifai.records.entry import ENDING
+from fortifai.records.entry_file import is_entry, read_entry
+from fortifai.records.layout import SUITE_FILE
+from fortifai.records.numbers import RunNumbers
+from fortifai.records.run_numbers import numbers_of
 from fortifai.report import tables
 from fortifai.report.markdown import environment, write_page
 
@@ -20,31 +23,31 @@ FILTERS = ("number", "share", "p_value", "estimate", "share_estimate")
 """The functions of `fortifai.report.tables` that the page's template writes numbers with."""
 
 
-def build(runs: Path, out: Path) -> list[Path]:
-    """Write ``<out>/<suite>@<version>/leaderboard.json`` and ``README.md`` for every run in a folder, or for one run.
+def build(sources: Path, out: Path) -> list[Path]:
+    """Write ``<out>/<suite>@<version>/leaderboard.json`` and ``README.md`` for every run and every entry.
+
+    A run is read as the numbers that its entry would hold, so that both give the same bytes. Nothing of an entry is run.
 
     Args:
-        runs: A folder of run folders, or one run folder.
+        sources: A folder of run folders and entries, or one of these.
         out: The folder that is written to.
 
     Returns:
         The paths written.
 
     Raises:
-        UserError: When there is no run, a run cannot be scored, two runs are of one suite, or the pages cannot be written;
+        UserError: When there is none, one cannot be read or scored, two are of one suite, or the pages cannot be written;
             then no page is half written.
     """
-    runs, out = Path(runs), Path(out)
-    single = (runs / "suite.json").is_file()
-    folders = [runs] if single else sorted(file.parent for file in runs.glob("[!.]*/suite.json"))
-    if not folders:
-        raise UserError(f"{runs}: no run in it: expected folders with a suite.json, as `fortifai run ... --out {runs}` writes")
+    sources, out = Path(sources), Path(out)
     boards: dict[str, tuple[Path, Leaderboard]] = {}
-    for run in folders:
-        board = rank(run)
+    for source in _sources(sources):
+        board = rank(read_entry(source).numbers if is_entry(source) else numbers_of(source))
         if board.identity in boards:
-            raise UserError(f"{boards[board.identity][0]} and {run} are both runs of {board.identity}; build them one at a time")
-        boards[board.identity] = (run, board)
+            raise UserError(
+                f"{boards[board.identity][0]} and {source} are both runs of {board.identity}; build them one at a time"
+            )
+        boards[board.identity] = (source, board)
     written = []
     for identity, (_, board) in boards.items():
         written.append(write_page(out / identity / "leaderboard.json", board.model_dump_json(indent=2) + "\n"))
@@ -52,23 +55,36 @@ def build(runs: Path, out: Path) -> list[Path]:
     return written
 
 
-def rank(run: Path) -> Leaderboard:
-    """Return the leaderboard of a run folder: scored by its suite's rule, its objectives ranked.
+def _sources(path: Path) -> list[Path]:
+    if is_entry(path) or (path / SUITE_FILE).is_file():
+        return [path]
+    runs = [file.parent for file in path.glob(f"[!.]*/{SUITE_FILE}")]
+    sources = sorted([*runs, *(file for file in path.glob(f"[!.]*{ENDING}") if is_entry(file))])
+    if not sources:
+        raise UserError(
+            f"{path}: no run and no entry in it: expected folders with a {SUITE_FILE}, as `fortifai run ... --out {path}` "
+            f"writes, or files that end in {ENDING}, as `fortifai leaderboard submit` does"
+        )
+    return sources
+
+
+def rank(numbers: RunNumbers) -> Leaderboard:
+    """Return the leaderboard of a run: scored by its suite's rule, its objectives ranked.
 
     Raises:
         UserError: When the run cannot be scored.
     """
-    suite = read_suite(run)
-    rows = [row for _, group in groupby(score(run, baseline=BASELINE).rows, key=_group) for row in _ranked(list(group))]
+    suite = numbers.suite
+    rows = [row for _, group in groupby(score(numbers, baseline=BASELINE).rows, key=_group) for row in _ranked(list(group))]
     return Leaderboard(
-        suite=suite.suite.name,
-        version=suite.suite.version,
-        identity=suite.suite.identity,
-        rule=suite.suite.rule,
+        suite=suite.name,
+        version=suite.version,
+        identity=suite.identity,
+        rule=suite.rule,
         baseline=BASELINE,
         rows=rows,
         across_modalities=_across_modalities(rows),
-        reproduce=_reproduce(run, suite, read_chains(run)),
+        reproduce=_reproduce(numbers),
     )
 
 
@@ -116,27 +132,16 @@ def _across_modalities(rows: list[RankedRow]) -> list[AcrossModalities]:
     return across
 
 
-def _reproduce(run: Path, suite: SuiteRecord, chains: list[ChainRecord]) -> Reproduce:
+def _reproduce(numbers: RunNumbers) -> Reproduce:
+    chains = numbers.chains
     by_regime = {name: [chain for chain in chains if chain.regime == name] for name in sorted({chain.regime for chain in chains})}
-    seeds = {regime: len({chain.seed for chain in own}) for regime, own in by_regime.items()}
-    generations = {regime: max(chain.horizon for chain in own) for regime, own in by_regime.items()}
-    # One option holds for all regimes; where they differ, the numbers are the suite's own.
-    options = [
-        f" --{name} {next(iter(values.values()))}"
-        for name, values in (("seeds", seeds), ("generations", generations))
-        if len(set(values.values())) == 1
-    ]
-    options += [f" --set {shlex.quote(f'{key}={value}')}" for key, value in sorted(suite.suite.overrides.items())]
+    used = {numbers.machines[chain.machine].commit for chain in chains}
     return Reproduce(
-        fortifai=suite.fortifai,
-        commands=[
-            f"pip install {shlex.quote(f'fortifai[torch]=={suite.fortifai}')}",
-            f"fortifai run {suite.suite.name} --out runs{''.join(options)}",
-            f"fortifai score runs/{suite.suite.identity}",
-        ],
-        seeds=seeds,
-        generations=generations,
+        fortifai=numbers.fortifai,
+        commands=commands_of(numbers),
+        seeds={regime: len({chain.seed for chain in own}) for regime, own in by_regime.items()},
+        generations={regime: max(chain.horizon for chain in own) for regime, own in by_regime.items()},
         data={regime: sorted({chain.data_hash for chain in own}) for regime, own in by_regime.items()},
-        nulls={null.regime: null.value for null in read_nulls(run)},
-        commits=sorted({chain.commit for chain in chains if chain.commit}),
+        nulls={null.regime: null.value for null in numbers.nulls},
+        commits=sorted(filter(None, used)),
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from fortifai.errors import UserError
 from fortifai.files import sha256_of
-from fortifai.records.hashing import identity_hash
+from fortifai.records.hashing import content_hash, identity_hash
 from fortifai.records.layout import (
     CHAIN_FILE,
     FAILURE_FILE,
@@ -23,6 +23,9 @@ from fortifai.records.layout import (
 )
 from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
 from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord, SuiteRecord
+
+MOST_NAMED = 3
+"""Damages of a run that an error names."""
 
 Kind = Literal["damaged", "missing", "unverified"]
 """``damaged``: something is not what was written. ``missing``: something that should be there is not. ``unverified``: it is of
@@ -77,6 +80,21 @@ class Verification:
         """Whether nothing is damaged or missing."""
         return not (self.of("damaged") or self.of("missing"))
 
+    @property
+    def digest(self) -> str:
+        """A hash over all chains and their last records, 64 hexadecimal digits: the same for a run and its entry."""
+        heads = {read.chain.id: read.recorded.records[-1].hash if read.recorded.records else None for read in self.chains}
+        return content_hash(heads)
+
+    def require_undamaged(self, run: Path) -> None:
+        """Raise UserError that names the first damages of a run folder, if there are any."""
+        if damaged := self.of("damaged"):
+            more = f", and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
+            raise UserError(
+                f"{run} is damaged: {'; '.join(map(str, damaged[:MOST_NAMED]))}{more}. `fortifai verify {run}` names everything, "
+                "and running the suite again sets the damage aside and computes anew what it took"
+            )
+
 
 def verify_run(run: Path, *, files: bool = True) -> Verification:
     """Verify a run folder.
@@ -99,7 +117,10 @@ def verify_run(run: Path, *, files: bool = True) -> Verification:
         except UserError as error:
             findings.append(Finding("damaged", f"{folder.name}/{CHAIN_FILE}", _without(error, folder / CHAIN_FILE)))
             continue
-        findings += _chain_findings(folder, chain, suite, nulls)
+        if folder.name != chain.id:
+            findings.append(Finding("damaged", f"{folder.name}/{CHAIN_FILE}", f"is of chain {chain.id}"))
+        findings += chain_findings(f"{folder.name}/{CHAIN_FILE}", chain, suite.suite.identity, nulls)
+        findings += _failure_findings(folder)
         recorded = read_recorded(folder, chain)
         chains.append(ReadChain(folder, chain, recorded))
         if recorded.damage is not None:
@@ -137,16 +158,23 @@ def _nulls(run: Path, findings: list[Finding]) -> dict[str, NullRecord]:
     return nulls
 
 
-def _chain_findings(folder: Path, chain: ChainRecord, suite: SuiteRecord, nulls: dict[str, NullRecord]) -> Iterator[Finding]:
-    where = f"{folder.name}/{CHAIN_FILE}"
+def chain_findings(where: str, chain: ChainRecord, suite: str, nulls: dict[str, NullRecord]) -> Iterator[Finding]:
+    """Yield what is wrong with what a chain says that it is.
+
+    Args:
+        where: What findings name.
+        chain: The chain.
+        suite: Identity of the suite that it should be of.
+        nulls: Of its run, by regime.
+    """
     identifier = identity_hash(chain.identity)
-    if not folder.name == chain.id == identifier:
-        yield Finding("damaged", where, f"folder {folder.name}, id {chain.id} and hash of the identity {identifier} are not one")
+    if chain.id != identifier:
+        yield Finding("damaged", where, f"id {chain.id} and hash of the identity {identifier} are not one")
     for name, value in _identified(chain.identity).items():
         if value is not None and getattr(chain, name) != value:
             yield Finding("damaged", where, f"{name} is {getattr(chain, name)!r}, and in its identity {value!r}")
-    if chain.suite != suite.suite.identity:
-        yield Finding("damaged", where, f"a chain of {chain.suite} in a run of {suite.suite.identity}")
+    if chain.suite != suite:
+        yield Finding("damaged", where, f"a chain of {chain.suite} in a run of {suite}")
     null = nulls.get(chain.regime)
     if null is None and chain.has_hashes:
         yield Finding("missing", f"{NULLS}/{chain.regime}.json", f"the null of chain {chain.id}")
@@ -156,6 +184,9 @@ def _chain_findings(folder: Path, chain: ChainRecord, suite: SuiteRecord, nulls:
         and null.value != chain.null
     ):
         yield Finding("damaged", where, f"its null is {chain.null}, and that of its regime {null.value}")
+
+
+def _failure_findings(folder: Path) -> Iterator[Finding]:
     if (folder / FAILURE_FILE).exists():
         try:
             FailureRecord.load(folder / FAILURE_FILE)

@@ -138,6 +138,23 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
         return failures
 
 
+def run_plan(plan: Plan, out: Path, workers: int) -> tuple[Path, list[str]]:
+    """Run exactly the chains of a plan, of which only the records are kept.
+
+    Args:
+        plan: The chains.
+        out: The folder that the run folder is made in.
+        workers: Processes, of one thread each.
+
+    Returns:
+        The run folder, and what failed, a line each.
+    """
+    plan.require_needs()
+    folder = RunFolder.of(out, plan.suite)
+    folder.create()
+    return folder.path, _run(plan, folder, executors.get("local"), workers, "none", quiet=True)
+
+
 def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:
     wanted = {chain.regime: (chain.n, chain.identity()[1]) for chain in chains}
     missing = [

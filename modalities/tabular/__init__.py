@@ -42,6 +42,7 @@ declaration = ModalityDeclaration(
         Metric(
             compute="fortifai.modalities.tabular.metrics:ks_mean",
             summary="Kolmogorov-Smirnov distance, mean over columns",
+            never_above=("ks_max",),
             better="lower",
             unit="probability",
             valid=(0, 1),

@@ -1,5 +1,6 @@
 """Run folders and files, read into one tidy table: a row for every value of every metric of every generation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +12,17 @@ from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outsi
 from fortifai.fidelity.trajectories.tidy import CHAIN, MASKED_SHARE, tidy
 from fortifai.fidelity.trajectories.wandb import is_chart
 from fortifai.fidelity.trajectories.wide import names_generations
+from fortifai.records.entry_file import is_entry, read_entry
+from fortifai.records.numbers import RunNumbers, records_of
 from fortifai.records.reading import progress_of
-from fortifai.records.schema import ChainRecord
-from fortifai.records.verification import ReadChain, Verification, verify_run
+from fortifai.records.schema import ChainRecord, GenerationRecord
+from fortifai.records.verification import verify_run
 
 STATES = {"done": "complete", "diverged": "diverged"}
 """How a chain that can be scored ended; one in any other state is incomplete."""
 
-MOST_NAMED = 3
-"""Damages of a run that an error names."""
+ChainWithRecords = tuple[ChainRecord, Sequence[GenerationRecord], str]
+"""A chain, its records, and its state."""
 
 CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
 
@@ -33,8 +36,8 @@ def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
     """Return a run folder, a file or a folder of files as a tidy table (see `fortifai.fidelity.trajectories.tidy`).
 
     Args:
-        path: A run folder; a file of comma or tab-separated fields, JSON lines or Parquet, compressed by gzip or not; or a folder
-            of such files.
+        path: A run folder; an entry of a leaderboard; a file of comma or tab-separated fields, JSON lines or Parquet, compressed
+            by gzip or not; or a folder of such files.
         reading: What the user said of the columns and generations of a file; a run folder needs none of it.
 
     Raises:
@@ -43,14 +46,21 @@ def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such run folder or CSV file")
+    if is_entry(path):
+        _require_as_it_is(path, reading)
+        return read_numbers(read_entry(path).numbers, str(path))
     if not is_run(path):
         return read_frame(read_folder(path) if path.is_dir() else read_file(path), str(path), reading)
+    _require_as_it_is(path, reading)
+    return read_run(path)
+
+
+def _require_as_it_is(path: Path, reading: Reading) -> None:
     if reading != AS_IT_IS:
         raise UserError(
-            f"{path}: is a run folder, whose columns and generations are known; --column, --run-name, --first-generation and "
-            "--generation-zero are for files"
+            f"{path}: is a run, whose columns and generations are known; --column, --run-name, --first-generation and "
+            "--generation-zero are for other files"
         )
-    return read_run(path)
 
 
 def read_frame(frame: pd.DataFrame, source: str, reading: Reading = AS_IT_IS) -> pd.DataFrame:
@@ -91,42 +101,57 @@ def read_run(path: str | Path) -> pd.DataFrame:
     """
     run = Path(path)
     verification = verify_run(run, files=False)
-    if damaged := verification.of("damaged"):
-        more = f", and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
-        raise UserError(
-            f"{run} is damaged: {'; '.join(map(str, damaged[:MOST_NAMED]))}{more}. `fortifai verify {run}` names everything, and "
-            "running the suite again sets the damage aside and computes anew what it took"
-        )
-    chains = [read.chain for read in verification.chains]
+    verification.require_undamaged(run)
+    chains = [
+        (read.chain, read.recorded.records, progress_of(read.folder, read.chain.horizon, read.recorded).state)
+        for read in verification.chains
+    ]
+    missing = [str(finding) for finding in verification.of("missing")]
+    return _tidy_chains(chains, str(run), missing, unverified=bool(verification.of("unverified")))
+
+
+def read_numbers(numbers: RunNumbers, source: str) -> pd.DataFrame:
+    """Return the numbers of a run as a tidy table: the one that `read_run` returns for its folder, and its suite's rule.
+
+    The rule is in ``attrs["rule"]``.
+
+    Args:
+        numbers: Of the run.
+        source: What errors call it.
+
+    Raises:
+        UserError: There are no chains, or one is there twice.
+    """
+    chains = [(numbers.record(chain), records_of(chain), chain.state) for chain in numbers.chains]
+    table = _tidy_chains(chains, source, numbers.missing, unverified=not all(chain.has_hashes for chain, *_ in chains))
+    table.attrs["rule"] = numbers.suite.rule
+    return table
+
+
+def _tidy_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[str], *, unverified: bool) -> pd.DataFrame:
     if not chains:
-        raise UserError(f"{run}: no chains in it yet; run the suite first")
+        raise UserError(f"{source}: no chains in it yet; run the suite first")
     ids: dict[tuple[object, ...], str] = {}
-    for chain in chains:
+    for chain, *_ in chains:
         coordinates = tuple(getattr(chain, name) for name in CHAIN_FIELDS)
         first = ids.setdefault(coordinates, chain.id)
         if first != chain.id:
             raise UserError(
-                f"{run}: chains {first} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
+                f"{source}: chains {first} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
                 "with different settings or data; remove the one that does not belong"
             )
-    table = tidy(pd.concat([_chain_frame(read) for read in verification.chains], ignore_index=True), str(run))
-    table.attrs["remarks"] = [*table.attrs["remarks"], *_remarks(verification)]
+    table = tidy(pd.concat([_chain_frame(*chain) for chain in chains], ignore_index=True), source)
+    remarks = []
+    if missing:
+        remarks.append(f"not whole: {missing[0]} is missing{f', and {len(missing) - 1} more' if len(missing) > 1 else ''}")
+    if unverified:
+        remarks.append("unverified: the run is of a version that carries no hashes")
+    table.attrs["remarks"] = [*table.attrs["remarks"], *remarks]
     return table
 
 
-def _remarks(verification: Verification) -> list[str]:
-    """Return what is to be said of every row of a run that is not known to be whole."""
-    remarks = []
-    if missing := verification.of("missing"):
-        remarks.append(f"not whole: {missing[0]} is missing{f', and {len(missing) - 1} more' if len(missing) > 1 else ''}")
-    if verification.of("unverified"):
-        remarks.append("unverified: the run is of a version that carries no hashes")
-    return remarks
-
-
-def _chain_frame(read: ReadChain) -> pd.DataFrame:
-    folder, chain, recorded = read
-    values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in recorded.records] or [{}]
+def _chain_frame(chain: ChainRecord, records: Sequence[GenerationRecord], state: str) -> pd.DataFrame:
+    values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
     wide = pd.DataFrame(values, dtype=float).rename_axis("generation")
     if chain.fidelity_metric not in wide:
         wide[chain.fidelity_metric] = float("nan")
@@ -136,6 +161,6 @@ def _chain_frame(read: ReadChain) -> pd.DataFrame:
         **{name: getattr(chain, name) for name in CHAIN_FIELDS},
         better=scored.map({True: chain.better, False: None}),
         null=scored.map({True: float("nan") if chain.null is None else chain.null, False: float("nan")}),
-        state=STATES.get(progress_of(folder, chain.horizon, recorded).state, "incomplete"),
+        state=STATES.get(state, "incomplete"),
         horizon=chain.horizon,
     )

@@ -10,12 +10,13 @@ from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, Rule, parse_rule
 from fortifai.fidelity.trajectories.metric_options import contradicts_direction, with_better, with_null
 from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading
-from fortifai.fidelity.trajectories.reading import is_run, read, read_frame
+from fortifai.fidelity.trajectories.reading import is_run, read, read_frame, read_numbers
+from fortifai.records.numbers import RunNumbers
 from fortifai.records.reading import read_suite
 from fortifai.storage import Better
 
 TrajectorySource = str | Path | pd.DataFrame
-"""A run folder, a file or a folder of files, or a table of trajectories."""
+"""A run folder, an entry, a file or a folder of files, or a table of trajectories."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class LoadedTrajectories:
 
 
 def load(
-    source: TrajectorySource,
+    source: TrajectorySource | RunNumbers,
     rule: str | None,
     baseline: str,
     better: Better | Mapping[str, Better] | None,
@@ -50,11 +51,14 @@ def load(
     """
     if isinstance(source, pd.DataFrame):
         table = read_frame(source, str(source.attrs.get("source", "the table")), reading)
+    elif isinstance(source, RunNumbers):
+        table = read_numbers(source, source.suite.identity)
     else:
         path = Path(source)
         table = read(path, reading)
         if rule is None and is_run(path):
             rule = read_suite(path).suite.rule
+    rule = rule or table.attrs.get("rule")  # of an entry
     remarks = list(table.attrs.get("remarks", []))
     table, null_remarks = with_null(with_better(table, better), null)
     parsed = parse_rule(rule or DEFAULT_RULE)
