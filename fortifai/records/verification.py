@@ -22,7 +22,7 @@ from fortifai.records.layout import (
     generation_name,
 )
 from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
-from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord, SuiteRecord
+from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord
 
 MOST_NAMED = 3
 """Damages of a run that an error names."""
