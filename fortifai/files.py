@@ -86,7 +86,7 @@ def sweep(folder: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file, or every file of a folder, a second name, or a copy on a file system that has no such links.
+    """Make a second name for a file, or for every file of a folder, or copy it on a file system that has no such links.
 
     None of them may be written to afterwards; `write_text` and the others here replace files instead.
     """

@@ -94,7 +94,7 @@ def _modality(name: str) -> Entry:
 
 def _metrics() -> list[Entry]:
     registry = metrics.registry()
-    return [_metric(registry.get(name)) for name in registry]
+    return sorted((_metric(registry.get(name)) for name in registry), key=lambda entry: str(entry["name"]))
 
 
 def _metric(metric: Metric) -> Entry:

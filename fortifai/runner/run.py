@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortifai.errors import RunFailed, UnknownName
-from fortifai.fidelity.remarks import counted
 from fortifai.files import is_disk_full
 from fortifai.limits import MOST_WORKERS, require_count
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
@@ -236,7 +235,8 @@ def _is_recorded(folder: RunFolder, chain: PlannedChain) -> bool:
 
 
 def _given_up(regime: str, chains: int) -> str:
-    skipped = f"its other {counted(chains, 'chain')} would fail in the same way, and {'was' if chains == 1 else 'were'} not run"
+    others, were = ("1 chain", "was") if chains == 1 else (f"{chains} chains", "were")
+    skipped = f"its other {others} would fail in the same way, and {were} not run"
     return f"regime {regime!r} is given up: the adapter breaks the contract{f'; {skipped}' if chains else ''}"
 
 
