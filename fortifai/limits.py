@@ -5,6 +5,9 @@ from fortifai.errors import UserError
 MOST_SEEDS = 10_000
 """Chains for each strategy and objective; thousands of them tell a false-positive rate of 1 % to a tenth of that."""
 
+EXPLORE_FROM = MOST_SEEDS
+"""The first of the seeds that settings are chosen on. Those of published tables are below, however many there are."""
+
 MOST_GENERATIONS = 100_000
 """The longest horizon."""
 
@@ -20,3 +23,8 @@ def require_count(option: str, count: object, most: int) -> None:
         raise UserError(f"--{option} {count}: must be at least 1")
     if count > most:
         raise UserError(f"--{option} {count}: must be at most {most:,}")
+
+
+def is_explore_seed(seed: int) -> bool:
+    """Return whether a seed is one that settings are chosen on, which no published table may rest on."""
+    return seed >= EXPLORE_FROM

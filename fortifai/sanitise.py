@@ -19,6 +19,9 @@ from fortifai.errors import UserError
 LONGEST_NAME = 64
 """Characters of a name that becomes a file or a folder."""
 
+EXPLORE = "explore"
+"""The setting of a run of the seeds that settings are chosen on; it ends the run's name."""
+
 LONGEST_FILE_NAME = 200
 """Characters of a file's name, below the 255 bytes that file systems have, for an ending and a temporary name."""
 
@@ -145,18 +148,23 @@ def user_path(text: str) -> Path:
 
 
 def run_name(name: str, version: int | str, overrides: Mapping[str, Any]) -> str:
-    """Return the name of a suite's run folder: ``name@version``, with a hash of the user's settings behind it if there are some.
+    """Return the name of a suite's run folder: ``name@version``, a hash of the user's settings if there are some, ``explore``.
 
     Args:
         name: The suite's name.
         version: Its version.
-        overrides: The user's settings, as JSON values.
+        overrides: The user's settings, as JSON values; with `EXPLORE` among them, the run is of the seeds to explore with.
     """
-    tag = f"{name}@{version}"
-    if not overrides:
-        return tag
-    settings = json.dumps(overrides, sort_keys=True, default=str)
-    return f"{tag}+{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+    parts = [f"{name}@{version}"]
+    if settings := {key: value for key, value in overrides.items() if key != EXPLORE}:
+        text = json.dumps(settings, sort_keys=True, default=str)
+        parts.append(hashlib.sha256(text.encode()).hexdigest()[:8])
+    return "+".join([*parts, EXPLORE] if overrides.get(EXPLORE) else parts)
+
+
+def is_exploration(identity: str) -> bool:
+    """Return whether the name of a run says that it is of the seeds to explore with."""
+    return identity.endswith(f"+{EXPLORE}")
 
 
 def _is_seen(character: str) -> bool:

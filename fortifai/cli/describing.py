@@ -9,6 +9,7 @@ from fortifai.cli.output import AsJson, duration, print_facts, print_json, print
 from fortifai.cli.selecting import SuiteArgument
 from fortifai.contract.declaration import modalities
 from fortifai.fidelity.remarks import counted
+from fortifai.limits import EXPLORE_FROM
 from fortifai.planning.suite import Regime
 from fortifai.planning.suite_file import load_suite
 from fortifai.recursion.strategies import resolve
@@ -69,4 +70,5 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "  scored by", facts["fidelity_metric"]
     yield "  also measured", ", ".join(m["name"] for m in facts["metrics"] if m["name"] != facts["fidelity_metric"])
     yield "  horizon", ", ".join(counted(facts[f"{thing}s"], thing) for thing in ("generation", "seed", "chain"))
+    yield "  to explore", f"{counted(facts['explore_seeds'], 'seed')} from {EXPLORE_FROM} on, with --explore"
     yield "  cost", f"about {duration(facts['core_seconds'])} on one {'GPU, estimated' if facts['gpu'] else 'core'}"

@@ -88,7 +88,7 @@ def build(
     """Write leaderboard.json and README.md of every suite that was run."""
     from fortifai.leaderboard import build as build_pages
 
-    for path in build_pages(sources, out):
+    for path in build_pages(sources, out, lambda text: print_line(text, error=True)):
         print_line(str(path))
 
 

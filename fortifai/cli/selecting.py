@@ -12,6 +12,7 @@ import typer
 from fortifai import permission
 from fortifai.cli import show_tracebacks
 from fortifai.limits import MOST_WORKERS, require_count
+from fortifai.sanitise import EXPLORE
 
 if TYPE_CHECKING:
     from fortifai.runner.messages import Keep
@@ -40,6 +41,9 @@ def _options(
     suite: SuiteArgument,
     out: Annotated[Path, typer.Option(help="The folder that runs are kept in.")] = Path("runs"),
     seeds: Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")] = None,
+    explore: Annotated[
+        bool, typer.Option("--explore", help="By the seeds that settings are chosen on; no published table rests on them.")
+    ] = False,
     generations: Annotated[int | None, typer.Option(help="The last generation; a longer horizon extends a finished run.")] = None,
     objective: Annotated[list[str] | None, typer.Option(help="Only these, and the baseline; repeat it.")] = None,
     strategy: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
@@ -66,7 +70,7 @@ def _options(
         objectives=tuple(objective or ()),
         strategies=tuple(strategy or ()),
         regimes=tuple(regime or ()),
-        settings=tuple(set_ or ()),
+        settings=(*(set_ or ()), *([f"{EXPLORE}=true"] if explore else [])),
         workers=workers,
         keep=as_keep(keep),
         debug=debug,

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from fortifai.entries.suite import is_shipped, missing_of, suite_of
 from fortifai.errors import UserError
+from fortifai.leaderboard.build import NOT_PUBLISHED
 from fortifai.leaderboard.plug_ins import plug_ins_of
 from fortifai.leaderboard.submission import make_entry
 from fortifai.records.entry import Entry, Submission
 from fortifai.records.entry_file import write_entry
 from fortifai.records.run_numbers import numbers_of
+from fortifai.sanitise import is_exploration
 
 
 def submit(run: Path, submission: Submission, out: Path | None = None) -> tuple[Path, Entry]:
@@ -20,11 +22,13 @@ def submit(run: Path, submission: Submission, out: Path | None = None) -> tuple[
         out: The file, or a folder for it; None: the current folder.
 
     Raises:
-        UserError: The run is damaged or cannot be scored, or the file is there already.
+        UserError: The run is damaged, of explore seeds or cannot be scored, or the file is there already.
     """
     numbers = numbers_of(run)
     if not numbers.chains:
         raise UserError(f"{run}: no chains in it yet; run the suite first")
+    if is_exploration(numbers.suite.identity):
+        raise UserError(f"{run}: {NOT_PUBLISHED}")
     own = not is_shipped(numbers)
     partial = bool(numbers.missing) or any(missing_of(numbers, suite_of(numbers, own=own)))
     entry = make_entry(numbers, submission, plug_ins_of(numbers), own_suite=own, partial=partial)

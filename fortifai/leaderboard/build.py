@@ -1,6 +1,7 @@
 """Runs and entries to leaderboard pages. The same numbers give the same bytes: nothing here knows the time or the machine."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from statistics import geometric_mean
@@ -18,19 +19,25 @@ from fortifai.records.numbers import RunNumbers
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report import tables
 from fortifai.report.markdown import environment, write_page
+from fortifai.sanitise import is_exploration
 
 FILTERS = ("number", "share", "p_value", "estimate", "share_estimate")
 """The functions of `fortifai.report.tables` that the page's template writes numbers with."""
 
 
-def build(sources: Path, out: Path) -> list[Path]:
+NOT_PUBLISHED = "is of explore seeds, which settings are chosen on; a published table rests on the suite's other seeds"
+
+
+def build(sources: Path, out: Path, remark: Callable[[str], None] = lambda text: None) -> list[Path]:
     """Write ``<out>/<suite>@<version>/leaderboard.json`` and ``README.md`` for every run and every entry.
 
-    A run is read as the numbers that its entry would hold, so that both give the same bytes. Nothing of an entry is run.
+    A run is read as the numbers that its entry would hold, so that both give the same bytes. Nothing of an entry is run. Runs of
+    explore seeds are left out.
 
     Args:
         sources: A folder of run folders and entries, or one of these.
         out: The folder that is written to.
+        remark: Called with what was left out, and why.
 
     Returns:
         The paths written.
@@ -42,12 +49,18 @@ def build(sources: Path, out: Path) -> list[Path]:
     sources, out = Path(sources), Path(out)
     boards: dict[str, tuple[Path, Leaderboard]] = {}
     for source in _sources(sources):
-        board = rank(read_entry(source).numbers if is_entry(source) else numbers_of(source))
+        numbers = read_entry(source).numbers if is_entry(source) else numbers_of(source)
+        if is_exploration(numbers.suite.identity):
+            remark(f"{source}: left out: it {NOT_PUBLISHED}")
+            continue
+        board = rank(numbers)
         if board.identity in boards:
             raise UserError(
                 f"{boards[board.identity][0]} and {source} are both runs of {board.identity}; build them one at a time"
             )
         boards[board.identity] = (source, board)
+    if not boards:
+        raise UserError(f"{sources}: {NOT_PUBLISHED}")
     written = []
     for identity, (_, board) in boards.items():
         written.append(write_page(out / identity / "leaderboard.json", board.model_dump_json(indent=2) + "\n"))

@@ -46,8 +46,7 @@ def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn] = ()) -> list[st
 
 def overrides_of(numbers: RunNumbers) -> dict[str, Any]:
     """Return the user's settings of a run."""
-    overrides: dict[str, Any] = (numbers.suite.model_extra or {}).get("overrides") or {}
-    return overrides
+    return numbers.suite.overrides
 
 
 def regimes_of(numbers: RunNumbers) -> dict[str, dict[str, Any]]:

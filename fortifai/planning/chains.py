@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from fortifai.errors import UserError
-from fortifai.limits import MOST_GENERATIONS, MOST_SEEDS, require_count
+from fortifai.limits import EXPLORE_FROM, MOST_GENERATIONS, MOST_SEEDS, require_count
 from fortifai.planning.identity import chain_id, chain_identity
 from fortifai.planning.suite import Regime, canonical_objectives, canonical_strategies
 from fortifai.records.reading import ChainState
@@ -79,13 +79,16 @@ class ChainStatus:
         return self.state in ("done", "diverged")
 
 
-def chains_of(regime: Regime, adapter: "AnyModality | None", selection: Selection) -> Iterator[PlannedChain]:
+def chains_of(
+    regime: Regime, adapter: "AnyModality | None", selection: Selection, *, explore: bool = False
+) -> Iterator[PlannedChain]:
     """Yield a regime's chains, seed by seed.
 
     Args:
         regime: Whose chains.
         adapter: The regime's, bound to its data; None where something is missing on this machine: the chains have no ids then.
         selection: Which of them.
+        explore: Whether by the seeds that settings are chosen on.
 
     Raises:
         UserError: An objective or strategy is unknown.
@@ -95,7 +98,8 @@ def chains_of(regime: Regime, adapter: "AnyModality | None", selection: Selectio
         objectives = canonical_objectives(tuple(selection.objectives), regime.modality, regime.start)
     data_hash = None if adapter is None else adapter.splits.data_hash()
     n = regime.size(None if adapter is None else len(adapter.splits.train))
-    for seed in range(selection.seeds or regime.seeds):
+    first, count = (EXPLORE_FROM, regime.explore_seeds) if explore else (0, regime.seeds)
+    for seed in range(first, first + (selection.seeds or count)):
         for strategy in canonical_strategies(tuple(selection.strategies)) or regime.strategies:
             for objective in objectives:
                 identified = data_hash and chain_id(chain_identity(regime, strategy, objective, seed, data_hash))

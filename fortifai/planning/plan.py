@@ -101,7 +101,7 @@ def make_plan(suite: Suite, selection: Selection) -> Plan:
         required.update(dict.fromkeys(needs_of(regime)))
         absent = any(need.missing is not None for need in adapter_needs(regime))
         adapter = adapters[regime.name] = None if absent else bound.bind(regime)
-        planned = list(chains_of(regime, adapter, selection))
+        planned = list(chains_of(regime, adapter, selection, explore=suite.explores))
         if adapter is not None:
             require_runnable(regime, adapter, ((chain.strategy, chain.horizon) for chain in planned))
         chains += planned

@@ -16,7 +16,7 @@ from fortifai.errors import UnknownName, UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, parse_rule
 from fortifai.limits import MOST_GENERATIONS, MOST_SEEDS
 from fortifai.recursion import strategies
-from fortifai.sanitise import LONGEST_NAME, NAME_RULE, is_name, run_name
+from fortifai.sanitise import EXPLORE, LONGEST_NAME, NAME_RULE, is_name, run_name
 
 MOST_SECONDS = 1e9
 """Seconds, 32 years, that a suite may say a generation or a sample takes."""
@@ -51,7 +51,10 @@ class Regime(Frozen):
         description="the metric that is scored by; a generation in which it is not finite has diverged"
     )
     generations: Runtime[int] = Field(ge=1, le=MOST_GENERATIONS, description="the horizon: the last generation")
-    seeds: Runtime[int] = Field(5, ge=1, le=MOST_SEEDS, description="chains for each strategy and objective")
+    seeds: Runtime[int] = Field(5, ge=1, le=MOST_SEEDS, description="chains for each strategy and objective, by seeds from 0 on")
+    explore_seeds: Runtime[int] = Field(
+        3, ge=1, le=MOST_SEEDS, description="the same of a run to choose settings by, --explore, whose seeds are from 10000 on"
+    )
     objectives: Runtime[tuple[str, ...]]
     strategies: Runtime[tuple[str, ...]]
     seconds_per_generation: Runtime[float] = Field(
@@ -152,8 +155,13 @@ class Suite(Frozen):
 
     @property
     def tag(self) -> str:
-        """``name@version``, with a hash of the user's settings behind it where there are some."""
+        """``name@version``, with a hash of the user's settings behind it where there are some, and ``+explore``."""
         return run_name(self.name, self.version, self.overrides)
+
+    @property
+    def explores(self) -> bool:
+        """Whether its chains are of the seeds that settings are chosen on, and not of those that a published table rests on."""
+        return bool(self.overrides.get(EXPLORE))
 
     def regime(self, name: str) -> Regime:
         """Return a regime by name. Raises UnknownName."""

@@ -16,7 +16,7 @@ from fortifai.errors import UnknownName, UserError
 from fortifai.planning.regime_table import build_regime
 from fortifai.planning.settings import apply_setting, parse_settings, parse_toml
 from fortifai.planning.suite import Suite
-from fortifai.sanitise import one_line
+from fortifai.sanitise import EXPLORE, one_line
 
 LARGEST_FILE = 2**20
 """Bytes of a suite file; the largest of ours has 4,000."""
@@ -96,7 +96,10 @@ def build_suite(source: Mapping[str, Any], overrides: Mapping[str, Any], where: 
     if not isinstance(defaults, dict) or not isinstance(named, dict) or not all(isinstance(r, dict) for r in named.values()):
         raise UserError(f"suite {where}: needs at least one [regimes.<name>] table; `defaults` is a table too")
     for key, value in overrides.items():
-        errors.update(dict.fromkeys(apply_setting(content, key, value)))
+        if key != EXPLORE:
+            errors.update(dict.fromkeys(apply_setting(content, key, value)))
+        elif value is not True:  # false is the name of another run, of the same chains
+            errors[f"--set {EXPLORE}={value!r}: should be true, or left out; --explore is short for it"] = None
     regimes = []
     for name, table in named.items():
         regime, wrong = build_regime(name, table, defaults)

@@ -220,8 +220,5 @@ def _suite_fault(entry: Entry) -> str | None:
     suite = entry.numbers.suite
     if not (is_name(suite.name) and is_name(str(suite.version))):
         return f"suite {suite.name!r}, version {suite.version!r}: should be {NAME_RULE}"
-    overrides = (suite.model_extra or {}).get("overrides") or {}
-    if not isinstance(overrides, dict):
-        return f"overrides of the suite should be a table, not {type(overrides).__name__}"
-    identity = run_name(suite.name, suite.version, overrides)
+    identity = run_name(suite.name, suite.version, suite.overrides)
     return None if suite.identity == identity else f"its suite is {identity}, and calls itself {suite.identity[:80]!r}"

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from fortifai.errors import UserError
 from fortifai.files import sha256_of
+from fortifai.limits import is_explore_seed
 from fortifai.records.hashing import content_hash, identity_hash
 from fortifai.records.layout import (
     CHAIN_FILE,
@@ -23,6 +24,7 @@ from fortifai.records.layout import (
 )
 from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
 from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord
+from fortifai.sanitise import is_exploration
 
 MOST_NAMED = 3
 """Damages of a run that an error names."""
@@ -175,6 +177,10 @@ def chain_findings(where: str, chain: ChainRecord, suite: str, nulls: dict[str, 
             yield Finding("damaged", where, f"{name} is {getattr(chain, name)!r}, and in its identity {value!r}")
     if chain.suite != suite:
         yield Finding("damaged", where, f"a chain of {chain.suite} in a run of {suite}")
+    if is_explore_seed(chain.seed) != is_exploration(suite):
+        kinds = ("to explore with", "that a table rests on")
+        kind, others = kinds if is_explore_seed(chain.seed) else kinds[::-1]
+        yield Finding("damaged", where, f"seed {chain.seed} is one {kind}, in a run of those {others}")
     null = nulls.get(chain.regime)
     if null is None and chain.has_hashes:
         yield Finding("missing", f"{NULLS}/{chain.regime}.json", f"the null of chain {chain.id}")

@@ -19,6 +19,7 @@ from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNul
 from fortifai.runner.pictures import can_be_drawn
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
+from fortifai.sanitise import EXPLORE
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def run(
     out: str | Path = "runs",
     *,
     seeds: int | None = None,
+    explore: bool = False,
     generations: int | None = None,
     objectives: Sequence[str] = (),
     strategies: Sequence[str] = (),
@@ -63,6 +65,7 @@ def run(
         suite: A suite's name, or the path of a .toml file.
         out: The folder that runs are kept in.
         seeds: Chains for each strategy and objective; None: as many as the suite says.
+        explore: By the seeds that settings are chosen on, in a run folder of their own, ``<suite>@<version>+explore``.
         generations: The last generation; None: the suite's.
         objectives: Only these, and the baseline; empty: the suite's.
         strategies: Only these; empty: the suite's.
@@ -80,7 +83,7 @@ def run(
     """
     require_count("workers", workers, MOST_WORKERS)
     keep = as_keep(keep)
-    chosen = load_suite(suite, settings)
+    chosen = load_suite(suite, [*settings, *([f"{EXPLORE}=true"] if explore else [])])
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
     if executor not in executors:
         raise UnknownName("executor", executor, executors)

@@ -12,6 +12,7 @@ from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outsi
 from fortifai.fidelity.trajectories.tidy import CHAIN, MASKED_SHARE, tidy
 from fortifai.fidelity.trajectories.wandb import is_chart
 from fortifai.fidelity.trajectories.wide import names_generations
+from fortifai.limits import is_explore_seed
 from fortifai.records.entry_file import is_entry, read_entry
 from fortifai.records.numbers import RunNumbers, records_of
 from fortifai.records.reading import progress_of
@@ -146,6 +147,10 @@ def _tidy_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[
         remarks.append(f"not whole: {missing[0]} is missing{f', and {len(missing) - 1} more' if len(missing) > 1 else ''}")
     if unverified:
         remarks.append("unverified: the run is of a version that carries no hashes")
+    if any(is_explore_seed(chain.seed) for chain, *_ in chains):
+        remarks.append(
+            "explored: of seeds that settings are chosen on; the suite's other seeds confirm what was chosen, or do not"
+        )
     table.attrs["remarks"] = [*table.attrs["remarks"], *remarks]
     return table
 
