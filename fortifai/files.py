@@ -39,7 +39,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Its files are on disk before it has the name, and it has the name on disk before the block is left.
     """
-    with _temporary(path) as temporary:
+    with unfinished(path) as temporary:
         yield temporary
         _sync_tree(temporary)
         remove(path)
@@ -50,7 +50,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def new_files(folder: Path) -> Iterator[Path]:
     """Yield a folder to fill, whose files move into ``folder`` when the block ends well; no file, and ``folder`` is not made."""
-    with _temporary(folder) as temporary:
+    with unfinished(folder) as temporary:
         yield temporary
         for file in sorted(temporary.iterdir()):
             folder.mkdir(exist_ok=True)
@@ -184,16 +184,16 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def clear_unfinished(path: Path) -> bool:
-    """Remove what killed processes left of `new_folder` and `new_files` of a path, and return whether there was any."""
-    unfinished = list(path.parent.glob(f".{path.name}.*.tmp"))
-    for folder in unfinished:
+    """Remove what killed processes left of `unfinished` folders for a path, and return whether there was any."""
+    left = list(path.parent.glob(f".{path.name}.*.tmp"))
+    for folder in left:
         remove(folder)
-    return bool(unfinished)
+    return bool(left)
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``path``; those that killed processes left behind go first."""
+def unfinished(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``path``, which goes with all that is still in it; those that killed processes left go first."""
     clear_unfinished(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     temporary.chmod(0o777 & ~_umask())

@@ -1,13 +1,23 @@
 """One chain on disk: its records, the generations that are kept, and how a stopped or damaged chain resumes."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fortifai.contract.samples import Samples
 from fortifai.errors import Damaged
-from fortifai.files import append_line, drop_torn_line, link_or_copy, new_folder, remove, set_aside, sha256_of, write_text
+from fortifai.files import (
+    append_line,
+    clear_unfinished,
+    drop_torn_line,
+    link_or_copy,
+    new_folder,
+    remove,
+    set_aside,
+    sha256_of,
+    unfinished,
+    write_text,
+)
 from fortifai.records.hashing import seal
 from fortifai.records.layout import (
     CHAIN_FILE,
@@ -24,6 +34,9 @@ from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord
 from fortifai.recursion.chain import Chain
 from fortifai.runner.messages import Keep
 from fortifai.runner.pictures import Pictures
+
+PRUNED = "pruned"
+"""What is let go is renamed to something below `.pruned.*.tmp`, and goes from there."""
 
 GENERATION = re.compile(r"generation-(\d+)")
 
@@ -61,6 +74,7 @@ class ChainFolder:
         if recorded.damage is not None or len(resumed) < len(recorded.records):
             self._restart_behind(recorded)
         self._pictures.open()
+        clear_unfinished(self._path / PRUNED)
         self._pictures.draw(REAL_EXAMPLE, lambda: self._chain.adapter.splits.test.data)
         if resumed:
             self._show_missing(len(resumed) - 1)
@@ -112,7 +126,7 @@ class ChainFolder:
         """End a finished chain: with ``--keep none`` nothing but its records stays."""
         if self._keep == "none":
             for folder in self._kept().values():
-                shutil.rmtree(folder)
+                self._let_go(folder)
 
     def _generation(self, generation: int) -> Path:
         return self._path / generation_name(generation)
@@ -197,12 +211,18 @@ class ChainFolder:
                 continue
             keeps_model = generation == 0 and self._chain.reads_first_model
             keeps_samples = self._keep == "samples" or self._chain.strategy.remembers_all
-            if not keeps_model:
-                shutil.rmtree(folder / MODEL, ignore_errors=True)
-            if not keeps_samples:
-                (folder / SAMPLES_FILE).unlink(missing_ok=True)
             if not keeps_model and not keeps_samples:
-                folder.rmdir()
+                self._let_go(folder)
+            elif not keeps_model:
+                self._let_go(folder / MODEL)
+            elif not keeps_samples:
+                (folder / SAMPLES_FILE).unlink(missing_ok=True)
+
+    def _let_go(self, folder: Path) -> None:
+        """Remove a folder, all of it at once: half a model, which a stop would leave, is a damaged one."""
+        if folder.exists():
+            with unfinished(self._path / PRUNED) as temporary:
+                folder.rename(temporary / folder.name)
 
     def _show_generation(self, generation: int, samples: Callable[[], Samples], model: Callable[[], object]) -> None:
         chain = self._chain

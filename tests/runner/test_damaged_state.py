@@ -214,3 +214,25 @@ def test_a_run_folder_that_is_taken_away_stops_the_run_and_is_not_made_again(sui
     with pytest.raises(RunFailed, match="the run folder was lost"):
         fortifai.run(suite, tmp_path, quiet=True)
     assert not (tmp_path / "tiny@1").exists()
+
+
+@pytest.mark.usefixtures("plugged")
+@pytest.mark.parametrize("keep", ["last", "samples", "none"])
+def test_a_stop_while_older_data_is_let_go_leaves_no_half_model(suite, tmp_path, monkeypatch, keep):
+    class Stopped(BaseException):
+        pass
+
+    rmtree = shutil.rmtree
+
+    def half(path: Path, *options: object, **named: object) -> None:
+        files = [file for file in Path(path).rglob("*") if file.is_file()]
+        if not files:
+            return rmtree(path, *options, **named)
+        files[0].unlink()
+        raise Stopped
+
+    monkeypatch.setattr(shutil, "rmtree", half)
+    with pytest.raises(Stopped):
+        fortifai.run(suite, tmp_path, quiet=True, keep=keep, executor="in-process", seeds=1, generations=1)
+    monkeypatch.undo()
+    assert not verify_run(tmp_path / "tiny@1").of("damaged")
