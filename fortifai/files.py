@@ -141,6 +141,18 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_at_once(folder: Path, beside: Path) -> None:
+    """Remove a folder so that a kill leaves all of it or nothing under its name; what it leaves elsewhere is for `sweep`.
+
+    Args:
+        folder: What goes; nothing there is fine.
+        beside: A folder of the same file system that is swept, in which it is put meanwhile.
+    """
+    if folder.exists():
+        with unfinished(beside / "removed") as temporary:
+            folder.rename(temporary / folder.name)
+
+
 def set_aside(path: Path) -> Path:
     """Rename what is damaged, so that nothing stands in its way and nothing is lost, and return the new path."""
     number = 1

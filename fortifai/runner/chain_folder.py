@@ -8,14 +8,14 @@ from fortifai.contract.samples import Samples
 from fortifai.errors import Damaged
 from fortifai.files import (
     append_line,
-    clear_unfinished,
     drop_torn_line,
     link_or_copy,
     new_folder,
     remove,
+    remove_at_once,
     set_aside,
     sha256_of,
-    unfinished,
+    sweep,
     write_text,
 )
 from fortifai.records.hashing import seal
@@ -34,9 +34,6 @@ from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord
 from fortifai.recursion.chain import Chain
 from fortifai.runner.messages import Keep
 from fortifai.runner.pictures import Pictures
-
-PRUNED = "pruned"
-"""What is let go is renamed to something below `.pruned.*.tmp`, and goes from there."""
 
 GENERATION = re.compile(r"generation-(\d+)")
 
@@ -74,7 +71,7 @@ class ChainFolder:
         if recorded.damage is not None or len(resumed) < len(recorded.records):
             self._restart_behind(recorded)
         self._pictures.open()
-        clear_unfinished(self._path / PRUNED)
+        sweep(self._path)
         self._pictures.draw(REAL_EXAMPLE, lambda: self._chain.adapter.splits.test.data)
         if resumed:
             self._show_missing(len(resumed) - 1)
@@ -220,9 +217,7 @@ class ChainFolder:
 
     def _let_go(self, folder: Path) -> None:
         """Remove a folder, all of it at once: half a model, which a stop would leave, is a damaged one."""
-        if folder.exists():
-            with unfinished(self._path / PRUNED) as temporary:
-                folder.rename(temporary / folder.name)
+        remove_at_once(folder, self._path)
 
     def _show_generation(self, generation: int, samples: Callable[[], Samples], model: Callable[[], object]) -> None:
         chain = self._chain

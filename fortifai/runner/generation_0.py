@@ -45,7 +45,7 @@ class SharedGeneration:
         record = held.record.model_copy(update={"shared": self._key})
         if record.status == "diverged":
             return Made(record)
-        if not (self._path / SAMPLES_FILE).exists():  # let go, see `RunFolder.let_go_of_generations_0`
+        if not ((self._path / SAMPLES_FILE).exists() and (self._path / MODEL).exists()):
             remove(self._path)
             return None
         model = self._adapter.load_model(self._path / MODEL)
@@ -93,9 +93,10 @@ class SharedGeneration:
         if not self._key == held.key == identity_hash(held.identity):
             raise Damaged(f"{self._path / SHARED_FILE} is of another generation")
         parts = ((SAMPLES_FILE, held.record.samples_sha256), (MODEL, held.record.model_sha256))
-        there = [part for part, _ in parts if (self._path / part).exists() or (self._path / part).is_symlink()]
-        for part, expected in parts if there else ():
+        for part, expected in parts:
             path = self._path / part
+            if not (path.exists() or path.is_symlink()):
+                continue  # let go, see `RunFolder.let_go_of_generations_0`
             try:
                 whole = sha256_of(path) == expected
             except OSError as error:

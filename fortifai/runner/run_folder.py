@@ -10,7 +10,7 @@ from typing import Any
 import fortifai
 from fortifai.config import Role
 from fortifai.errors import RunFailed, UserError
-from fortifai.files import remove, set_aside, sweep
+from fortifai.files import remove, remove_at_once, set_aside, sweep
 from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.plan import Measured
@@ -153,8 +153,9 @@ class RunFolder:
     def let_go_of_generations_0(self, keys: Iterable[str]) -> None:
         """Remove the samples and models of these generations 0, and keep their records."""
         for key in keys:
-            for part in (SAMPLES_FILE, MODEL):
-                remove(self.path / GENERATION_0 / key / part)
+            shared = self.path / GENERATION_0
+            remove_at_once(shared / key / MODEL, shared)
+            remove(shared / key / SAMPLES_FILE)
 
     def sweep(self) -> None:
         """Remove what killed processes left half written of generations 0, while nobody else is at it."""
