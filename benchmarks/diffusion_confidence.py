@@ -36,7 +36,7 @@ def errors(model: DiffusionModel, x: Tensor, adapter: DiffusionAdapter) -> tuple
         noise = torch.randn(x.shape, generator=stream("diffusion_confidence", band))
         predicted = predict(model.network, process.add_noise(noising, x, noise, level), level, torch.float32)
         squares.append((predicted - noise).square())
-        confidences.append(process.confidence(squares[-1], model.mean_squares[band]))
+        confidences.append(process.confidence(squares[-1], model.scale()[band]))
     return torch.cat(squares), torch.cat(confidences)
 
 

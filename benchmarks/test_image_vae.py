@@ -14,12 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fortifai import metrics, objectives
-from fortifai.config import Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.modalities.image.config import ImageData
 from fortifai.modalities.image.metrics.distances import torchmetrics_frechet
 from fortifai.modalities.image.vae.adapter import VAEAdapter
-from fortifai.modalities.image.vae.config import VAEConfig
+from fortifai.modalities.image.vae.config import VAEConfig, VAESampling
 from fortifai.modalities.image.vae.network import VAE
 from fortifai.recursion import strategies
 from fortifai.recursion.chain import Chain
@@ -65,9 +64,10 @@ def by_hand(
         with torch.no_grad():
             x = torch.sigmoid(model.decode(torch.randn(len(x), config.latent)))
             for images in (test, x):
-                nll = functional.binary_cross_entropy_with_logits(model.decode(model.encode(images)[0]), images, reduction="none")
-                entropy = -(torch.special.xlogy(images, images) + torch.special.xlogy(1 - images, 1 - images))
-                torch.exp(entropy - nll).mean()
+                mean, log_variance = model.encode(images)
+                latent = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+                nll = functional.binary_cross_entropy_with_logits(model.decode(latent), images, reduction="none")
+                torch.exp(-nll).mean()
         distances.append(torchmetrics_frechet(test_features, features(x)) ** 0.5)
     return distances
 
@@ -76,7 +76,7 @@ def through_the_harness(adapter: VAEAdapter, folder: Path, seed: int) -> list[fl
     """Do the same by `run_chain`, into a new folder, records, samples, models and pictures included."""
     chain = Chain(
         adapter=adapter,
-        sampling=Sampling(),
+        sampling=VAESampling(),
         n=N,
         start="scratch",
         metrics=(metrics.find(modalities.get("image-vae"), "frechet"),),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from image_support import write_mnist
 from PIL import Image
+from safetensors.torch import load_file
 
 import fortifai
 from fortifai.errors import UserError
@@ -27,13 +28,16 @@ modality = "image-vae"
 model.channels = 4
 model.latent = 4
 model.epochs = 3
+model.draws = 2
 model.device = "cpu"
 data.source = "digits"
+data.binary = true
+sampling.pixels = "bernoulli"
 n = 100
 start = "warm"
 generations = 3
 seeds = 1
-objectives = ["ce", "tce-quantile:keep=0.9,unit=sample"]
+objectives = ["ce", "tce-anchored:q=0.5,unit=sample"]
 strategies = ["replace", "control"]
 fidelity_metric = "frechet"
 seconds_per_generation = 0.1
@@ -127,14 +131,30 @@ def test_the_suite_of_the_paper_is_planned_and_refused_where_mnist_is_not(root: 
 
 
 def test_the_suite_of_the_paper_runs_where_mnist_is(tmp_path: Path) -> None:
-    """On files of noise in MNIST's format, and small; the protocol, the objectives and the units are the paper's."""
+    """On files of noise in MNIST's format, and small; the recipe, the objectives and the units are the paper's."""
     write_mnist(tmp_path)
-    small = [f"data.root={tmp_path}", "n=8", "model.channels=4", "model.epochs=1", 'metrics=["frechet", "latent_spread"]']
-    run = fortifai.run(
-        "paper-vae", tmp_path / "runs", seeds=1, generations=2, strategies=["fresh-mix:k=6"], settings=small, quiet=True
-    ).path
-    assert len(numbers(run)) == 5
+    small = [f"data.root={tmp_path}", "n=8", "model.channels=4", "model.epochs=3", "model.draws=2", "model.batch=4"]
+    run = fortifai.run("paper-vae", tmp_path / "runs", seeds=1, generations=2, settings=small, quiet=True).path
+    assert len(numbers(run)) == 6
     for records in numbers(run).values():
-        assert [record["training"]["size"] for record in records] == [8, 16, 24]
-        assert [record["training"]["real"] for record in records] == [8, 8, 8]
+        assert [record["training"]["size"] for record in records] == [8, 8, 8]
         assert all(record["metrics"]["frechet"] > 0 for record in records)
+        assert all(record["metrics"]["latent_std"] > 0 for record in records)
+    by_chain = {path.parent.name: json.loads(path.read_text()) for path in run.glob("*/chain.json")}
+    for chain, description in by_chain.items():
+        drawn = load_file(run / chain / "generation-02" / "samples.safetensors")["data.x"]
+        assert len(drawn) == (8 if description["strategy"] == "control" else 16)
+        assert ("anchor_0" in numbers(run)[chain][0]["notes"]) == description["objective"].startswith("tce-anchored")
+
+
+def test_the_suites_of_images_have_the_same_two_regimes_and_the_paper_its_recipe() -> None:
+    for name in ("image-vae", "image-diffusion"):
+        suite = load_suite(name)
+        drift, biased = (suite.regime(regime) for regime in ("drift", "biased"))
+        assert drift.sampling.temperature == 1 > biased.sampling.temperature
+        assert drift.objectives == biased.objectives
+        assert drift.strategies == biased.strategies == ("replace", "control")
+    (paper,) = load_suite("paper-vae").regimes
+    recipe = {"batch": 256, "epochs": 30, "weight_decay": 1e-5, "decoder_activation": False, "channels": 64, "latent": 20}
+    assert paper.model.identity().items() >= recipe.items()
+    assert (paper.start, paper.generations) == ("scratch", 5)

@@ -25,8 +25,8 @@ def test_objectives_that_go_by_order_or_are_relative_do_not() -> None:
 
 
 def test_a_suite_and_a_selection_are_refused_alike() -> None:
-    with pytest.raises(UserError, match="objectives: objective 'tce:gamma=0.9,unit=pixel' compares confidence over generations"):
+    with pytest.raises(UserError, match=r"objectives: objective 'tce:gamma=0.9,unit=pixel' compares confidence over generations"):
         load_suite("image-diffusion", ["start=scratch"])
     suite = load_suite("image-diffusion", ["start=scratch", 'objectives=["ce"]'])
-    with pytest.raises(UserError, match="'tce-anchored.*' compares confidence over generations"):
+    with pytest.raises(UserError, match=r"'tce-anchored.*' compares confidence over generations"):
         make_plan(suite, Selection(objectives=["tce-anchored"]))
