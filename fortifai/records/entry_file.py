@@ -140,6 +140,8 @@ def _validated(content: dict[str, Any]) -> tuple[Entry | None, str]:
         require_identity(Path("suite"), entry.numbers.suite)  # which names files and folders
     except UserError as error:
         return None, str(error)
+    if canonical(entry.model_dump(mode="json")) != canonical(content):
+        return None, "a value is of another type than its field"
     if entry.hash != content_hash({name: value for name, value in content.items() if name != "hash"}):
         return None, "its hash does not fit its content"
     return entry, ""
