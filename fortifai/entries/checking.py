@@ -11,7 +11,7 @@ from fortifai.entries.standing import Standing, duplicate_faults, replaced_fault
 from fortifai.entries.suite import identity_faults, missing_of, selection_faults, suite_faults, suite_of
 from fortifai.entries.values import value_faults
 from fortifai.errors import UserError
-from fortifai.leaderboard.commands import commands_of, overrides_of
+from fortifai.leaderboard.commands import commands_of
 from fortifai.leaderboard.submission import is_dirty, score_of, suite_hash
 from fortifai.planning.suite import Suite
 from fortifai.records.entry import ENDING, Entry
@@ -68,7 +68,7 @@ def check(
 
     Args:
         paths: Files, and folders whose entries are all checked.
-        standing: The folder of the entries that stand; None: the one that each file is in.
+        standing: The folder of the entries that stand, which are not checked again; None: the one that each file is in.
         suite: Name or file of the suite that they have to be of; None: the one that comes with fortifai under the name that they
             say, or the one that an entry of its own suite describes.
         reproduction: What of them is run again; None: nothing.
@@ -90,6 +90,8 @@ def check(
         except UserError as error:
             checked.faults, checked.unreadable = [str(error).removeprefix(f"{file}: ")], True
             continue
+        if standing is not None and _stands(file, standing):
+            continue
         checked.digest = verify_entry(entry).digest
         others = [
             *_others(file, standing or file.parent, checked),
@@ -101,7 +103,7 @@ def check(
             _run_again(entry, checked, suite, reproduction)
     if standing is not None:
         results += [_gone(path, standing) for path in paths if path.is_dir() and not path.samefile(standing)]
-    return [result for result in results if result.faults or result.file.is_file()]
+    return [result for result in results if result.faults or not result.file.is_dir()]
 
 
 def entry_faults(entry: Entry, suite: str | None = None) -> Iterator[str]:
@@ -187,6 +189,12 @@ def _told(entry: Entry, file: Path, standing: Path | None, others: Sequence[Stan
     return [*faults, *duplicate_faults(entry, others), *start_faults(entry, others)]
 
 
+def _stands(file: Path, standing: Path) -> bool:
+    """Return whether a file is a copy of one that stands, byte for byte."""
+    there = standing / file.name
+    return there.is_file() and not there.samefile(file) and there.read_bytes() == file.read_bytes()
+
+
 def _others(file: Path, folder: Path, checked: Checked) -> Iterator[Standing]:
     """Yield the entries that stand in a folder; the file itself, and a copy of it under its name, is none."""
     for other in sorted(folder.glob(f"*{ENDING}")):
@@ -209,7 +217,7 @@ def _files(path: Path) -> list[Path]:
 
 def _run_again(entry: Entry, checked: Checked, suite: str | None, asked: Reproduction) -> None:
     """Run some chains again, by a suite that comes with fortifai or that the user names: never by what an entry says."""
-    if suite is None and (entry.marks.own_suite or overrides_of(entry.numbers)):
+    if suite is None and (entry.marks.own_suite or entry.numbers.suite.overrides):
         what = "a suite of its own" if entry.marks.own_suite else "settings of its own"
         raise UserError(
             f"{checked.file}: has {what}, which could name any file of this machine; look at them, and run it again with "

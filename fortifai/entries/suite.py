@@ -5,7 +5,7 @@ from itertools import product
 
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
-from fortifai.leaderboard.commands import overrides_of, regimes_of
+from fortifai.leaderboard.commands import regimes_of
 from fortifai.leaderboard.submission import suite_hash
 from fortifai.planning.identity import chain_identity
 from fortifai.planning.suite import Regime, Suite
@@ -42,7 +42,7 @@ def suite_of(numbers: RunNumbers, *, own: bool, named: str | None = None) -> Sui
         return build_suite({"schema": 1, **plain, "regimes": regimes}, {}, where=described.identity)
     if named is None and described.name not in suite_names():
         raise UserError(f"no suite {described.name!r} comes with fortifai, and the entry does not say that it is of its own")
-    return build_suite(read_source(named or described.name), overrides_of(numbers), where=named or described.name)
+    return build_suite(read_source(named or described.name), numbers.suite.overrides, where=named or described.name)
 
 
 def is_shipped(numbers: RunNumbers) -> bool:
@@ -58,7 +58,7 @@ def suite_faults(numbers: RunNumbers, suite: Suite, *, own: bool) -> Iterator[st
     said, known = numbers.suite.model_dump(mode="json"), describe(suite)
     if own and numbers.suite.name in suite_names() and not is_shipped(numbers):
         shipped = build_suite(read_source(numbers.suite.name), {}, where=numbers.suite.name)
-        if shipped.version == numbers.suite.version and not overrides_of(numbers):
+        if shipped.version == numbers.suite.version and not numbers.suite.overrides:
             yield f"it is of a suite of its own that calls itself {shipped.tag}, as another does that comes with fortifai"
     if (said["name"], said["version"]) != (known["name"], known["version"]):
         names = [run_name(one["name"], one["version"], {}) for one in (said, known)]

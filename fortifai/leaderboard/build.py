@@ -75,7 +75,7 @@ def _sources(path: Path) -> list[Path]:
     sources = sorted([*runs, *(file for file in path.glob(f"[!.]*{ENDING}") if is_entry(file))])
     if not sources:
         raise UserError(
-            f"{path}: no run and no entry in it: expected folders with a {SUITE_FILE}, as `fortifai run ... --out {path}` "
+            f"{path}: no run in it, and no entry: expected folders with a {SUITE_FILE}, as `fortifai run ... --out {path}` "
             f"writes, or files that end in {ENDING}, as `fortifai leaderboard submit` does"
         )
     return sources

@@ -32,21 +32,15 @@ def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn] = ()) -> list[st
         plug_ins: Packages that have to be installed beside fortifai.
     """
     suite = numbers.suite
-    packages = [f"fortifai=={numbers.fortifai}", *(f"{package.name}=={package.version}" for package in plug_ins)]
+    packages = [f"fortifai[torch]=={numbers.fortifai}", *(f"{package.name}=={package.version}" for package in plug_ins)]
     is_shipped = files("fortifai.suites").joinpath(f"{suite.name}.toml").is_file()
     run = f"fortifai run {shlex.quote(suite.name if is_shipped else f'{suite.name}.toml')} --out runs"
-    settings = overrides_of(numbers)
-    changes = "".join(f" --set {shlex.quote(f'{key}={_toml(value)}')}" for key, value in sorted(settings.items()))
+    changes = "".join(f" --set {shlex.quote(f'{key}={_toml(value)}')}" for key, value in sorted(suite.overrides.items()))
     return [
         f"pip install {shlex.join(packages)}",
         *(f"{run}{selection}{changes}" for selection in _selections(numbers)),
         f"fortifai score {shlex.quote(f'runs/{suite.identity}')}",
     ]
-
-
-def overrides_of(numbers: RunNumbers) -> dict[str, Any]:
-    """Return the user's settings of a run."""
-    return numbers.suite.overrides
 
 
 def regimes_of(numbers: RunNumbers) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,8 @@ from fortifai.errors import UserError
 from fortifai.files import is_regular
 from fortifai.records.entry import ENDING, LONGEST_TEXT, Entry
 from fortifai.records.hashing import content_hash
-from fortifai.sanitise import NAME_RULE, is_name, markdown, one_line, run_name
+from fortifai.records.reading import require_identity
+from fortifai.sanitise import markdown, one_line
 
 MOST_BYTES = 4 * 2**20
 """Larger files are refused unread: an entry of 300 chains of 60 generations has less than 2 MB."""
@@ -135,8 +136,12 @@ def _validated(content: dict[str, Any]) -> tuple[Entry | None, str]:
         return None, "; ".join(explain(error)[:3])[:LONGEST_TEXT]
     if fault := next(_text_faults(content), None):
         return None, fault
-    if fault := _suite_fault(entry):
-        return None, fault
+    try:
+        require_identity(Path("suite"), entry.numbers.suite)  # which names files and folders
+    except UserError as error:
+        return None, str(error)
+    if canonical(entry.model_dump(mode="json")) != canonical(content):
+        return None, "a value is of another type than its field"
     if entry.hash != content_hash({name: value for name, value in content.items() if name != "hash"}):
         return None, "its hash does not fit its content"
     return entry, ""
@@ -213,12 +218,3 @@ def _text_fault(text: str, where: str, free: bool) -> Iterator[str]:
         yield f"{where[:80]}: has {len(text):,} characters, and at most {LONGEST_TEXT} are read"
     elif not free and markdown(text) != text:
         yield f"{where[:80]}: holds markup: {text[:60]!r}"
-
-
-def _suite_fault(entry: Entry) -> str | None:
-    """Return what is wrong with what the suite calls itself, which names files and folders."""
-    suite = entry.numbers.suite
-    if not (is_name(suite.name) and is_name(str(suite.version))):
-        return f"suite {suite.name!r}, version {suite.version!r}: should be {NAME_RULE}"
-    identity = run_name(suite.name, suite.version, suite.overrides)
-    return None if suite.identity == identity else f"its suite is {identity}, and calls itself {suite.identity[:80]!r}"

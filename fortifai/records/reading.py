@@ -63,11 +63,11 @@ def read_suite(run: Path) -> SuiteRecord:
         hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
         raise UserError(f"{run}: not a run folder: expected a {SUITE_FILE} in it, as `fortifai run` writes{hint}")
     record = SuiteRecord.load(run / SUITE_FILE)
-    _require_identity(run / SUITE_FILE, record.suite)
+    require_identity(run / SUITE_FILE, record.suite)
     return record
 
 
-def _require_identity(path: Path, suite: SuiteDescription) -> None:
+def require_identity(path: Path, suite: SuiteDescription) -> None:
     """Raise UserError unless a suite is what it calls itself, which names folders and pages."""
     if not (is_name(suite.name) and is_name(str(suite.version))):
         raise UserError(f"{path}: name {suite.name!r}, version {suite.version!r}: should be {NAME_RULE}")

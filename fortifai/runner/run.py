@@ -154,7 +154,8 @@ def run_plan(plan: Plan, out: Path, workers: int) -> tuple[Path, list[str]]:
     plan.require_needs()
     folder = RunFolder.of(out, plan.suite)
     folder.create()
-    return folder.path, _run(plan, folder, _How(executors.get("local"), workers, "none", quiet=True, debug=False))
+    how = _How(executors.get("local"), workers, keep="none", quiet=True, debug=False)
+    return folder.path, _run(plan, folder, how)
 
 
 def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:

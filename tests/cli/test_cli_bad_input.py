@@ -39,7 +39,7 @@ def refused(call, tmp_path, monkeypatch) -> Callable[..., str]:
         (("describe", "no/such.toml"), "suite file no/such.toml: cannot be read"),
         (("status", "nowhere"), "nowhere: not a run folder"),
         (("score", "nowhere"), "nowhere: no such run folder or CSV file"),
-        (("leaderboard", "build", "nowhere"), "nowhere: no run in it"),
+        (("leaderboard", "build", "nowhere"), "nowhere: no run in it, and no entry"),
     ],
 )
 def test_a_name_that_does_not_exist_gets_the_nearest_that_does(refused, words, message):

@@ -44,7 +44,9 @@ def test_the_page_says_what_was_run_and_how_to_run_it(runs, tmp_path):
     content, page = board(tmp_path / "out")
     for command in (
         "pip install 'fortifai[torch]==0.1.0'",
-        "fortifai run quick --out runs --seeds 3 --generations 10",
+        "fortifai run quick --out runs --regime drift --strategy control --objective ce --seeds 3 --generations 10",
+        "fortifai run quick --out runs --regime drift --strategy replace --objective focal:gamma=2 --objective tce:gamma=0.9 "
+        "--seeds 3 --generations 10",
         "fortifai score runs/quick@1",
     ):
         assert command in content["reproduce"]["commands"]
@@ -91,11 +93,12 @@ def test_settings_that_were_overridden_are_part_of_the_command(tmp_path):
     assert content["reproduce"]["commands"][1].endswith("--seeds 1 --generations 10 --set 'data=my table.csv' --set n=100")
 
 
-def test_options_that_differ_between_regimes_are_left_to_the_suite(runs, tmp_path):
+def test_regimes_that_differ_in_seeds_or_generations_have_commands_of_their_own(runs, tmp_path):
     write_chain(runs / "quick@1", "ce", 0, falling(2, 20), regime="biased")
     build(runs, tmp_path / "out")
     reproduce = board(tmp_path / "out")[0]["reproduce"]
-    assert reproduce["commands"][1] == "fortifai run quick --out runs"
+    biased = "fortifai run quick --out runs --regime biased --strategy replace --objective ce --seeds 1 --generations 20"
+    assert reproduce["commands"][1] == biased
     assert reproduce["generations"] == {"biased": 20, "drift": 10}
     assert reproduce["seeds"] == {"biased": 1, "drift": 3}
 

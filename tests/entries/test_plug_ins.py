@@ -1,0 +1,67 @@
+"""Packages beside fortifai whose code made the numbers: named with their version and a hash of their sources."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from entry_support import content_of
+from runner_support import DECLARATION, PLUGIN
+
+from fortifai.errors import UserError
+from fortifai.leaderboard.plug_ins import plug_ins_of
+from fortifai.records.entry_file import read_entry
+from fortifai.records.numbers import RunNumbers
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of somebody else's with an adapter, as installed."""
+    (folder := tmp_path / "site" / "faultless").mkdir(parents=True)
+    (folder / "__init__.py").write_text(DECLARATION.replace("faulty", "faultless"))
+    (folder / "adapter.py").write_text(PLUGIN)
+    (info := tmp_path / "site" / "faultless-1.5.dist-info").mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faultless\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text("[fortifai.modalities]\nfaultless = faultless:declaration\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    importlib.invalidate_caches()
+    return folder
+
+
+def numbers_of(entry: Path, modality: str) -> RunNumbers:
+    numbers = read_entry(entry).numbers
+    return numbers.model_copy(update={"chains": [chain.model_copy(update={"modality": modality}) for chain in numbers.chains]})
+
+
+def test_fortifai_itself_is_none(entry: Path) -> None:
+    assert content_of(entry)["plug_ins"] == []
+
+
+def test_a_package_is_named_without_being_imported(entry: Path, package: Path) -> None:
+    (plug_in,) = plug_ins_of(numbers_of(entry, "faultless"))
+    assert (plug_in.name, plug_in.version, plug_in.provides) == ("faultless", "1.5", ["modality faultless"])
+    assert plug_in.commit is None
+    assert "faultless" not in sys.modules
+    (package / "adapter.py").write_text(PLUGIN + "\n")
+    assert plug_ins_of(numbers_of(entry, "faultless"))[0].sha256 != plug_in.sha256
+
+
+def test_a_checkout_has_its_commit_and_says_whether_it_was_changed(entry: Path, package: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", "-C", str(package), *who, *words], check=True, capture_output=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "x")
+    (clean,) = plug_ins_of(numbers_of(entry, "faultless"))
+    assert clean.commit is not None
+    assert len(clean.commit) == 40
+    (package / "more.py").write_text("")
+    assert plug_ins_of(numbers_of(entry, "faultless"))[0].commit == f"{clean.commit}+changes"
+
+
+def test_what_is_not_installed_is_refused(entry: Path) -> None:
+    with pytest.raises(UserError, match="modality 'gone' is not installed here"):
+        plug_ins_of(numbers_of(entry, "gone"))
