@@ -1,29 +1,33 @@
-"""A campaign of seeded faults in a finished run: each is named, scored as if it were not there or refused, and mended.
+"""A campaign of seeded faults: each is named, scored as if it were not there or refused, and mended to the same bits.
 
 `tox -e faults` runs it and prints the table of docs/integrity.md.
 """
 
 import json
-import os
 import shutil
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faults_support import OF_FILES, OF_PROCESSES, Disk, Stopped
 
-import fortifai
-from fortifai.errors import RunFailed, UserError
-from fortifai.fidelity.scores import ScoreTable
+from fortifai.cli import main
 from fortifai.planning.loading import Adapters
-from fortifai.records.verification import verify_run
-from fortifai.runner.executor import Executor, Resources, executors
+from fortifai.runner.executor import Executor, executors
 from fortifai.runner.messages import Event, Task
 from fortifai.runner.worker import perform
 
 FAULTS = 360
 """Faults in all, as many of each kind."""
+
+KINDS = (*OF_FILES, *OF_PROCESSES)
 
 SUITE = """
 schema = 1
@@ -40,45 +44,78 @@ sampling.temperature = 0.8
 n = 40
 start = "warm"
 generations = 3
-seeds = 3
+seeds = 2
 objectives = ["ce", "tce-quantile:keep=0.9,unit=component"]
 strategies = ["replace", "accumulate", "control"]
 seconds_per_generation = 0.02
 """
 
+RUN = "tiny@1"
+
 LONGER = 4
-"""The horizon of the run that goes on after the damage: what was kept is read again."""
+"""The horizon of the run that goes on after the fault: what was kept is read again."""
 
 TIMES = ("seconds", "samples_per_second", "peak_memory_bytes", "hash")
-
-_ADAPTERS = Adapters()
 
 
 class InProcess(Executor):
     """Performs tasks one after the other in this process, which starts no other."""
 
-    def __init__(self, resources: Resources) -> None:
-        super().__init__(resources)
+    adapters = Adapters()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
         for place, task in enumerate(tasks):
             events: list[Event] = []
-            events.append(perform(task, _ADAPTERS, events.append))
+            events.append(perform(task, self.adapters, events.append))
             yield from ((place, event) for event in events)
 
     def stop(self) -> None:
         """Nothing runs on."""
 
 
-def run(folder: Path, generations: int) -> Path:
-    if "campaign" not in executors:
-        executors.register("campaign", InProcess)
-    suite = folder / "tiny.toml"
-    suite.write_text(SUITE)
-    return fortifai.run(suite, folder, generations=generations, executor="campaign", quiet=True).path
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended; ``thrown`` is the traceback of an error that reached the user."""
+
+    code: int
+    out: str
+    err: str
+    thrown: str | None = None
+
+
+Call = Callable[..., Ended]
+
+
+@pytest.fixture(scope="session")
+def call() -> Iterator[Call]:
+    """Run the command line in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traceback, "print_exc", lambda: None)  # what workers write into their log, here by this process
+        patch.setitem(executors._entries, "campaign", InProcess)
+
+        def call(*words: object) -> Ended:
+            patch.setattr(sys, "argv", ["fortifai", *map(str, words)])
+            code, thrown = 0, None
+            with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+                try:
+                    main()
+                except SystemExit as end:
+                    code = int(end.code or 0)
+                except Exception:
+                    thrown = traceback.format_exc()
+            return Ended(code, out.getvalue(), err.getvalue(), thrown)
+
+        yield call
+
+
+def run_words(folder: Path, generations: int = LONGER) -> tuple[object, ...]:
+    folder.mkdir(exist_ok=True)
+    (suite := folder / "tiny.toml").write_text(SUITE)
+    return ("run", suite, "--out", folder, "--generations", generations, "--executor", "campaign")
 
 
 def numbers(run: Path) -> dict[str, object]:
+    """Return everything of a run that must not depend on what happened to it: records, samples and models, by path."""
     content: dict[str, object] = {}
     for file in sorted(run.glob("*/generations.jsonl")):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
@@ -88,184 +125,119 @@ def numbers(run: Path) -> dict[str, object]:
     return content
 
 
-# The faults. Each changes one file of a run, chosen by the generator, and says which.
+@dataclass(frozen=True)
+class Undamaged:
+    """A finished run, and what one that goes on has to look like: its numbers and its score."""
 
-Fault = Callable[[Path, np.random.Generator], Path]
-
-
-def any_file(run: Path, rng: np.random.Generator, pattern: str = "**/*") -> Path:
-    """Return one of the files that something depends on: not the lock, and not the log."""
-    files = sorted(file for file in run.glob(pattern) if file.is_file() and file.name not in ("lock", "workers.log"))
-    return files[rng.integers(len(files))]
+    run: Path
+    scores: tuple[object, object]
+    numbers: dict[str, object]
 
 
-def a_flipped_bit(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng)
-    content = bytearray(file.read_bytes())
-    content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
-    file.write_bytes(content)
-    return file
+@pytest.fixture(scope="session")
+def disk() -> Disk:
+    return Disk()
 
 
-def a_cut_file(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng)
-    content = file.read_bytes()
-    file.write_bytes(content[: rng.integers(len(content))])
-    return file
-
-
-def a_lost_file(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng)
-    file.unlink()
-    return file
-
-
-def a_lost_chain(run: Path, rng: np.random.Generator) -> Path:
-    folder = any_file(run, rng, "*/chain.json").parent
-    shutil.rmtree(folder)
-    return folder
-
-
-def a_page_of_zeros(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng)
-    content = bytearray(file.read_bytes())
-    start = int(rng.integers(len(content)))
-    zeros = bytes(len(content[start : start + 512]))
-    content[start : start + 512] = zeros if zeros != content[start : start + 512] else b"\x01" * len(zeros)
-    file.write_bytes(content)
-    return file
-
-
-def a_changed_digit(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng, ["*/generations.jsonl", "*/chain.json", "nulls/*.json", "*.json"][rng.integers(4)])
-    content = bytearray(file.read_bytes())
-    digits = [place for place, byte in enumerate(content) if chr(byte).isdigit()]
-    place = digits[rng.integers(len(digits))]
-    content[place] = ord("0") + (content[place] - ord("0") + int(rng.integers(1, 10))) % 10
-    file.write_bytes(content)
-    return file
-
-
-def a_line_twice(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng, "*/generations.jsonl")
-    lines = file.read_bytes().splitlines(keepends=True)
-    place = rng.integers(len(lines))
-    file.write_bytes(b"".join([*lines[: place + 1], *lines[place:]]))
-    return file
-
-
-def a_line_less(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng, "*/generations.jsonl")
-    lines = file.read_bytes().splitlines(keepends=True)
-    del lines[rng.integers(len(lines) - 1)]  # not the last: a chain that is a generation short is not damaged
-    file.write_bytes(b"".join(lines))
-    return file
-
-
-def two_swapped_files(run: Path, rng: np.random.Generator) -> Path:
-    name = ["generations.jsonl", "chain.json", "generation-03/samples.safetensors", "generation-03/model/mixture.safetensors"]
-    files = sorted(run.glob(f"*/{name[rng.integers(4)]}"))
-    one, other = (files[place] for place in rng.choice(len(files), 2, replace=False))
-    contents = one.read_bytes(), other.read_bytes()
-    one.write_bytes(contents[1])
-    other.write_bytes(contents[0])
-    return one
-
-
-def a_pipe(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng)
-    file.unlink()
-    os.mkfifo(file)
-    return file
-
-
-def a_link_outside(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng)
-    outside = run.parent / f"outside-{file.name}"
-    file.rename(outside)
-    file.symlink_to(outside)
-    return file
-
-
-def not_a_number(run: Path, rng: np.random.Generator) -> Path:
-    file = any_file(run, rng, "*/generation-03/**/*.safetensors")
-    content = bytearray(file.read_bytes())
-    content[-8:] = np.array([np.nan]).tobytes()
-    file.write_bytes(content)
-    return file
-
-
-KINDS: dict[str, Fault] = {
-    fault.__name__.replace("_", " "): fault
-    for fault in (
-        a_flipped_bit, a_cut_file, a_lost_file, a_lost_chain, a_page_of_zeros, a_changed_digit, a_line_twice, a_line_less,
-        two_swapped_files, a_pipe, a_link_outside, not_a_number,
-    )
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def undamaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
-    """A finished run, and the numbers of one that went on to a longer horizon."""
+@pytest.fixture(scope="session")
+def undamaged(call: Call, tmp_path_factory: pytest.TempPathFactory) -> Undamaged:
     whole, longer = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("longer")
-    return run(whole, 3), numbers(run(longer, LONGER))
+    assert call(*run_words(whole, 3)).code == 0
+    shutil.copytree(whole, longer, dirs_exist_ok=True)
+    assert call(*run_words(longer)).code == 0
+    scores = [json.loads(call("score", folder / RUN, "--json").out)["rows"] for folder in (whole, longer)]
+    return Undamaged(whole / RUN, (scores[0], scores[1]), numbers(longer / RUN))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_fault_is_lost_scored_or_thrown_at_the_user(undamaged, kind, tmp_path, capsys):
-    whole, longer = undamaged
-    score = fortifai.score(whole)
+def test_no_fault_is_lost_scored_or_thrown_at_the_user(
+    undamaged: Undamaged, kind: str, call: Call, disk: Disk, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    inject = damage_a_file if kind in OF_FILES else strike_a_process
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []
     for seed in range(FAULTS // len(KINDS)):
         folder = tmp_path / str(seed)
-        damaged = Path(shutil.copytree(whole, folder / whole.name))
-        file = KINDS[kind](damaged, np.random.default_rng(seed)).relative_to(damaged)
+        where = inject(kind, seed, undamaged, folder, call, disk)
         outcomes["injected"] += 1
-        outcomes["named"] += not is_whole(damaged)
-        outcomes[outcome := scored(damaged, score)] += 1
-        problem = "moved the score without a word" if outcome == "SILENT" else mended(folder, longer)
-        if problem is None:
-            outcomes["mended"] += 1
-        else:
-            wrong.append(f"seed {seed}, {file}: {problem}")
+        problems = list(followed(folder, undamaged, call, outcomes))
+        wrong += [f"seed {seed}, {where}: {problem}" for problem in problems]
         shutil.rmtree(folder)
-    with capsys.disabled():
-        print(f"\n| {kind} | " + " | ".join(str(outcomes[column]) for column in COLUMNS) + " |")
+    record_property(kind, json.dumps(outcomes))
     assert not wrong, "\n".join(wrong)
 
 
-COLUMNS = ("injected", "named", "refused", "told", "harmless", "mended")
-"""Of the printed row: faults; that `verify` names; of which the score is refused, told to be not whole, or the same as before;
-and after which the next run has the numbers of one that was never damaged."""
+def damage_a_file(kind: str, seed: int, undamaged: Undamaged, folder: Path, call: Call, disk: Disk) -> str:
+    """Damage one file of a copy of the finished run, and return which."""
+    run = Path(shutil.copytree(undamaged.run, folder / RUN))
+    return str(OF_FILES[kind](run, np.random.default_rng(seed)).relative_to(run))
 
 
-def is_whole(run: Path) -> bool:
+def strike_a_process(kind: str, seed: int, undamaged: Undamaged, folder: Path, call: Call, disk: Disk) -> str:
+    """Run a new suite, or the finished run to a longer horizon, strike at one of its changes of the disk, and return which."""
+
+    def prepared() -> tuple[object, ...]:
+        shutil.rmtree(folder, ignore_errors=True)
+        if seed % 2:
+            shutil.copytree(undamaged.run, folder / RUN)
+        return run_words(folder)
+
+    if seed % 2 not in disk.totals:
+        words = prepared()
+        with disk.watched():
+            assert call(*words).code == 0
+        disk.totals[seed % 2] = disk.changes
+    of = disk.totals[seed % 2]
+    place = int(np.random.default_rng(seed).integers(of))
+    words = prepared()
     try:
-        return verify_run(run).is_whole
-    except UserError:  # it is not even a run folder any more
-        return False
+        with disk.watched(place, OF_PROCESSES[kind]):
+            ended = call(*words)
+    except Stopped:
+        return f"at change {place} of {of}"
+    assert ended.code == 0 or "space" in ended.err, ended
+    return f"at change {place} of {of}"
 
 
-def scored(run: Path, before: ScoreTable) -> str:
+def followed(folder: Path, undamaged: Undamaged, call: Call, outcomes: Counter[str]) -> Iterator[str]:
+    """Verify, score and resume a run after a fault, count what became of it, and yield what is wrong with that."""
+    run = folder / RUN
+    verified, scored = call("verify", run), call("score", run, "--json")
+    resumed = call(*run_words(folder))
+    again = call("verify", run), call("score", run, "--json")
+    outcomes["named"] += verified.code != 0
+    outcome = outcome_of(scored, undamaged)
+    outcomes[outcome] += 1
+    if outcome == "silent":
+        yield "moved the score without a word"
+    for ended in (verified, scored, resumed, *again):
+        if ended.thrown is not None or "Traceback" in ended.err:
+            outcomes["tracebacks"] += 1
+            yield f"a traceback: {ended.thrown or ended.err}"
+    problem = lost(run, undamaged, resumed, *again)
+    outcomes["lost" if problem else "same bits"] += 1
+    if problem:
+        yield problem
+
+
+def outcome_of(scored: Ended, undamaged: Undamaged) -> str:
     """Return what became of the score."""
-    try:
-        table = fortifai.score(run)
-    except UserError:
+    if scored.code == 2:
         return "refused"
-    if any("not whole" in (row.reason or "") or row.incomplete for row in table.rows):
+    rows = json.loads(scored.out)["rows"] if scored.out else []
+    if any("not whole" in (row["reason"] or "") or row["incomplete"] for row in rows):
         return "told"
-    return "harmless" if table == before else "SILENT"
+    return "harmless" if rows in undamaged.scores else "silent"
 
 
-def mended(folder: Path, longer: dict[str, object]) -> str | None:
-    """Run the suite on, and return what is still wrong."""
-    try:
-        path = run(folder, LONGER)
-    except (UserError, RunFailed) as error:
-        return f"blocks the run: {error}"
-    again = numbers(path)
-    if again != longer:
-        return f"is lost: {sorted(name for name in {*longer, *again} if again.get(name) != longer.get(name))}"
-    return None if is_whole(path) else f"stays damaged: {verify_run(path).findings[:2]}"
+def lost(run: Path, undamaged: Undamaged, resumed: Ended, verified: Ended, scored: Ended) -> str | None:
+    """Return what is still wrong after the suite was run on, or None."""
+    if resumed.code != 0:
+        return f"blocks the run: {resumed.err}"
+    found = numbers(run)  # and perhaps what was to be let go when the process was stopped, which `verify` looks at
+    if damaged := sorted(name for name, content in undamaged.numbers.items() if found.get(name) != content):
+        return f"is lost: {damaged}"
+    if verified.code != 0:
+        return f"stays damaged: {verified.out}"
+    return None if json.loads(scored.out)["rows"] == undamaged.scores[1] else "stays in the score"
