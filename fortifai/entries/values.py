@@ -22,6 +22,9 @@ def value_faults(numbers: RunNumbers, suite: Suite) -> Iterator[str]:
             name = f"{chain.regime} {chain.strategy} {chain.objective} seed {chain.seed}"
             yield from (f"{name}: {fault}" for fault in _metric_faults(chain, regimes[chain.regime]))
             yield from (f"{name}: {fault}" for fault in _record_faults(chain))
+    for shared in numbers.generations_0:
+        if any(value < 0 for value in shared.seconds.values()):
+            yield f"generation 0 {shared.key}: seconds are never below 0"
     for null in numbers.nulls:
         if null.regime in regimes:
             faults = _null_faults(null.values, null.value, regimes[null.regime])

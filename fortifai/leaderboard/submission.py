@@ -14,8 +14,8 @@ from fortifai.sanitise import one_line
 NOT_DECIDING = ("summary", "identity", "overrides")
 """Fields of a suite that say nothing of its numbers."""
 
-COSTS = ("pool", "seconds_per_generation", "seconds_per_sample", "gpu")
-"""Fields of a regime that only its plan reads."""
+NOT_PUBLISHED_BY = ("explore_seeds", "pool", "seconds_per_generation", "seconds_per_sample", "gpu")
+"""Fields of a regime that no published number depends on: what its plan reads, and what settings are chosen on."""
 
 
 def make_entry(
@@ -64,16 +64,13 @@ def is_dirty(numbers: RunNumbers, plug_ins: Sequence[PlugIn]) -> bool:
 
 
 def suite_hash(suite: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what a suite, described in full, decides: its rule, and its regimes without their costs."""
+    """Return the SHA-256 of what a suite, described in full, decides: its rule, and its regimes without what no number depends on."""
     regimes = suite.get("regimes")
     if regimes is not None and not (isinstance(regimes, dict) and all(isinstance(table, dict) for table in regimes.values())):
         raise UserError("regimes of a suite should be tables")
     deciding = {name: value for name, value in suite.items() if name not in (*NOT_DECIDING, "regimes")}
-    return content_hash(
-        {
-            **deciding,
-            "regimes": {
-                name: {key: value for key, value in table.items() if key not in COSTS} for name, table in (regimes or {}).items()
-            },
-        }
-    )
+    tables = {
+        name: {key: value for key, value in table.items() if key not in NOT_PUBLISHED_BY}
+        for name, table in (regimes or {}).items()
+    }
+    return content_hash({**deciding, "regimes": tables})

@@ -28,7 +28,9 @@ class Columns(Exact):
     metrics: dict[str, Column] = Field(description="every metric by name; null where it is not defined")
     masked_share: Column = Field(description="share of elements that the objective masked, in [0, 1]")
     notes: dict[str, Column] = Field(description="what the adapter says of its fits, by name")
-    seconds: dict[str, Column] = Field(description="wall-clock seconds of each step, by name")
+    seconds: dict[str, Column] = Field(
+        description="wall-clock seconds of each step, by name; of a generation 0 that chains share, those of taking it"
+    )
     peak_memory_bytes: list[int | None] = Field(description="largest resident memory of the process so far")
     training: dict[str, list[int | None]] = Field(description="samples of the training set: size, real, synthetic, reused")
 
@@ -75,6 +77,7 @@ class ChainNumbers(Exact):
         description="hash of its last record, which is over all records and the id; the id where there is none; "
         "null when the run is of a version without hashes"
     )
+    generation_0: str | None = Field(description="which of generations_0 it begins with; null for one of its own")
     generations: Columns = Field(description="its records, a list for each quantity")
 
 
@@ -104,6 +107,14 @@ class NullNumbers(Exact):
     value: float = Field(description="their median, or chance for an accuracy")
 
 
+class SharedNumbers(Exact):
+    """A generation 0 that was fitted once for several chains, whose records hold what was measured of it."""
+
+    key: str = Field(description="hash of all that decides it")
+    seconds: dict[str, float] = Field(description="wall-clock seconds of each step")
+    peak_memory_bytes: int | None = Field(description="largest resident memory of the process so far")
+
+
 class RunNumbers(Exact):
     """A run: its suite, its nulls and its chains, control chains among them."""
 
@@ -112,6 +123,7 @@ class RunNumbers(Exact):
     nulls: list[NullNumbers] = Field(description="ordered by regime")
     settings: list[Settings] = Field(description="each once; chains refer to them by place, from 0")
     machines: list[Machine] = Field(description="each once; chains refer to them by place, from 0")
+    generations_0: list[SharedNumbers] = Field(description="those that chains share, as far as they were kept; ordered by key")
     chains: list[ChainNumbers] = Field(description="ordered by id")
     missing: list[str] = Field(description="what the run should hold and does not")
 

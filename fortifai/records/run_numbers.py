@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fortifai.records.numbers import ChainNumbers, Machine, NullNumbers, RunNumbers, Settings, columns_of
-from fortifai.records.reading import progress_of, read_nulls, read_suite
-from fortifai.records.schema import ChainRecord
+from fortifai.records.layout import SHARED_FILE
+from fortifai.records.numbers import ChainNumbers, Machine, NullNumbers, RunNumbers, Settings, SharedNumbers, columns_of
+from fortifai.records.reading import progress_of, read_nulls, read_suite, shared_folders
+from fortifai.records.schema import ChainRecord, SharedRecord
 from fortifai.records.verification import ReadChain, verify_run
 
 COMPLETED_BY = ("strategy", "objective", "seed", "data_hash")
@@ -31,6 +32,7 @@ def numbers_of(run: Path) -> RunNumbers:
         nulls=[NullNumbers(**null.model_dump(include=set(NullNumbers.model_fields))) for null in read_nulls(run)],
         settings=[Settings.model_validate_json(text) for text in settings],
         machines=[Machine.model_validate_json(text) for text in machines],
+        generations_0=[_shared(SharedRecord.load(folder / SHARED_FILE)) for folder in shared_folders(run)],
         chains=chains,
         missing=[str(finding) for finding in verification.of("missing")],
     )
@@ -47,9 +49,15 @@ def _chain(read: ReadChain, settings: dict[str, int], machines: dict[str, int]) 
         machine=_place(machines, {"versions": chain.versions, "commit": chain.commit, "hardware": chain.hardware}),
         state=progress_of(read.folder, chain.horizon, read.recorded).state,
         reason=records[-1].reason if diverged else None,
+        generation_0=records[0].shared if records else None,
         head=last if chain.has_hashes else None,
         generations=columns_of(records),
     )
+
+
+def _shared(shared: SharedRecord) -> SharedNumbers:
+    record = shared.record
+    return SharedNumbers(key=shared.key, seconds=record.seconds, peak_memory_bytes=record.peak_memory_bytes)
 
 
 def _settings(chain: ChainRecord) -> dict[str, Any]:

@@ -34,10 +34,12 @@ def test_every_number_of_every_chain_is_in_the_entry(run: Path, entry: Path) -> 
         records = [json.loads(line) for line in (folder / "generations.jsonl").read_text().splitlines()]
         columns = chains[folder.name]["generations"]
         for name in ("metrics", "notes", "seconds", "training"):
-            assert columns[name] == {key: [record[name][key] for record in records] for key in records[0][name]}
+            keys = {key for record in records for key in record[name]}
+            assert columns[name] == {key: [record[name].get(key) for record in records] for key in keys}
         for name in ("masked_share", "peak_memory_bytes"):
             assert columns[name] == [record[name] for record in records]
         assert chains[folder.name]["head"] == records[-1]["hash"]
+        assert chains[folder.name]["generation_0"] == records[0]["shared"]
 
 
 def test_nulls_machines_and_identities_are_in_the_entry(run: Path, entry: Path) -> None:
@@ -52,6 +54,16 @@ def test_nulls_machines_and_identities_are_in_the_entry(run: Path, entry: Path) 
         assert {name: value for name, value in record.items() if name != "hash"} == {
             k: v for k, v in stored.items() if k != "hash"
         }
+
+
+def test_what_a_shared_generation_0_took_is_in_the_entry(suite: Path, tmp_path: Path) -> None:
+    kept = fortifai.run(suite, tmp_path, generations=1, quiet=True).path
+    numbers = numbers_of(kept)
+    files = sorted(kept.glob("generation-0/*/generation.json"))
+    assert [shared.key for shared in numbers.generations_0] == [file.parent.name for file in files]
+    assert {chain.generation_0 for chain in numbers.chains} == {file.parent.name for file in files}
+    for shared, file in zip(numbers.generations_0, files, strict=True):
+        assert shared.seconds == json.loads(file.read_text())["record"]["seconds"]
 
 
 def test_a_run_and_its_entry_have_one_digest(run: Path, entry: Path, call: Call) -> None:
@@ -132,7 +144,9 @@ def test_every_shipped_suite_is_recognised_by_what_a_run_says_of_it(name: str) -
     """From its description alone, an entry's own suite would have the same identities, too."""
     suite = load_suite(name)
     described = SuiteDescription.model_validate(json.loads(json.dumps(describe(suite))))
-    numbers = RunNumbers(fortifai="0", suite=described, nulls=[], settings=[], machines=[], chains=[], missing=[])
+    numbers = RunNumbers(
+        fortifai="0", suite=described, nulls=[], settings=[], machines=[], generations_0=[], chains=[], missing=[]
+    )
     assert suite_hash(described.model_dump(mode="json")) == suite_hash(describe(suite_of(numbers, own=False)))
     own = suite_of(numbers, own=True)
     assert [regime.identity() for regime in own.regimes] == [regime.identity() for regime in suite.regimes]
