@@ -32,8 +32,8 @@ SHARED = (
         summary="mean confidence on own samples minus on held-out real data",
         better="target",
         target=0.0,
-        unit="probability",
-        valid=(-1.0, 1.0),
+        unit="confidence",
+        valid=(-math.inf, math.inf),  # a density has no upper bound
         reads=("real", "synthetic", "model"),
     ),
 )
