@@ -64,7 +64,7 @@ def is_dirty(numbers: RunNumbers, plug_ins: Sequence[PlugIn]) -> bool:
 
 
 def suite_hash(suite: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what a suite, described in full, decides: its rule, and its regimes without what no number depends on."""
+    """Return the SHA-256 of a suite, described in full, without what no number depends on."""
     regimes = suite.get("regimes")
     if regimes is not None and not (isinstance(regimes, dict) and all(isinstance(table, dict) for table in regimes.values())):
         raise UserError("regimes of a suite should be tables")
