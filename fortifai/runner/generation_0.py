@@ -45,7 +45,7 @@ class SharedGeneration:
         record = held.record.model_copy(update={"shared": self._key})
         if record.status == "diverged":
             return Made(record)
-        if not ((self._path / SAMPLES_FILE).exists() and (self._path / MODEL).exists()):
+        if not self._keeps_model():
             remove(self._path)
             return None
         model = self._adapter.load_model(self._path / MODEL)
@@ -82,6 +82,10 @@ class SharedGeneration:
                 record=record,
             ).write(folder / SHARED_FILE)
 
+    def _keeps_model(self) -> bool:
+        """Return whether samples and model were not let go: the model goes first, see `RunFolder.let_go_of_generations_0`."""
+        return (self._path / MODEL).exists() or (self._path / MODEL).is_symlink()
+
     def _load(self) -> SharedRecord:
         """Return the record of what is kept. Raises Damaged unless all of it is what was written."""
         if self._path.is_symlink():
@@ -93,10 +97,8 @@ class SharedGeneration:
         if not self._key == held.key == identity_hash(held.identity):
             raise Damaged(f"{self._path / SHARED_FILE} is of another generation")
         parts = ((SAMPLES_FILE, held.record.samples_sha256), (MODEL, held.record.model_sha256))
-        for part, expected in parts:
+        for part, expected in parts if self._keeps_model() else ():
             path = self._path / part
-            if not (path.exists() or path.is_symlink()):
-                continue  # let go, see `RunFolder.let_go_of_generations_0`
             try:
                 whole = sha256_of(path) == expected
             except OSError as error:

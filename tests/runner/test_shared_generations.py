@@ -12,6 +12,7 @@ from runner_support import QUANTILE, numbers, write_suite
 import fortifai
 from fortifai.errors import RunFailed
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
+from fortifai.records.reading import shared_folders
 from fortifai.records.verification import verify_run
 from fortifai.runner import worker
 from fortifai.runner.chain_folder import ChainFolder
@@ -38,10 +39,6 @@ def of_chains(run: Path) -> dict[str, object]:
         elif not path.startswith("generation-0/"):
             content[path] = value
     return content
-
-
-def shared_folders(run: Path) -> list[Path]:
-    return sorted(file.parent for file in run.glob("generation-0/*/generation.json"))
 
 
 @pytest.fixture(scope="module")
