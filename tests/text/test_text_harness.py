@@ -93,13 +93,21 @@ def test_the_global_generators_and_the_tokenizer_are_left_alone(model, task):
     assert model.tokenizer.encoder.to_str() == before[1]
 
 
-def test_a_task_that_cannot_be_used_is_refused_with_the_reason(model, task, tmp_path):
+def absent(*_: object) -> None:
+    raise ConnectionError("no hub")
+
+
+def test_a_task_that_cannot_be_used_is_refused_with_the_reason(model, task, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"none\.yaml: no such task file"):
         harness.load(str(tmp_path / "none.yaml"))
     with pytest.raises(UserError, match="perplexity, is better when lower"):
         harness.load(task("perplexity", "perplexity", "false"))
     with pytest.raises(UserError, match="did you mean 'hellaswag'"):
         harness.check(None, "helaswag")
+    with monkeypatch.context() as unreachable:
+        unreachable.setattr("lm_eval.tasks.TaskManager.load", absent)
+        with pytest.raises(UserError, match="'lm-eval:hellaswag': the task cannot be loaded: ConnectionError: no hub"):
+            harness.check(None, "hellaswag")
     path = task()
     harness.check(None, path)
     (tmp_path / "tiny.jsonl").unlink()

@@ -298,6 +298,7 @@ def test_a_chain_that_runs_out_of_memory_is_marked_and_the_others_go_on(tiny, te
     (info / "entry_points.txt").write_text("[fortifai.modalities]\nstarved = starved:declaration\n")
     words = [
         *(f"--set={s}" for s in settings(tiny["paper-llama"], text)),
+        '--set=metrics=["kr_test_fraction_0"]',
         "--set=modality=starved",
         "--seeds",
         1,

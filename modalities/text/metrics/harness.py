@@ -86,18 +86,15 @@ def lm_eval_last(inputs: "MetricInputs[LanguageModelAdapter, LanguageModel]", ar
 
 
 def check(adapter: object, argument: str) -> None:
-    """Raise UserError for a task that is unknown, and for a user's own task that cannot be loaded.
+    """Raise UserError for a task that is unknown or cannot be loaded, such as one whose data is neither here nor on a hub in reach.
 
-    A task of the harness is not loaded yet, because that may download its data.
+    Data of the hub is downloaded, as it is for a text: the model is measured by it after hours of training.
 
     Args:
         adapter: Not looked at: whether a task can be used does not depend on the text.
         argument: The task's name, or the path of its YAML file.
     """
-    if _is_file(argument):
-        load(argument)
-    else:
-        _manager(argument)
+    load(argument)
 
 
 def load(argument: str) -> Task:
