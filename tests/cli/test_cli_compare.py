@@ -25,7 +25,7 @@ def test_two_files_are_compared_in_a_table(call, files):
 @pytest.mark.parametrize("options", [(), ("--null", "w1=2"), ("--objective", "ce"), ("--rule", "w1>0.4")])
 def test_as_json_there_is_one_document_and_nothing_else(call, files, options):
     answer = call("compare", *files, *options, "--json")
-    assert (answer.code, answer.json["schema"], len(answer.json["rows"])) == (0, 1, 1)
+    assert (answer.code, answer.json["schema"], len(answer.json["rows"])) == (0, 2, 1)
 
 
 def test_a_null_that_is_not_a_number_is_refused(call, files):

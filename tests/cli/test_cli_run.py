@@ -20,7 +20,7 @@ def test_a_run_can_be_looked_at_scored_and_taken_further(call, small, tmp_path):
     assert {(c["state"], c["finished"]) for c in status["chains"]} == {("done", 2)}
     assert "small@3: 4 of 4 chains done; no process is at it" in call("status", run).out
     scored = call("score", run, "--json").json
-    assert scored["schema"] == 1
+    assert scored["schema"] == 2
     assert sorted((row["strategy"], row["objective"]) for row in scored["rows"]) == [
         (strategy, objective) for strategy in ("control", "replace") for objective in ("ce", "tce:gamma=0.9,unit=component")
     ]

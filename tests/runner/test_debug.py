@@ -27,7 +27,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
 
 def chain_words(folder: Path, *words: str) -> tuple[object, ...]:
     """Return a command that runs two chains of the adapter that fails on demand, in this process."""
-    suite = write_suite(folder, "faulty", ("ce", "focal:gamma=1"), ("replace", "control"))
+    suite = write_suite(folder, "faulty", ("ce", "focal:gamma=1,scale=relative"), ("replace", "control"))
     return ("run", suite, "--out", folder, "--seeds", 1, "--strategy", "replace", "--executor", "in-process", *words)
 
 
@@ -48,7 +48,7 @@ def test_python_shows_it_too(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FAULTY", "1")
     monkeypatch.setattr("traceback.print_exc", lambda: None)
     with pytest.raises(RunFailed):
-        run_faulty(tmp_path, "focal:gamma=1", debug=True)
+        run_faulty(tmp_path, "focal:gamma=1,scale=relative", debug=True)
     assert "in fit" in capsys.readouterr().err
 
 

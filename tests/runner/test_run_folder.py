@@ -29,7 +29,7 @@ def test_the_second_process_is_told_who_holds_the_folder(suite: Path, undisturbe
 
 
 def test_chains_are_seen_before_they_are_run(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fortifai.runner.run._run_chains", lambda *_: [])
+    monkeypatch.setattr("fortifai.runner.run._run_chains", lambda *_: ([], []))
     run = fortifai.run(suite, tmp_path, quiet=True).path
     assert [chain["state"] for chain in read_status(run)] == ["pending"] * 12
     assert {row.incomplete for row in fortifai.score(run).rows} == {2}

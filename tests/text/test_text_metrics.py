@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ class Table:
 
     splits: Splits
     passes: int = 0
+    density: ClassVar[bool] = False
 
     def likelihood(self, model: Tensor, samples: Samples) -> Likelihood:
         self.passes += 1

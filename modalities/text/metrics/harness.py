@@ -86,7 +86,7 @@ def lm_eval_last(inputs: "MetricInputs[LanguageModelAdapter, LanguageModel]", ar
 
 
 def check(adapter: object, argument: str) -> None:
-    """Raise UserError for a task that is unknown or cannot be loaded, such as one whose data is neither here nor on a hub in reach.
+    """Raise UserError for a task that is unknown or cannot be loaded, such as one whose data is neither here nor in reach.
 
     Data of the hub is downloaded, as it is for a text: the model is measured by it after hours of training.
 
