@@ -88,7 +88,7 @@ def run(
 
 
 def status(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@3.")], as_json: AsJson = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4.")], as_json: AsJson = False
 ) -> None:
     """Show how far the chains of a run are, what failed, and which process is at it."""
     from fortifai.records.reading import read_suite

@@ -4,13 +4,14 @@ import re
 
 from docs_support import ROOT, blocks, rows, text
 
-from fortifai import objectives
 from fortifai.leaderboard.schema import Leaderboard, RankedRow
-from fortifai.report.tables import estimate, p_value
+from fortifai.report.tables import estimate
 
 README = ROOT / "README.md"
 BOARDS = sorted((ROOT / "leaderboards").glob("*/leaderboard.json"))
 COMMENT = "<!-- from leaderboards/*/leaderboard.json, strategy `replace`, every regime; a test compares every number -->"
+FAMILIES = (("tce", "tce-quantile", "tce-adaptive"), ("tce-anchored",), ("tce-online",), ("focal",), ("tce-reverse",))
+"""The objectives of each column; of several the one with the highest extension ratio is shown."""
 
 
 def table() -> str:
@@ -18,14 +19,10 @@ def table() -> str:
     return text(README).partition(f"{COMMENT}\n\n")[2].partition("\n\n")[0]
 
 
-def is_truncating(row: RankedRow) -> bool:
-    """Return whether a row's objective leaves elements out, as opposed to weighing them all."""
-    return not isinstance(objectives.resolve(row.objective), objectives.CrossEntropy | objectives.Focal)
-
-
-def best(candidates: list[RankedRow]) -> RankedRow:
-    """Return the row with the highest extension ratio."""
-    return max((row for row in candidates if row.extension_ratio is not None), key=ratio)
+def shown(group: list[RankedRow], family: tuple[str, ...]) -> RankedRow | None:
+    """Return the row of a family of objectives with the highest extension ratio, if there is any."""
+    own = [row for row in group if row.objective.partition(":")[0] in family and row.extension_ratio is not None]
+    return max(own, key=ratio, default=None)
 
 
 def ratio(row: RankedRow) -> float:
@@ -33,21 +30,25 @@ def ratio(row: RankedRow) -> float:
     return row.extension_ratio.value
 
 
-def cells(row: RankedRow) -> list[str]:
-    return [f"`{row.objective}`", estimate(row.extension_ratio), p_value(row.p_value)]
+def groups() -> list[tuple[str, str, list[RankedRow]]]:
+    """Return suite, regime and rows of every regime of every leaderboard, under `replace`."""
+    listed = []
+    for file in BOARDS:
+        board = Leaderboard.load(file)
+        rows_of = [row for row in board.rows if row.strategy == "replace"]
+        for regime in sorted({row.regime or "" for row in rows_of}):
+            listed.append((board.identity, regime, [row for row in rows_of if row.regime == regime]))
+    return listed
 
 
 def expected() -> list[list[str]]:
     """Return the table that the leaderboards give."""
     lines = []
-    for file in BOARDS:
-        board = [row for row in Leaderboard.load(file).rows if row.strategy == "replace"]
-        for regime in sorted({row.regime or "" for row in board}):
-            group = [row for row in board if row.regime == regime]
-            baseline = next(row for row in group if row.objective == "ce")
-            truncating, any_objective = best([row for row in group if is_truncating(row)]), best(group)
-            last = ["the same", "", ""] if any_objective is truncating else cells(any_objective)
-            lines.append([f"`{baseline.modality}`", regime, estimate(baseline.fidelity_interval), *cells(truncating), *last])
+    for suite, regime, group in groups():
+        baseline = next(row for row in group if row.objective == "ce")
+        best = [shown(group, family) for family in FAMILIES]
+        cells = ["" if row is None else estimate(row.extension_ratio) for row in best]
+        lines.append([f"`{suite}`", regime, estimate(baseline.fidelity_interval), *cells])
     return sorted(lines)
 
 
@@ -56,12 +57,16 @@ def test_the_table_says_what_the_leaderboards_say() -> None:
     assert sorted(rows(table())) == expected()
 
 
-def test_the_sentences_below_it_count_what_it_shows() -> None:
+def test_the_sentence_below_it_names_every_gain_beyond_chance() -> None:
+    gains = {
+        (suite, regime)
+        for suite, regime, group in groups()
+        for row in group
+        if row.p_value is not None and row.p_value < 0.05 and ratio(row) > 1
+    }
+    assert gains == {("tabular-gmm@2", "biased")}
     answer = text(README).partition(table())[2].strip().partition("\n\n")[0]
-    gains = [line for line in expected() if float(line[5].removeprefix("<")) < 0.05 and float(line[4].split()[-3]) > 1]
-    assert len(expected()) == 6
-    assert [line[:2] for line in gains] == [["`tabular`", "biased"]]
-    assert "In one regime of six, a table under sampling bias," in " ".join(answer.split())
+    assert "In one regime of six, tables under sampling bias," in " ".join(answer.split())
 
 
 def test_the_first_screen_has_both_commands() -> None:
