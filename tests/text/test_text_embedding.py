@@ -58,7 +58,7 @@ def test_the_distance_is_that_of_the_textbook_formula(seed: int, columns: int, n
     textbook = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(one + two - 2 * sqrtm(one @ two).real)
     assert embedding.frechet(a, b) == pytest.approx(np.sqrt(textbook), rel=1e-5)
     assert embedding.frechet(a, b) == pytest.approx(embedding.frechet(b, a), rel=1e-9)
-    # The square root of a nearly singular matrix is exact to the root of the machine's precision only, and so is the squared distance.
+    # The root of a nearly singular matrix is exact to the root of the machine's precision only; so is the squared distance.
     assert embedding.frechet(a, a) ** 2 == pytest.approx(0, abs=np.finfo(float).eps ** 0.5)
     assert embedding.frechet(a, a + 2) == pytest.approx(2 * np.sqrt(columns))
 
