@@ -39,6 +39,8 @@ class AnchoredTruncation(Selective):
         if not past:
             return CrossEntropy()
         anchors = past[0].anchors
+        if not anchors:
+            raise ValueError(f"{self.name} reads anchors, which generation 0 did not record")
         if len(anchors) == 1:
             return TruncatedCrossEntropy.model_construct(gamma=anchors[0], unit=self.unit, scale=None)
         return AnchoredGroups.model_construct(levels=anchors, unit=self.unit)

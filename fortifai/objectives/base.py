@@ -28,12 +28,15 @@ class Elements:
         relative: Whether confidence can also be taken relative to what the model itself is surest of.
         carried: Whether the scale of confidence is a part of the model: set by the first fit of a chain, and handed on from model
             to model. Then a chain that starts every fit from scratch has a scale that moves.
+        grouped: Units whose elements fall into groups of the model's own making, such as a mixture's components, each with an
+            anchor of its own. A fit from scratch makes other groups.
     """
 
     units: tuple[str, ...] = ()
     density: bool = False
     relative: bool = False
     carried: bool = False
+    grouped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -187,14 +187,26 @@ def canonical_objectives(names: tuple[str, ...], modality: str | None, start: st
         return tuple(dict.fromkeys((BASELINE, *(objectives.resolve(name).canonical for name in names))))
     elements = modalities.get(modality).elements
     resolved = [objectives.resolve_for(name, elements) for name in names]
-    for objective in resolved:
-        if elements.carried and start == "scratch" and objective.compares_generations:
-            remedy = ", or add scale=relative" if isinstance(objective, objectives.Scaled) else ""
-            raise UserError(
-                f"objective {objective.canonical!r} compares confidence over generations, and in {modality!r} a fit from scratch "
-                f'sets its scale anew, so that it would move with every generation: set start = "warm"{remedy}'
-            )
+    if start == "scratch":
+        for objective in resolved:
+            _check_from_scratch(objective, elements, modality)
     return tuple(dict.fromkeys((BASELINE, *(objective.canonical for objective in resolved))))
+
+
+def _check_from_scratch(objective: objectives.Objective, elements: objectives.Elements, modality: str) -> None:
+    """Raise UserError for an objective whose scale or anchors would be others after every fit from scratch."""
+    if elements.carried and objective.compares_generations:
+        remedy = ", or add scale=relative" if isinstance(objective, objectives.Scaled) else ""
+        raise UserError(
+            f"objective {objective.canonical!r} compares confidence over generations, and in {modality!r} a fit from scratch "
+            f'sets its scale anew, so that it would move with every generation: set start = "warm"{remedy}'
+        )
+    if isinstance(objective, objectives.AnchoredTruncation) and objective.unit in elements.grouped:
+        other = next((f", or unit={unit}" for unit in elements.units if unit not in elements.grouped), "")
+        raise UserError(
+            f"objective {objective.canonical!r} holds every {objective.unit} to its own anchor, and in {modality!r} a fit "
+            f'from scratch finds them anew, in another order: set start = "warm"{other}'
+        )
 
 
 def canonical_strategies(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ declaration = ModalityDeclaration(
     adapter="fortifai.modalities.tabular.adapter:GaussianMixtureAdapter",
     config="fortifai.modalities.tabular.config:MixtureConfig",
     data="fortifai.modalities.tabular.config:TableData",
-    elements=Elements(units=("component", "row"), density=True, relative=True),
+    elements=Elements(units=("component", "row"), density=True, relative=True, grouped=("component",)),
     metrics=(
         Metric(
             compute="fortifai.modalities.tabular.metrics:sliced_wasserstein",

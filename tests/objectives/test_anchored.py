@@ -18,6 +18,11 @@ def test_generation_0_is_cross_entropy():
     assert isinstance(resolve("tce-anchored").for_generation([]), CrossEntropy)
 
 
+def test_a_generation_0_without_anchors_is_an_error_and_no_cross_entropy():
+    with pytest.raises(ValueError, match="tce-anchored reads anchors, which generation 0 did not record"):
+        resolve("tce-anchored").for_generation([Memory()])
+
+
 def test_one_anchor_is_a_threshold_that_never_moves():
     past = [Memory(anchors=(0.4,)), Memory(), Memory()]
     for generations in (1, 2, 3):

@@ -24,6 +24,13 @@ def test_objectives_that_go_by_order_or_are_relative_do_not() -> None:
     assert len(canonical_objectives(tuple(BY_ORDER), "image-diffusion", "scratch")) == len(BY_ORDER)
 
 
+def test_anchors_of_groups_need_warm_starts_which_keep_the_groups() -> None:
+    assert len(canonical_objectives(("tce-anchored",), "tabular", "warm")) == 2
+    assert len(canonical_objectives(("tce-anchored:unit=row", "tce-online"), "tabular", "scratch")) == 3
+    with pytest.raises(UserError, match=r'every component to its own anchor.*: set start = "warm", or unit=row'):
+        canonical_objectives(("tce-anchored",), "tabular", "scratch")
+
+
 def test_a_suite_and_a_selection_are_refused_alike() -> None:
     with pytest.raises(UserError, match=r"objectives: objective 'tce:gamma=0.9,unit=pixel' compares confidence over generations"):
         load_suite("image-diffusion", ["start=scratch"])

@@ -19,7 +19,7 @@ def test_before_anything_ran_the_cost_is_what_the_suite_declares():
 
 
 def test_generation_0_is_counted_once_for_all_chains_that_share_it():
-    alike = suite(regime(objectives=("ce", "tce-anchored", "tce-online", "tce-quantile:keep=0.9")))
+    alike = suite(regime(objectives=("ce", "tce-anchored:unit=row", "tce-online", "tce-quantile:keep=0.9")))
     planned = cost(alike, seeds=1)
     assert (planned.generations_0, planned.sharing) == (2, 8)
     assert planned.seconds == pytest.approx((8 * 3 + 2) * (0.5 + 0.01 * 60))
