@@ -33,24 +33,25 @@ def _regime(regime: Regime) -> dict[str, Any]:
     from fortifai.planning.cost import chain_seconds
 
     plain: dict[str, Any] = json.loads(regime.model_dump_json())
-    each = regime.seeds * len(regime.objectives)
+    chains = {name: regime.seeds_of(name, regime.seeds) * len(regime.objectives) for name in regime.strategies}
     starts = {objectives.resolve(name).for_generation([]).canonical for name in regime.objectives}
     first = regime.seconds_per_generation + regime.seconds_per_sample * regime.size()  # once, for all that begin alike
-    seconds = regime.seeds * len(starts) * first + each * sum(
-        chain_seconds(
-            strategy,
+    seconds = regime.seeds * len(starts) * first + sum(
+        count
+        * chain_seconds(
+            resolve(name),
             regime.size(),
-            range(1, strategy.horizon(regime.generations) + 1),
+            range(1, resolve(name).horizon(regime.generations) + 1),
             regime.seconds_per_generation,
             regime.seconds_per_sample,
         )
-        for strategy in map(resolve, regime.strategies)
+        for name, count in chains.items()
     )
     return {
         **plain,
         "modality_summary": modalities.get(regime.modality).summary,
         "metrics": [{"name": name, "better": m.better, "unit": m.unit} for name in regime.metrics for m in [regime.metric(name)]],
-        "chains": each * len(regime.strategies),
+        "chains": sum(chains.values()),
         "core_seconds": round(seconds, 1),
     }
 
@@ -70,5 +71,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "  scored by", facts["fidelity_metric"]
     yield "  also measured", ", ".join(m["name"] for m in facts["metrics"] if m["name"] != facts["fidelity_metric"])
     yield "  horizon", ", ".join(counted(facts[f"{thing}s"], thing) for thing in ("generation", "seed", "chain"))
+    if facts.get("control_seeds"):
+        yield "  controls", f"by the first {counted(facts['control_seeds'], 'seed')} alone"
     yield "  to explore", f"{counted(facts['explore_seeds'], 'seed')} from {EXPLORE_FROM} on, with --explore"
     yield "  cost", f"about {duration(facts['core_seconds'])} on one {'GPU, estimated' if facts['gpu'] else 'core'}"

@@ -19,9 +19,9 @@ OVER = ("done", "diverged")
 """States of chains that are at their end."""
 
 
-def published_seeds(regime: Regime) -> range:
-    """Return the seeds that a published table may rest on: all those of the suite, and no others."""
-    return range(regime.seeds)
+def published_seeds(regime: Regime, strategy: str) -> range:
+    """Return the seeds that a published table may rest on: all those that the suite runs a strategy by, and no others."""
+    return range(regime.seeds_of(strategy, regime.seeds))
 
 
 def suite_of(numbers: RunNumbers, *, own: bool, named: str | None = None) -> Suite:
@@ -95,7 +95,8 @@ def missing_of(numbers: RunNumbers, suite: Suite) -> Iterator[str]:
         objectives = sorted({chain.objective for chain in numbers.chains if chain.regime == regime.name})
         if not objectives:
             yield f"regime {regime.name}"
-        for strategy, objective, seed in product(regime.strategies, objectives, published_seeds(regime)):
+        wanted = [(name, seed) for name in regime.strategies for seed in published_seeds(regime, name)]
+        for (strategy, seed), objective in product(wanted, objectives):
             chain = chains.get((regime.name, strategy, objective, seed))
             name = f"{regime.name} {strategy} {objective} seed {seed}"
             if chain is None:
@@ -109,12 +110,13 @@ def missing_of(numbers: RunNumbers, suite: Suite) -> Iterator[str]:
 def selection_faults(numbers: RunNumbers, suite: Suite) -> Iterator[str]:
     """Yield chains that no table may rest on: of seeds that are not the suite's, or without the baseline of their seed."""
     baselines = {_cell(chain) for chain in numbers.chains if chain.objective == BASELINE}
-    seeds = {regime.name: published_seeds(regime) for regime in suite.regimes}
+    regimes = {regime.name: regime for regime in suite.regimes}
     for chain in numbers.chains:
         name = f"{chain.regime} {chain.strategy} {chain.objective} seed {chain.seed}"
         if _cell(chain) not in baselines:
             yield f"{name} has no {BASELINE} of the same seed beside it"
-        if chain.regime in seeds and chain.seed not in seeds[chain.regime]:
+        regime = regimes.get(chain.regime)
+        if regime is not None and chain.seed not in published_seeds(regime, chain.strategy):
             yield f"{name}: its seed is not one of those that a table rests on"
 
 

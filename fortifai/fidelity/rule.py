@@ -20,6 +20,9 @@ DEFAULT_RULE = "phi<0.75"
 BASELINE = "ce"
 """The objective that every other one is compared with, and whose generation 0 fidelity is measured from."""
 
+CONTROL = "control"
+"""The strategy of chains that never see synthetic data: a collapse of one of them is not one."""
+
 GRAMMAR = (
     '"phi<0.75" (a threshold between 0 and 1), "metric<value", "metric>value" or "|metric-value|>value", and after it, if '
     'it must hold for more than one generation, "for 2"; a name with other signs than letters, digits, _ . : - is quoted, as in '

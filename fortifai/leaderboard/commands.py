@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from fortifai.fidelity.rule import BASELINE
+from fortifai.fidelity.rule import BASELINE, CONTROL
 from fortifai.records.entry import PlugIn
 from fortifai.records.numbers import RunNumbers
 
@@ -54,8 +54,9 @@ def _selections(numbers: RunNumbers) -> list[str]:
     described = regimes_of(numbers)
     by_options: dict[str, list[str]] = defaultdict(list)
     for regime in sorted({chain.regime for chain in numbers.chains}):
-        for block in _blocks(numbers, regime):
-            by_options[_options(block, described.get(regime, {}))].append(regime)
+        own = described.get(regime, {})
+        for block in _blocks(numbers, regime, own.get("control_seeds")):
+            by_options[_options(block, own)].append(regime)
     selections = []
     for options, regimes in by_options.items():
         everywhere = set(regimes) == described.keys()
@@ -64,14 +65,25 @@ def _selections(numbers: RunNumbers) -> list[str]:
     return selections
 
 
-def _blocks(numbers: RunNumbers, regime: str) -> list[_Block]:
-    """Return the chains of a regime in as few blocks of strategies and objectives as have the same seeds and generations."""
+def _blocks(numbers: RunNumbers, regime: str, control_seeds: int | None) -> list[_Block]:
+    """Return the chains of a regime in as few blocks of strategies and objectives as have the same seeds and generations.
+
+    Args:
+        numbers: Of the run.
+        regime: The regime's name.
+        control_seeds: Beyond how many seeds its suite runs no control chains, whatever a command asks for; None: no such limit.
+    """
     cells: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for chain in numbers.chains:
         if chain.regime == regime:
             seeds, horizon = cells[chain.strategy].get(chain.objective, (0, 0))
             cells[chain.strategy][chain.objective] = max(seeds, chain.seed + 1), max(horizon, chain.horizon)
-    whole = max(horizon for objectives in cells.values() for _, horizon in objectives.values())
+    extents = [extent for objectives in cells.values() for extent in objectives.values()]
+    most, whole = (max(extent[place] for extent in extents) for place in (0, 1))
+    if control_seeds is not None:
+        for objective, (seeds, horizon) in cells.get(CONTROL, {}).items():
+            if seeds == min(most, control_seeds):
+                cells[CONTROL][objective] = most, horizon  # the command that asks for all of them ends there
     by_extent: dict[tuple[str, int, int], list[str]] = defaultdict(list)
     for strategy, objectives in cells.items():
         for objective, extent in objectives.items():

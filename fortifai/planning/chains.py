@@ -99,8 +99,10 @@ def chains_of(
     data_hash = None if adapter is None else adapter.splits.data_hash()
     n = regime.size(None if adapter is None else len(adapter.splits.train))
     first, count = (EXPLORE_FROM, regime.explore_seeds) if explore else (0, regime.seeds)
-    for seed in range(first, first + (selection.seeds or count)):
-        for strategy in canonical_strategies(tuple(selection.strategies)) or regime.strategies:
+    seeds = selection.seeds or count
+    chosen = canonical_strategies(tuple(selection.strategies)) or regime.strategies
+    for seed in range(first, first + seeds):
+        for strategy in (name for name in chosen if seed - first < regime.seeds_of(name, seeds)):
             for objective in objectives:
                 identified = data_hash and chain_id(chain_identity(regime, strategy, objective, seed, data_hash))
                 yield PlannedChain(

@@ -13,7 +13,7 @@ from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.contract.metric import Metric
 from fortifai.errors import UnknownName, UserError
-from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, parse_rule
+from fortifai.fidelity.rule import BASELINE, CONTROL, DEFAULT_RULE, parse_rule
 from fortifai.limits import MOST_GENERATIONS, MOST_SEEDS
 from fortifai.recursion import strategies
 from fortifai.sanitise import EXPLORE, LONGEST_NAME, NAME_RULE, is_name, run_name
@@ -52,6 +52,13 @@ class Regime(Frozen):
     )
     generations: Runtime[int] = Field(ge=1, le=MOST_GENERATIONS, description="the horizon: the last generation")
     seeds: Runtime[int] = Field(5, ge=1, le=MOST_SEEDS, description="chains for each strategy and objective, by seeds from 0 on")
+    control_seeds: Runtime[int | None] = Field(
+        None,
+        ge=1,
+        le=MOST_SEEDS,
+        exclude_if=lambda seeds: seeds is None,  # so that suites from before it are described as they were
+        description="chains of the control strategy for each objective, where fewer than of the others are enough",
+    )
     explore_seeds: Runtime[int] = Field(
         3, ge=1, le=MOST_SEEDS, description="the same of a run to choose settings by, --explore, whose seeds are from 10000 on"
     )
@@ -109,8 +116,8 @@ class Regime(Frozen):
     @classmethod
     def _with_control(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         canonical = canonical_strategies(names)
-        if "control" not in canonical:
-            raise ValueError("every suite has control chains: add 'control'")
+        if CONTROL not in canonical:
+            raise ValueError(f"every suite has control chains: add {CONTROL!r}")
         return canonical
 
     def size(self, pool: int | None = None) -> int:
@@ -125,6 +132,10 @@ class Regime(Frozen):
         if whole is None:
             raise ValueError(f"n = {self.n} of a pool of unknown size")  # validation refuses a share without it
         return max(1, whole // int(self.n.partition("/")[2]))
+
+    def seeds_of(self, strategy: str, seeds: int) -> int:
+        """Return how many of these seeds chains of a strategy are run by: all, or fewer of the control."""
+        return seeds if strategy != CONTROL or self.control_seeds is None else min(seeds, self.control_seeds)
 
     def metric(self, name: str) -> Metric:
         """Return the declaration of one of this regime's metrics. Raises UserError."""

@@ -56,3 +56,4 @@ executors: Registry[type[Executor]] = Registry("executor", group="fortifai.execu
 """Every executor, by the name that ``--executor`` takes; others plug in by an entry point."""
 
 executors.register("local", "fortifai.runner.local:LocalExecutor")
+executors.register("in-process", "fortifai.runner.in_process:InProcessExecutor")

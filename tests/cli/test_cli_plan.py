@@ -18,6 +18,15 @@ def test_describe_says_what_a_suite_runs(call, small):
         assert word in text
 
 
+def test_describe_counts_fewer_chains_of_a_control_that_is_run_by_fewer_seeds(call, small, tmp_path):
+    content = small.read_text()
+    small.write_text(content.replace("seeds = 2\n", "seeds = 2\ncontrol_seeds = 1\n", 1))
+    assert small.read_text() != content
+    described = call("describe", small, "--json").json
+    assert described["chains"] == 10 == len(call("plan", small, "--out", tmp_path, "--json").json["chains"])
+    assert "controls by the first 1 seed alone" in " ".join(call("describe", small).out.split())
+
+
 def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
     planned = call("plan", small, "--out", tmp_path, "--json").json
     assert list(planned) == ["schema", "suite", "chains", "generation_0", "estimate", "power", "needs", "missing"]
@@ -80,4 +89,5 @@ def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call,
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.splitlines() == ["fortifai: suite small cannot run on this machine, which lacks:", f"  {missing}"]
     assert list(tmp_path.iterdir()) == [small]
-    assert call("run", small, "--set", "gpu=false", "--seeds", 1, "--generations", 1, "--strategy", "replace").code == 0
+    words = "--set gpu=false --seeds 1 --generations 1 --strategy replace --executor in-process"
+    assert call("run", small, *words.split()).code == 0

@@ -22,7 +22,8 @@ def chains(run: Path) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
 
 
 def test_paper_gaussian_runs_and_anchored_truncation_acts_where_the_papers_threshold_does_not_yet(call, tmp_path):
-    answer = call("run", "paper-gaussian", "--out", tmp_path, "--seeds", 1, "--generations", 6, "--strategy", "replace")
+    words = "--seeds 1 --generations 6 --strategy replace --executor in-process"
+    answer = call("run", "paper-gaussian", "--out", tmp_path, *words.split())
     assert answer.code == 0
     records = chains(tmp_path / "paper-gaussian@1")
     assert {regime for regime, _, _ in records} == {"drift", "biased"}
@@ -42,9 +43,8 @@ def test_paper_gaussian_runs_and_anchored_truncation_acts_where_the_papers_thres
 
 
 def test_paper_gmm_runs_and_says_that_it_is_reconstructed(call, tmp_path):
-    answer = call(
-        "run", "paper-gmm", "--out", tmp_path, "--seeds", 1, "--generations", 1, "--regime", "drift", "--strategy", "replace"
-    )
+    words = "--seeds 1 --generations 1 --regime drift --strategy replace --executor in-process"
+    answer = call("run", "paper-gmm", "--out", tmp_path, *words.split())
     assert answer.code == 0
     records = chains(tmp_path / "paper-gmm@1")
     masked = {key[2].partition(":")[0]: value[1]["masked_share"] for key, value in records.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import Answer, Call
-from entry_support import SUBMISSION, SUITE, InProcess
+from entry_support import SUBMISSION, SUITE
 
 import fortifai
 from fortifai.cli import main
@@ -20,7 +20,7 @@ def running_here() -> Iterator[None]:
     """Run chains in this process, from sources without changes."""
     assert "local" in executors
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(executors._entries, "local", InProcess)
+        patch.setitem(executors._entries, "local", executors._entries["in-process"])
         patch.setattr("fortifai.runner.chain_record.commit", lambda: "c0ffee0")
         yield
 

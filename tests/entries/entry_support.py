@@ -2,17 +2,13 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fortifai.planning.loading import Adapters
 from fortifai.records.entry import Entry, Submission
 from fortifai.records.entry_file import canonical
 from fortifai.records.hashing import content_hash
-from fortifai.runner.executor import Executor, Resources
-from fortifai.runner.messages import Event, Task
-from fortifai.runner.worker import perform
 
 TCE = "tce-quantile:keep=0.9,unit=component"
 SUBMISSION = Submission(method="mine", contact="me@example.org")
@@ -39,23 +35,6 @@ seconds_per_generation = 0.02
 """
 
 Change = Callable[[dict[str, Any]], object]
-
-
-class InProcess(Executor):
-    """Performs tasks one after the other, right here."""
-
-    def __init__(self, resources: Resources) -> None:
-        super().__init__(resources)
-        self.adapters = Adapters()
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
-        for place, task in enumerate(tasks):
-            events: list[Event] = []
-            events.append(perform(task, self.adapters, events.append))
-            yield from ((place, event) for event in events)
-
-    def stop(self) -> None:
-        """Nothing runs on."""
 
 
 def pack(text: bytes) -> bytes:

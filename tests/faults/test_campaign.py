@@ -8,7 +8,7 @@ import shutil
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -20,9 +20,8 @@ from faults_support import OF_FILES, OF_PROCESSES, Disk, Stopped
 
 from fortifai.cli import main
 from fortifai.planning.loading import Adapters
-from fortifai.runner.executor import Executor, executors
-from fortifai.runner.messages import Event, Task
-from fortifai.runner.worker import perform
+from fortifai.runner.executor import Resources, executors
+from fortifai.runner.in_process import InProcessExecutor
 
 FAULTS = 360
 """Faults in all, as many of each kind."""
@@ -58,19 +57,14 @@ LONGER = 4
 TIMES = ("seconds", "samples_per_second", "peak_memory_bytes", "hash")
 
 
-class InProcess(Executor):
-    """Performs tasks one after the other in this process, which starts no other."""
+class Campaign(InProcessExecutor):
+    """Loads the data once, and not for every fault anew."""
 
-    adapters = Adapters()
+    ADAPTERS = Adapters()
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
-        for place, task in enumerate(tasks):
-            events: list[Event] = []
-            events.append(perform(task, self.adapters, events.append))
-            yield from ((place, event) for event in events)
-
-    def stop(self) -> None:
-        """Nothing runs on."""
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(resources)
+        self._adapters = self.ADAPTERS
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def call() -> Iterator[Call]:
     """Run the command line in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traceback, "print_exc", lambda: None)  # what workers write into their log, here by this process
-        patch.setitem(executors._entries, "campaign", InProcess)
+        patch.setitem(executors._entries, "campaign", Campaign)
 
         def call(*words: object) -> Ended:
             patch.setattr(sys, "argv", ["fortifai", *map(str, words)])

@@ -53,7 +53,7 @@ def suite_file(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    return fortifai.run(suite_file(folder), folder, quiet=True).path
+    return fortifai.run(suite_file(folder), folder, quiet=True, executor="in-process").path
 
 
 def numbers(run: Path) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def numbers(run: Path) -> dict[str, Any]:
 def test_a_run_that_was_stopped_has_the_numbers_of_one_that_was_not(whole: Path, tmp_path: Path) -> None:
     """The latent spread among them, whose encoder is that of generation 0."""
     for generations in (1, 3):
-        run = fortifai.run(suite_file(tmp_path), tmp_path, generations=generations, quiet=True).path
+        run = fortifai.run(suite_file(tmp_path), tmp_path, generations=generations, quiet=True, executor="in-process").path
     assert numbers(run) == numbers(whole)
     for records in numbers(whole).values():
         spreads = [record["metrics"]["latent_spread"] for record in records]
@@ -89,9 +89,9 @@ def test_what_is_kept_is_the_last_generation_and_the_first_model(whole: Path) ->
 def test_a_chain_whose_first_model_is_gone_starts_over_to_the_same_numbers(whole: Path, tmp_path: Path) -> None:
     run = shutil.copytree(whole, tmp_path / "tiny@1")
     shutil.rmtree(next(run.glob("*/generation-00")))
-    fortifai.run(suite_file(tmp_path), tmp_path, generations=3, quiet=True)
+    fortifai.run(suite_file(tmp_path), tmp_path, generations=3, quiet=True, executor="in-process")
     assert numbers(run) == numbers(whole)
-    extended = fortifai.run(suite_file(tmp_path), tmp_path, generations=4, quiet=True).path
+    extended = fortifai.run(suite_file(tmp_path), tmp_path, generations=4, quiet=True, executor="in-process").path
     assert {chain: records[:4] for chain, records in numbers(extended).items()} == numbers(whole)
 
 
@@ -108,7 +108,9 @@ def test_every_generation_is_a_row_of_the_filmstrip(whole: Path, tmp_path: Path)
 
 def test_training_that_diverges_ends_the_chain_as_an_onset(tmp_path: Path) -> None:
     wild = ["model.learning_rate=1e12", "model.epochs=20"]
-    run = fortifai.run(suite_file(tmp_path), tmp_path, strategies=["replace"], settings=wild, quiet=True).path
+    run = fortifai.run(
+        suite_file(tmp_path), tmp_path, strategies=["replace"], settings=wild, quiet=True, executor="in-process"
+    ).path
     for records in numbers(run).values():
         assert records[-1]["status"] == "diverged"
         assert records[-1]["reason"].startswith("the loss is ")
@@ -134,7 +136,9 @@ def test_the_suite_of_the_paper_runs_where_mnist_is(tmp_path: Path) -> None:
     """On files of noise in MNIST's format, and small; the recipe, the objectives and the units are the paper's."""
     write_mnist(tmp_path)
     small = [f"data.root={tmp_path}", "n=8", "model.channels=4", "model.epochs=3", "model.draws=2", "model.batch=4"]
-    run = fortifai.run("paper-vae", tmp_path / "runs", seeds=1, generations=2, settings=small, quiet=True).path
+    run = fortifai.run(
+        "paper-vae", tmp_path / "runs", seeds=1, generations=2, settings=small, quiet=True, executor="in-process"
+    ).path
     assert len(numbers(run)) == 6
     for records in numbers(run).values():
         assert [record["training"]["size"] for record in records] == [8, 8, 8]

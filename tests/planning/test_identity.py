@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "fidelity_metric": "ks_max",
     "generations": 9,
     "seeds": 9,
+    "control_seeds": 9,
     "explore_seeds": 9,
     "objectives": ("ce", "tce-quantile"),
     "strategies": ("control", "accumulate"),

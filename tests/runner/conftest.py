@@ -19,7 +19,7 @@ def suite(tmp_path: Path) -> Path:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing happened to, by one worker."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    return fortifai.run(write_suite(folder), folder, quiet=True).path
+    return fortifai.run(write_suite(folder), folder, quiet=True, executor="in-process").path
 
 
 @pytest.fixture(scope="session")

@@ -116,25 +116,13 @@ declaration = replace(tabular, name="faulty", adapter="faulty_adapter:Faulty")
 """
 
 EXECUTORS = """
-from fortifai.planning.loading import Adapters
-from fortifai.runner.executor import Executor
-from fortifai.runner.worker import perform
+from fortifai.runner.in_process import InProcessExecutor
 
-class InProcess(Executor):
-    # Performs tasks one after the other, right here.
-
-    def __init__(self, resources):
-        super().__init__(resources)
-        self.adapters = Adapters()
-
+class Backwards(InProcessExecutor):
+    # The last task first.
     def run(self, tasks):
-        for place, task in enumerate(tasks):
-            events = []
-            events.append(perform(task, self.adapters, events.append))
-            yield from ((place, event) for event in events)
-
-    def stop(self):
-        pass  # nothing runs on
+        for place, event in super().run(tasks[::-1]):
+            yield len(tasks) - 1 - place, event
 
 class Worker:
     pass
@@ -144,7 +132,7 @@ ENTRY_POINTS = """
 [fortifai.modalities]
 faulty = faulty_declaration:declaration
 [fortifai.executors]
-in-process = other_executors:InProcess
+backwards = other_executors:Backwards
 none-at-all = other_executors:Worker
 """
 
@@ -179,7 +167,6 @@ def plugged_in(plugin: Path) -> Iterator[None]:
         patch.syspath_prepend(plugin)
         patch.setenv("PYTHONPATH", str(plugin))
         patch.setitem(modalities._entries, "faulty", "faulty_declaration:declaration")
-        patch.setitem(executors._entries, "in-process", "other_executors:InProcess")
         patch.setitem(executors._entries, "none-at-all", "other_executors:Worker")
         yield
 

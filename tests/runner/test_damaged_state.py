@@ -21,7 +21,7 @@ from fortifai.records.verification import verify_run
 def longer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The numbers of a run of six generations that nothing happened to."""
     folder = tmp_path_factory.mktemp("longer")
-    return numbers(fortifai.run(write_suite(folder), folder, generations=6, quiet=True).path)
+    return numbers(fortifai.run(write_suite(folder), folder, generations=6, quiet=True, executor="in-process").path)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def chain(run: Path, strategy: str = "replace", objective: str = "ce", seed: int
 
 
 def again(run: Path, **options: object) -> Path:
-    return fortifai.run(write_suite(run.parent), run.parent, quiet=True, **options).path
+    return fortifai.run(write_suite(run.parent), run.parent, quiet=True, executor="in-process", **options).path
 
 
 def nan_in_the_model(folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_damage_is_set_aside_and_computed_again_to_the_same_bits(run, longer, ca
     assert len(damaged) == len(DAMAGE)
     for damage, folder in damaged.items():
         DAMAGE[damage](folder)
-    path = fortifai.run(write_suite(run.parent), run.parent, generations=6).path
+    path = fortifai.run(write_suite(run.parent), run.parent, generations=6, executor="in-process").path
     assert capsys.readouterr().err.count("set aside as") == len(DAMAGE)
     assert numbers(path) == longer
     assert verify_run(path).is_whole
@@ -216,7 +216,6 @@ def test_a_run_folder_that_is_taken_away_stops_the_run_and_is_not_made_again(sui
     assert not (tmp_path / "tiny@1").exists()
 
 
-@pytest.mark.usefixtures("plugged")
 @pytest.mark.parametrize("keep", ["last", "samples", "none"])
 def test_a_stop_while_older_data_is_let_go_leaves_no_half_model(suite, tmp_path, monkeypatch, keep):
     class Stopped(BaseException):

@@ -102,4 +102,4 @@ def test_an_error_that_nobody_expected_is_a_line_and_with_debug_a_traceback(call
 
 
 def test_debug_changes_nothing_where_nothing_fails(tmp_path, suite, undisturbed):
-    assert numbers(fortifai.run(suite, tmp_path, quiet=True, debug=True).path) == numbers(undisturbed)
+    assert numbers(fortifai.run(suite, tmp_path, quiet=True, executor="in-process", debug=True).path) == numbers(undisturbed)

@@ -15,9 +15,7 @@ from fortifai.runner.local import LocalExecutor
 def test_an_executor_that_is_plugged_in_runs_a_suite_to_the_same_numbers(
     tmp_path: Path, suite: Path, undisturbed: Path, environment: dict[str, str]
 ) -> None:
-    ended = command_line(
-        "run", suite, "--out", tmp_path, "--executor", "in-process", environment={**environment, "OMP_NUM_THREADS": "1"}
-    )
+    ended = command_line("run", suite, "--out", tmp_path, "--executor", "backwards", environment=environment)
     assert ended.returncode == 0, ended.stderr
     assert numbers(tmp_path / "tiny@1") == numbers(undisturbed)
     assert not (tmp_path / "tiny@1" / "workers.log").exists()  # no worker was started
@@ -26,7 +24,7 @@ def test_an_executor_that_is_plugged_in_runs_a_suite_to_the_same_numbers(
 def test_an_unknown_executor_is_answered_with_those_there_are(tmp_path: Path, suite: Path, environment: dict[str, str]) -> None:
     ended = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "cluster", environment=environment)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("fortifai: unknown executor 'cluster'; known: in-process, local, none-at-all.")
+    assert ended.stderr.startswith("fortifai: unknown executor 'cluster'; known: backwards, in-process, local, none-at-all.")
     assert not (tmp_path / "runs").exists()
     near = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "in-proces", environment=environment)
     assert near.stderr == (
@@ -38,6 +36,7 @@ def test_the_list_shows_executors_that_are_plugged_in_and_why_one_cannot_be_used
     ended = command_line("list", "executors", "--json", environment=environment)
     entries = {entry["name"]: entry for entry in json.loads(ended.stdout)["executors"]}
     assert {name: entry["available"] for name, entry in entries.items()} == {
+        "backwards": True,
         "in-process": True,
         "local": True,
         "none-at-all": False,

@@ -14,18 +14,13 @@ from fortifai.leaderboard import build
 from fortifai.records.entry import Submission
 from fortifai.records.verification import verify_run
 
-pytestmark = pytest.mark.usefixtures("plugged")
-
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> Path:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of each kind."""
-    from runner_support import plugged_in
-
     out = tmp_path_factory.mktemp("runs")
-    with plugged_in(plugin):
-        for explore in (False, True):
-            fortifai.run(write_suite(out), out, explore=explore, seeds=2, generations=2, executor="in-process", quiet=True)
+    for explore in (False, True):
+        fortifai.run(write_suite(out), out, explore=explore, seeds=2, generations=2, executor="in-process", quiet=True)
     return out
 
 

@@ -12,8 +12,6 @@ from runner_support import FORTIFAI, command_line, numbers, write_suite
 
 import fortifai
 
-pytestmark = pytest.mark.usefixtures("plugged")  # for an executor that starts no workers, which take seconds
-
 
 def count_records(run: Path) -> int:
     return sum(file.read_text().count("\n") for file in run.glob("*/generations.jsonl"))
@@ -57,7 +55,7 @@ def test_a_longer_horizon_extends_a_run_whatever_was_kept(tmp_path: Path, suite:
 def test_a_shorter_horizon_changes_nothing(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
     run = shutil.copytree(undisturbed, tmp_path / "tiny@1")
     before = numbers(run)
-    fortifai.run(suite, tmp_path, generations=2, quiet=True)
+    fortifai.run(suite, tmp_path, generations=2, quiet=True, executor="in-process")
     assert numbers(run) == before
     assert {json.loads(file.read_text())["horizon"] for file in run.glob("*/chain.json")} == {4}
 
@@ -81,7 +79,7 @@ def test_what_a_crash_leaves_half_written_is_cleared(tmp_path: Path, suite: Path
 def test_running_again_does_nothing(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
     run = shutil.copytree(undisturbed, tmp_path / "tiny@1")
     before = {path: path.read_bytes() for path in run.glob("*/generations.jsonl")}
-    fortifai.run(suite, tmp_path, quiet=True)
+    fortifai.run(suite, tmp_path, quiet=True, executor="in-process")
     assert {path: path.read_bytes() for path in run.glob("*/generations.jsonl")} == before
 
 

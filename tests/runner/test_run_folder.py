@@ -23,14 +23,14 @@ def test_the_second_process_is_told_who_holds_the_folder(suite: Path, undisturbe
     with lock.hold(undisturbed):
         assert lock.holder(undisturbed)
         with pytest.raises(UserError, match=f"in use by process {os.getpid()} on .*, since 20"):
-            fortifai.run(suite, undisturbed.parent, generations=9, quiet=True)
+            fortifai.run(suite, undisturbed.parent, generations=9, quiet=True, executor="in-process")
     assert lock.holder(undisturbed) is None
     assert numbers(undisturbed) == before
 
 
 def test_chains_are_seen_before_they_are_run(tmp_path: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fortifai.runner.run._run_chains", lambda *_: ([], []))
-    run = fortifai.run(suite, tmp_path, quiet=True).path
+    run = fortifai.run(suite, tmp_path, quiet=True, executor="in-process").path
     assert [chain["state"] for chain in read_status(run)] == ["pending"] * 12
     assert {row.incomplete for row in fortifai.score(run).rows} == {2}
 
@@ -64,7 +64,7 @@ def test_a_run_of_another_protocol_is_scored_but_not_continued(tmp_path: Path, s
         f"chains of protocol 1, and this fortifai runs protocol {PROTOCOL_VERSION}: they can be scored and reported, but not"
     )
     with pytest.raises(UserError, match=refusal):
-        fortifai.run(suite, tmp_path, generations=5, quiet=True)
+        fortifai.run(suite, tmp_path, generations=5, quiet=True, executor="in-process")
     assert numbers(run) == before
     scored = [row.model_dump(exclude={"reason"}) for row in fortifai.score(run).rows]
     assert scored == [row.model_dump(exclude={"reason"}) for row in fortifai.score(undisturbed).rows]

@@ -17,8 +17,6 @@ from fortifai.records.verification import verify_run
 from fortifai.runner import worker
 from fortifai.runner.chain_folder import ChainFolder
 
-pytestmark = pytest.mark.usefixtures("plugged")  # for an executor that starts no workers, which take seconds
-
 OBJECTIVES = ("ce", "tce-online", "tce-anchored", QUANTILE)
 STRATEGIES = ("replace", "accumulate", "fresh-mix:k=4", "control")
 
@@ -42,15 +40,14 @@ def of_chains(run: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> dict[str, object]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The numbers of chains of which each fits its own generation 0."""
-    from runner_support import plugged_in
 
     def run_alone(chain: Any, history: Any, horizon: int, checkpoints: Path, shared: object) -> Iterator[Any]:
         return run_chain(chain, history, horizon, checkpoints)
 
     run_chain = worker.run_chain
-    with plugged_in(plugin), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker, "run_chain", run_alone)
         path = run(tmp_path_factory.mktemp("alone"))
     assert not shared_folders(path)

@@ -30,32 +30,23 @@ def test_the_numbers_do_not_depend_on_the_number_of_workers(tmp_path: Path, suit
     assert numbers(run) == numbers(undisturbed)
 
 
-def test_the_numbers_do_not_depend_on_assertions(tmp_path: Path, undisturbed: Path) -> None:
-    """Python drops them under -O, which is passed on to workers by the environment."""
+def test_a_script_needs_no_main_guard_and_no_assertions(tmp_path: Path, undisturbed: Path) -> None:
+    """Python drops assertions under -O, which is passed on to workers by the environment."""
     suite = write_suite(tmp_path, strategies=("replace", "control"))
-    script = (
-        "import fortifai, sys; print(__debug__)\n"
-        f"fortifai.run({str(suite)!r}, {str(tmp_path)!r}, seeds=1, strategies=['replace'], quiet=True)\n"
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import fortifai; print(__debug__)\n"
+        f"result = fortifai.run({str(suite)!r}, {str(tmp_path)!r}, seeds=1, strategies=['replace'], quiet=True)\n"
+        "print(result.chains, len(fortifai.score(result.path).rows))\n"
     )
     environment = {**os.environ, "PYTHONOPTIMIZE": "1"}
-    ended = subprocess.run(
-        [sys.executable, "-O", "-P", "-c", script], capture_output=True, text=True, env=environment, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (0, "False\n"), ended.stderr
+    command = [sys.executable, "-O", str(script)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "False\n2 2\n"), ended.stderr
     optimised = numbers(tmp_path / "tiny@1")
     # Of two chains the records, and samples and model of the last generation; samples and model of two generations 0.
     assert len(optimised) == 2 * (1 + 2) + 2 * 2
     assert optimised.items() <= numbers(undisturbed).items()
-
-
-def test_a_run_needs_no_main_guard(tmp_path: Path, suite: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        f"import fortifai\nresult = fortifai.run({str(suite)!r}, {str(tmp_path)!r}, seeds=1, generations=1, workers=2)\n"
-        "print(result.chains, len(fortifai.score(result.path).rows))\n"
-    )
-    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert ended.stdout == "6 6\n", ended.stderr
 
 
 @pytest.fixture(scope="module")

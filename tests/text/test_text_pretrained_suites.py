@@ -169,8 +169,9 @@ def test_a_suite_of_the_paper_runs_end_to_end_on_a_tiny_model_of_the_class(name,
     small = [*settings(tiny.get(name, tiny["paper-llama"]), text), f"metrics={json.dumps(metrics)}"]
     small += [f"data.mix={text}"] if name == "paper-imagination" else []
     result = fortifai.run(
-        name, tmp_path, settings=small, quiet=True, seeds=1, generations=1, objectives=["tce:gamma=0.9"], strategies=[strategy]
-    )
+        name, tmp_path, settings=small, quiet=True, executor="in-process", seeds=1, generations=1,
+        objectives=["tce:gamma=0.9"], strategies=[strategy],
+    )  # fmt: skip
     records = records_of(result.path)
     assert [record["generation"] for record in records] == [0, 1, 0, 1]
     size = 3 * 6 if name == "paper-scale" else 2 * 6
@@ -193,8 +194,8 @@ def test_a_suite_of_the_paper_runs_end_to_end_on_a_tiny_model_of_the_class(name,
 
 def test_the_suite_of_a_laptop_runs_end_to_end_on_a_tiny_model(tiny, text, tmp_path):
     result = fortifai.run(
-        "text-smollm2", tmp_path, settings=settings(tiny["paper-llama"], text), quiet=True, seeds=1, generations=1,
-        objectives=["tce:gamma=0.9"], strategies=["fresh-mix:k=6"],
+        "text-smollm2", tmp_path, settings=settings(tiny["paper-llama"], text), quiet=True, executor="in-process",
+        seeds=1, generations=1, objectives=["tce:gamma=0.9"], strategies=["fresh-mix:k=6"],
     )  # fmt: skip
     records = records_of(result.path)
     assert [record["training"]["size"] for record in records] == [6, 12] * 2

@@ -1,0 +1,45 @@
+"""The executor in this process: for a debugger, and for runs so short that starting workers would take longest.
+
+What runs tasks, and torch with it, is imported when there are some, so that listing executors stays instant.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from fortifai.planning.loading import Adapters
+from fortifai.runner.executor import Executor, Resources
+from fortifai.runner.messages import Event, Task
+
+
+class InProcessExecutor(Executor):
+    """Runs one task after the other in this process, so that a debugger can stop in an adapter; progress shows whole chains.
+
+    The number of workers that was asked for says nothing here. What kills this process ends the run.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(resources)
+        self._adapters = Adapters()
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
+        """Run all tasks, and yield events as they come, each with the place of its task."""
+        for place, task in enumerate(tasks):
+            events: list[Event] = []
+            events.append(_with_one_thread(task, self._adapters, events))
+            yield from ((place, event) for event in events)
+
+    def stop(self) -> None:
+        """Do nothing: between two tasks nothing runs."""
+
+
+def _with_one_thread(task: Task, adapters: Adapters, events: list[Event]) -> Event:
+    """Perform a task as a worker does: with one torch thread, on which the last bits of its numbers depend."""
+    import torch
+
+    from fortifai.runner.worker import perform
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return perform(task, adapters, events.append)
+    finally:
+        torch.set_num_threads(threads)
