@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -19,6 +18,9 @@ from fortifai.errors import BrokenAdapter, Diverged
 
 EXCESS = 1e-6
 """By how much rounding may lift a confidence or a share above 1, or lower it below 0."""
+
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""The integer type that has as many bytes as a floating-point type, by that number."""
 
 RELOADED = 16
 """Held-out samples on which a model that was read back is compared with the one that was saved."""
@@ -87,9 +89,11 @@ def check_likelihood(adapter: Modality[Any, Any, Any, Any], likelihood: object, 
 @contextmanager
 def unchanged(adapter: Modality[Any, Any, Any, Any], method: str, samples: Samples) -> Iterator[None]:
     """Raise BrokenAdapter if the samples that a method was given are others when it has returned."""
-    before = _checksum(samples)
+    before = {name: bits.clone() for name, bits in _bits(samples).items()}  # faster than a checksum before and after
     yield
-    _require(adapter, method, _checksum(samples) == before, "samples left as they were given", "samples changed in place")
+    after = _bits(samples)
+    same = before.keys() == after.keys() and all(_same(bits, after[name]) for name, bits in before.items())
+    _require(adapter, method, same, "samples left as they were given", "samples changed in place")
 
 
 def check_reloaded(adapter: Modality[Any, Any, Any, Any], model: object, reloaded: object) -> None:
@@ -101,12 +105,14 @@ def check_reloaded(adapter: Modality[Any, Any, Any, Any], model: object, reloade
     _require(adapter, "load_model", same, "the model that was saved", f"one whose likelihood differs by up to {off:.3g} nats")
 
 
-def _checksum(samples: Samples) -> int:
-    total = 0
-    for name, tensor in sorted({**samples.data, "origin": samples.origin, "weight": samples.weights()}.items()):
-        raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        total = crc32(raw.data, crc32(name.encode(), total))
-    return total
+def _bits(samples: Samples) -> dict[str, Tensor]:
+    """Return the tensors of samples, those of floats as integers, because a NaN is not equal to itself."""
+    tensors = {**samples.data, "origin": samples.origin} | ({} if samples.weight is None else {"weight": samples.weight})
+    return {name: t.view(_INTEGERS[t.element_size()]) if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
 
 
 def _require(adapter: object, method: str, holds: bool, expected: str, got: object) -> None:

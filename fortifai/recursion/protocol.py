@@ -53,10 +53,11 @@ def run_chain(
     if records and records[-1].status == "diverged":
         return
     run = _Run(chain, history, checkpoints, shared)
+    past = [memory_of(record) for record in records]
     for generation in range(len(records), chain.strategy.horizon(horizon) + 1):
         # From the records alone, so that a chain that was stopped resumes with the objective it would have used.
-        record = run.advance(generation, chain.objective.for_generation([memory_of(record) for record in records]))
-        records.append(record)
+        record = run.advance(generation, chain.objective.for_generation(past))
+        past.append(memory_of(record))
         yield record
         if record.status == "diverged":
             return
