@@ -23,10 +23,25 @@ class Absent:
 
 
 sys.meta_path.insert(0, Absent())
-sys.argv[0] = "fortifai"
 import fortifai.cli
+"""
+"""How a process begins that has no torch."""
 
+ONE = """
+sys.argv[0] = "fortifai"
 fortifai.cli.main()
+"""
+
+SEVERAL = """
+import json
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["fortifai", *words]
+    try:
+        fortifai.cli.main()
+    except SystemExit as end:
+        assert not end.code, (words, end.code)
+    print("ended", words[0])
 """
 
 
@@ -49,16 +64,16 @@ def test_everything_that_reads_works(run, tmp_path):
         ("leaderboard", "build", run, "--out", tmp_path / "boards"),
         ("status", run),
     ]
-    for command in commands:
-        ended = python(WITHOUT, *command)
-        assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), (command, ended.stderr)
-    verified = python(WITHOUT, "verify", run)
+    ended = python(WITHOUT + SEVERAL, json.dumps([[str(word) for word in command] for command in commands]))
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+    assert [line for line in ended.stdout.splitlines() if line.startswith("ended")] == [f"ended {words[0]}" for words in commands]
+    verified = python(WITHOUT + ONE, "verify", run)
     assert "Traceback" not in verified.stderr
     assert "chains" in verified.stdout
 
 
 def test_the_list_says_what_cannot_run_here_and_what_to_install():
-    listed = json.loads(python(WITHOUT, "list", "modalities", "--json").stdout)["modalities"]
+    listed = json.loads(python(WITHOUT + ONE, "list", "modalities", "--json").stdout)["modalities"]
     assert len(listed) >= 7
     reasons = {(entry["available"], entry["reason"]) for entry in listed}
     assert reasons == {(False, "needs torch, safetensors; pip install 'fortifai[torch]'")}
@@ -68,7 +83,7 @@ def test_the_list_says_what_cannot_run_here_and_what_to_install():
     "command", [("plan", "quick"), ("run", "quick"), ("calibrate", "--law", "1")], ids=lambda words: words[0]
 )
 def test_what_runs_models_says_what_to_install(command):
-    ended = python(WITHOUT, *command)
+    ended = python(WITHOUT + ONE, *command)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "pip install 'fortifai[torch]'" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
