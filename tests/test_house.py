@@ -24,6 +24,7 @@ BELOW = {
     "runner": {*CORE, "records", "recursion", "planning"},
     "report": {"flat", "records", "fidelity"},
     "leaderboard": {"flat", "records", "fidelity", "report"},
+    "export": {"flat", "records"},
     "entries": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "leaderboard"},
     "laws": {*CORE, "records", "recursion"},
     "integrations": {"flat", "objectives"},
@@ -38,13 +39,14 @@ BELOW = {
         "runner",
         "report",
         "leaderboard",
+        "export",
         "entries",
         "laws",
     },
 }
 """Which rooms each room may import; flat are the modules that lie in no folder."""
 
-TORCH_FREE = ("records", "fidelity", "report", "leaderboard")
+TORCH_FREE = ("records", "fidelity", "report", "leaderboard", "export")
 
 
 @cache

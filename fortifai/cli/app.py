@@ -4,7 +4,18 @@ from typing import Any
 
 import typer
 
-from fortifai.cli import calibrating, comparing, describing, leaderboards, listing, reporting, running, scoring, verifying
+from fortifai.cli import (
+    calibrating,
+    comparing,
+    describing,
+    exporting,
+    leaderboards,
+    listing,
+    reporting,
+    running,
+    scoring,
+    verifying,
+)
 from fortifai.errors import UserError
 
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -25,6 +36,7 @@ app.command("status")(running.status)
 app.command("score")(scoring.score)
 app.command("compare")(comparing.compare)
 app.command("report")(reporting.report)
+app.command("export")(exporting.export)
 app.command("verify")(verifying.verify)
 app.command("calibrate")(calibrating.calibrate)
 app.add_typer(leaderboards.app, name="leaderboard")
