@@ -66,7 +66,12 @@ def test_every_command_can_be_parsed(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in WRITTEN if ours(page)], ids=name)
-def test_every_suite_regime_objective_and_strategy_of_a_command_exists(page: Path) -> None:
+def test_every_suite_regime_objective_and_strategy_of_a_command_exists(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (content,) = blocks(ROOT / "docs" / "first-suite.md", "toml")
+    (tmp_path / "mine.toml").write_text(content)  # the suite that pages call the reader's own
+    monkeypatch.chdir(tmp_path)
     for words in ours(page):
         given = values(words)
         for objective in given.get("objective") or ():
