@@ -71,6 +71,7 @@ def test_every_suite_regime_objective_and_strategy_of_a_command_exists(
 ) -> None:
     (content,) = blocks(ROOT / "docs" / "first-suite.md", "toml")
     (tmp_path / "mine.toml").write_text(content)  # the suite that pages call the reader's own
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
     for words in ours(page):
         given = values(words)

@@ -39,9 +39,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_built_and_none_fetches_anything(site: Path) -> None:
     pages = {path.stem for path in ROOT.glob("docs/*.md")} - {"index"} | {"readme", "contributing", "changelog"}
     assert pages <= {path.name for path in site.iterdir()}
-    assert {path.parent.name for path in ROOT.glob("leaderboards/*/README.md")} <= {
-        p.name for p in (site / "leaderboards").iterdir()
-    }
+    boards = {path.parent.name for path in ROOT.glob("leaderboards/*/README.md")}
+    assert boards <= {folder.name for folder in (site / "leaderboards").iterdir()}
     for page in site.rglob("*.html"):
         assert not EXTERNAL.search(page.read_text("utf-8")), page
 
