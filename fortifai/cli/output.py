@@ -4,6 +4,7 @@ Whatever is printed passes through `fortifai.sanitise`: names and reasons come f
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from operator import gt
@@ -23,6 +24,9 @@ from fortifai.sanitise import json_text, one_line
 
 WIDEST = 10_000
 """Columns of the widest table."""
+
+_INTERVAL = re.compile(r"\[[^\s,\]]+, [^\s,\]]+\]")
+"""An interval, which is kept on one line."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 
@@ -51,9 +55,10 @@ def print_paragraph(text: str, hanging: int = 0) -> None:
     """
     console, plain = Console(), one_line(text)
     if console.is_terminal:  # a name that is wider than the terminal is neither broken nor cut
+        whole = _INTERVAL.sub(lambda match: match[0].replace(" ", "\0"), plain)
         indent = " " * hanging
-        plain = fill(plain, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    print(plain)
+        plain = fill(whole, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    print(plain.replace("\0", " "))
 
 
 def print_notes(notes: Iterable[str]) -> None:

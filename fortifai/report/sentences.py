@@ -31,7 +31,8 @@ def sentence(row: ScoreRow, baseline: str) -> str:
     text = _compared(row, in_words(baseline)) + "."
     if row.regime:
         return f"Under `{row.regime}`, {text}"
-    return f"N{text[1:]}" if text.startswith("no ") else text  # the name of an objective is never written otherwise
+    # The name of an objective is never written otherwise.
+    return text if text.startswith(row.objective) else f"{text[0].upper()}{text[1:]}"
 
 
 def controls_sentence(rows: Sequence[ScoreRow]) -> str | None:
@@ -65,8 +66,8 @@ def _lasted(row: ScoreRow, ratio: Ratio, baseline: str) -> str:
     name, times = row.objective, f"{'at least ' if ratio.lower_bound else ''}{number(ratio.value)} times as long"
     if ratio.low is None and ratio.high is None:
         if ratio.value == 1 and row.censored == row.chains:
-            neither = f"no chain of {name} or of {baseline} collapsed within {row.horizon} generations"
-            return f"{neither}, so the rule does not tell them apart"
+            neither = f"neither {name} nor {baseline} collapsed within {row.horizon} generations, in {_chains(row)}"
+            return f"{neither}: the rule does not tell them apart"
         why = next((f" ({remark})" for remark in reversed(_remarks(row)) if remark in _NO_INTERVAL), "")
         return f"{name} lasted {times} as {baseline}, in {_chains(row)}{why}"
     measured = f"{_interval(ratio)}, {_chains(row)}, p {p_value(row.p_value)}"

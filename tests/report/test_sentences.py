@@ -64,13 +64,13 @@ def test_censored_chains_of_the_objective_alone():
 def test_censored_chains_of_both_tell_nothing():
     censored = row(extension_ratio=ratio(1, None, None, lower_bound=True), censored=12, p_value=None, reason=intervals.NO_SPREAD)
     assert sentence(censored, "ce") == (
-        f"Under `biased`, no chain of {TCE} or of cross entropy collapsed within 60 generations, "
-        "so the rule does not tell them apart."
+        f"Under `biased`, neither {TCE} nor cross entropy collapsed within 60 generations, in 12 chains: "
+        "the rule does not tell them apart."
     )
     over = censored.model_copy(update={"ratio_over_thresholds": Estimate(value=1.02, low=1.01, high=None)})
     assert sentence(over, "ce").endswith(" tell them apart; over all thresholds the ratio is 1.02 [1.01, –], above 1.")
     alone = sentence(censored.model_copy(update={"regime": None}), "ce")
-    assert alone.startswith("No chain of ")
+    assert alone.startswith(f"Neither {TCE} nor ")
 
 
 def test_below():
