@@ -25,6 +25,9 @@ from fortifai.sanitise import json_text, one_line
 WIDEST = 10_000
 """Columns of the widest table."""
 
+GAP = 2
+"""Columns of the terminal between two columns without a line between them."""
+
 _INTERVAL = re.compile(r"\[[^\s,\]]+, [^\s,\]]+\]")
 """An interval, which is kept on one line."""
 
@@ -88,8 +91,8 @@ def print_with_notes(headings: Sequence[str], rows: Sequence[Sequence[str]], tit
 
 def print_columns(lines: Sequence[Sequence[str]], widths: Sequence[int], *, indent: int = 0, style: str = "") -> None:
     """Print lines of a table of which each column has at least a width; where the terminal is narrower, cells are wrapped."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for width in _widths(lines, margin=2, least=widths, outside=indent):
+    grid = Table.grid(padding=(0, GAP, 0, 0))
+    for width in _widths(lines, margin=GAP, least=widths, outside=indent - GAP):  # there is no gap behind the last one
         grid.add_column(width=width)
     for line in lines:
         grid.add_row(*(_text(cell, style) for cell in line))

@@ -1,10 +1,7 @@
 """A score on a terminal: block by block, as wide as it is, with no name cut."""
 
-from fortifai.cli.output import columns_that_fit, print_columns, print_line, print_notes, print_paragraph, width_of
+from fortifai.cli.output import GAP, columns_that_fit, print_columns, print_line, print_notes, print_paragraph, width_of
 from fortifai.report.blocks import Block, Blocks
-
-GAP = 2
-"""Columns between two columns."""
 
 
 def print_blocks(score: Blocks) -> None:
