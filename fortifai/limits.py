@@ -14,6 +14,9 @@ MOST_GENERATIONS = 100_000
 MOST_WORKERS = 1_024
 """Processes of one run on one machine."""
 
+MOST_CHAINS = 1_000_000
+"""Chains that one command may be limited to."""
+
 
 def require_count(option: str, count: object, most: int) -> None:
     """Raise UserError unless a count is a whole number from 1 to ``most``; the text calls it ``--option``."""

@@ -64,6 +64,19 @@ _MARKUP = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    **{character: f"${character}$" for character in "<>|"},  # which the oldest fonts have other signs for
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "[": "{[}",  # at the head of a row, behind the end of the last one, it would be a distance
+    "*": "{*}",  # and this an order not to break the page there
+    "≥": r"$\geq$",
+    "–": "--",
+    "·": r"$\cdot$",
+}
+
 _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9.@+=_-]+")
 _VALUE = r"[A-Za-z0-9.@+-]+"
 _READS_BACK = re.compile(rf"[A-Za-z0-9.@+_-]+|{_VALUE}:{_VALUE}={_VALUE}(?:,{_VALUE}={_VALUE})*")
@@ -95,6 +108,11 @@ def markdown(text: str) -> str:
     What would be markup becomes a numeric entity, which no parser of Markdown or tables takes for anything but itself.
     """
     return _MARKUP.sub(_entity, one_line(text).strip())
+
+
+def latex(text: str) -> str:
+    """Return a text as one line that LaTeX sets as it stands, in a cell, a caption or a paragraph, whatever its fonts."""
+    return "".join(_LATEX.get(character, character) for character in one_line(text).strip())
 
 
 def code(text: str) -> str:

@@ -1,9 +1,10 @@
 """Every command, by the name it is called with."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+import fortifai
 from fortifai.cli import (
     calibrating,
     comparing,
@@ -16,6 +17,7 @@ from fortifai.cli import (
     scoring,
     verifying,
 )
+from fortifai.cli.output import print_line
 from fortifai.errors import UserError
 
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -23,11 +25,27 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="fortifai",
-    help="For how many generations can a generative model train on its own output before it collapses?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print_line(f"fortifai {fortifai.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """For how many generations can a generative model train on its own output before it collapses?"""
+
+
 app.command("list")(listing.list_)
 app.command("describe")(describing.describe)
 app.command("plan")(running.plan)

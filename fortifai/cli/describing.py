@@ -1,32 +1,53 @@
 """`fortifai describe`: what a suite runs, on what data, by which metrics and rule, at what cost."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from fortifai import objectives
 from fortifai.cli.output import AsJson, duration, print_facts, print_json, print_line
-from fortifai.cli.selecting import SuiteArgument
+from fortifai.cli.selecting import SUITE_HELP, Settings
 from fortifai.contract.declaration import modalities
+from fortifai.errors import UserError
 from fortifai.fidelity.remarks import counted
 from fortifai.limits import EXPLORE_FROM
-from fortifai.planning.suite import Regime
-from fortifai.planning.suite_file import load_suite
+from fortifai.planning.suite import Regime, Suite
+from fortifai.planning.suite_file import described_suite, load_suite, suite_names
+from fortifai.records.reading import read_suite
 from fortifai.recursion.strategies import resolve
 
 
-def describe(suite: SuiteArgument, as_json: AsJson = False) -> None:
+def describe(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help=f"{SUITE_HELP}, or a run folder, which holds one.")],
+    set_: Settings = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what a suite runs, on what data, by which metrics and rule, and what it costs."""
-    content = load_suite(suite)
+    content = _suite(suite, set_ or ())
     regimes = [_regime(regime) for regime in content.regimes]
     if as_json:
         facts = {name: getattr(content, name) for name in ("name", "version", "summary", "rule")}
         print_json({"schema": 1, **facts, "chains": sum(r["chains"] for r in regimes), "regimes": regimes})
         return
-    print_facts([("suite", content.tag), ("summary", content.summary), ("rule", f"a chain has collapsed once {content.rule}")])
+    about = [("suite", content.tag), ("summary", content.summary), ("rule", f"a chain has collapsed once {content.rule}")]
+    if content.overrides:
+        about.append(("settings", ", ".join(f"{key}={value}" for key, value in content.overrides.items())))
+    print_facts(about)
     for facts in regimes:
         print_line()
         print_facts(_lines(facts))
+
+
+def _suite(name_or_path: str, settings: Sequence[str]) -> Suite:
+    """Return the suite of a name, a file or a run folder. Raises UserError."""
+    if name_or_path in suite_names() or not Path(name_or_path).is_dir():
+        return load_suite(name_or_path, settings)
+    if settings:
+        raise UserError(f"{name_or_path}: a run folder holds a suite as it was run: --set takes the suite's name or file")
+    return described_suite(read_suite(Path(name_or_path)).suite)
 
 
 def _regime(regime: Regime) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """`fortifai plan`, `run` and `status`."""
 
+import shlex
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ import typer
 
 from fortifai.cli.output import AsJson, duration, print_json, print_line, print_table, size
 from fortifai.cli.selecting import Request, selecting
-from fortifai.errors import RunFailed
+from fortifai.errors import RunFailed, UserError
 from fortifai.fidelity.remarks import counted
 from fortifai.fidelity.rule import BASELINE
 
@@ -62,6 +64,9 @@ def plan(request: Request, as_json: AsJson = False) -> None:
 def run(
     request: Request,
     executor: Annotated[str, typer.Option(help="Where chains run, as `fortifai list executors` has it.")] = "local",
+    limit: Annotated[
+        int | None, typer.Option(metavar="CHAINS", help="Run at most so many chains of what is missing, and leave the rest.")
+    ] = None,
 ) -> None:
     """Run a suite, or what is missing of it. Stop it at any moment: the same command resumes it."""
     from fortifai.runner.run import run as run_suite
@@ -78,38 +83,80 @@ def run(
             settings=request.settings,
             workers=request.workers,
             executor=executor,
+            limit=limit,
             keep=request.keep,
             debug=request.debug,
         )
     except KeyboardInterrupt:  # here, because Typer would end without a word
         raise RunFailed("stopped; what is done is kept, and the same command resumes it") from None
     diverged = f", {result.diverged} of them diverged" if result.diverged else ""
-    print_line(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}; next: fortifai score {result.path}")
+    if result.left:
+        rest = shlex.join(["fortifai", *_without("--limit", sys.argv[1:])])
+        print_line(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}, {result.left} left; the rest: {rest}")
+    else:
+        print_line(f"{result.path}: {counted(result.chains, 'chain')} done{diverged}; next: fortifai score {result.path}")
 
 
 def status(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4.")], as_json: AsJson = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4, or a folder of such folders.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Show how far the chains of a run are, what failed, and which process is at it."""
+    """Show how far the chains of a run are, what failed, and which process is at it; of a folder of runs, a line each."""
+    from fortifai.records.reading import runs_in
+
+    if runs := runs_in(run):
+        states = {each: _state_or_why_not(each) for each in runs}
+        if as_json:
+            print_json({"schema": 1, "runs": [{"folder": each.name, **state} for each, state in states.items()]})
+            return
+        for each, state in states.items():
+            print_line(state["reason"] or _told(str(each), state))
+        return
+    state = _state_of(run)
+    if as_json:
+        print_json({"schema": 1, **state})
+        return
+    _print_states(state["chains"])
+    for chain in state["chains"]:
+        if chain["reason"]:
+            print_line(f"{chain['regime']} {chain['strategy']} {chain['objective']} seed {chain['seed']}: "
+                       f"{chain['state']} at generation {chain['finished']}: {chain['reason']}")  # fmt: skip
+    print_line(_told(state["suite"], state))
+
+
+def _without(option: str, words: Sequence[str]) -> list[str]:
+    """Return the words of a command without an option and its value."""
+    kept = [word for word in words if not word.startswith(f"{option}=")]
+    while option in kept:
+        place = kept.index(option)
+        del kept[place : place + 2]
+    return kept
+
+
+def _state_of(run: Path) -> dict[str, Any]:
+    """Return which suite a run is of, which process is at it, and its chains."""
     from fortifai.records.reading import read_suite
     from fortifai.records.status import read_status
     from fortifai.runner.lock import holder
 
-    suite = read_suite(run).suite.identity
-    chains = read_status(run)
-    held = holder(run)
-    if as_json:
-        print_json({"schema": 1, "suite": suite, "held_by": held, "chains": chains})
-        return
-    _print_states(chains)
-    for chain in chains:
-        if chain["reason"]:
-            print_line(f"{chain['regime']} {chain['strategy']} {chain['objective']} seed {chain['seed']}: "
-                       f"{chain['state']} at generation {chain['finished']}: {chain['reason']}")  # fmt: skip
-    done = sum(chain["state"] in ("done", "diverged") for chain in chains)
-    print_line(
-        f"{suite}: {done} of {counted(len(chains), 'chain')} done; {f'in use by {held}' if held else 'no process is at it'}"
-    )
+    return {"suite": read_suite(run).suite.identity, "held_by": holder(run), "chains": read_status(run)}
+
+
+def _state_or_why_not(run: Path) -> dict[str, Any]:
+    """Return the state of one run among others, with the reason why it cannot be read, or None."""
+    try:
+        return {**_state_of(run), "reason": None}
+    except UserError as error:
+        return {"suite": None, "held_by": None, "chains": [], "reason": str(error)}
+
+
+def _told(name: str, state: dict[str, Any]) -> str:
+    """Return how far a run is, in one line."""
+    counts = Counter(chain["state"] for chain in state["chains"])
+    done = sum(counts.pop(over, 0) for over in ("done", "diverged"))
+    others = "".join(f", {count} {what}" for what, count in sorted(counts.items()))
+    at_it = f"in use by {state['held_by']}" if state["held_by"] else "no process is at it"
+    return f"{name}: {done} of {counted(len(state['chains']), 'chain')} done{others}; {at_it}"
 
 
 def _power(chains: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

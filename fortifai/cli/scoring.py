@@ -21,7 +21,7 @@ from fortifai.cli.metric_options import (
     trajectories,
 )
 from fortifai.cli.output import AsJson, print_document, print_line, print_with_notes
-from fortifai.errors import RunFailed
+from fortifai.errors import RunFailed, UserError
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreTable
 from fortifai.storage import Better
@@ -65,11 +65,15 @@ def score(
             help="Draw fidelity, survival of the onset, FI by threshold and confidence into this folder, as SVG and PNG.",
         ),
     ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Print one table with all columns.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with all digits.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole table in Markdown.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print the whole table in LaTeX, for booktabs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score trajectories: fidelity interval and extension ratio of every objective, with 95 % intervals."""
+    """Score trajectories: how long every objective lasts, and how much longer than the baseline, with 95 % intervals."""
+    form = _only_one({"--wide": wide, "--csv": as_csv, "--markdown": as_markdown, "--latex": as_latex, "--json": as_json})
     from fortifai.fidelity import score as score_trajectories
-    from fortifai.report.tables import with_title
 
     options: Options = {
         "baseline": baseline,
@@ -85,14 +89,41 @@ def score(
     table = score_trajectories(source, rule=rule, calibrate_threshold=calibrate_threshold, **options)
     if plot is not None:
         _plot(source, plot, table, options)
-    if as_json:
-        print_document(table.model_dump_json(indent=2))
-    else:
-        title, headings, rows = with_title(table, "standard input" if str(path) == "-" else path.name)
-        print_with_notes(headings, rows, title=title)
+    _print(table, form, baseline, "standard input" if str(path) == "-" else path.name)
     if all(row.fidelity_interval is None for row in table.rows):
         reasons = "; ".join(dict.fromkeys(f"{row.objective} by {row.metric}: {row.reason}" for row in table.rows))
         raise RunFailed(f"nothing could be scored. {reasons}")
+
+
+def _only_one(forms: dict[str, bool]) -> str | None:
+    """Return the option by which a form of output was asked for, or None. Raises UserError where there are several."""
+    asked = [option for option, is_asked in forms.items() if is_asked]
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)}: one of {', '.join(forms)} can be had at a time")
+    return asked[0] if asked else None
+
+
+def _print(table: ScoreTable, form: str | None, baseline: str, name: str) -> None:
+    """Print a score in the form that an option asks for; None: in blocks, for people."""
+    from fortifai.cli.score_blocks import print_blocks
+    from fortifai.report import formats
+    from fortifai.report.blocks import in_blocks
+    from fortifai.report.tables import with_title
+
+    match form:
+        case "--json":
+            print_document(table.model_dump_json(indent=2))
+        case "--csv":
+            print(formats.as_csv(table), end="")
+        case "--markdown":
+            print(formats.as_markdown(table, name), end="")
+        case "--latex":
+            print(formats.as_latex(table, name), end="")
+        case "--wide":
+            title, headings, rows = with_title(table, name)
+            print_with_notes(headings, rows, title=title)
+        case _:
+            print_blocks(in_blocks(table, baseline, name))
 
 
 def _plot(source: "Path | pd.DataFrame", out: Path, table: ScoreTable, options: Options) -> None:

@@ -17,7 +17,9 @@ from fortifai.sanitise import EXPLORE
 if TYPE_CHECKING:
     from fortifai.runner.messages import Keep
 
-SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of a .toml file.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value; makes it another suite; repeat it.")]
+SUITE_HELP = "A suite's name, or the path of a .toml file"
+SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help=f"{SUITE_HELP}.")]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def _options(
     objective: Annotated[list[str] | None, typer.Option(help="Only these, and the baseline; repeat it.")] = None,
     strategy: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
     regime: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value; makes it another suite; repeat it.")] = None,
+    set_: Settings = None,
     workers: Annotated[int, typer.Option(help="Processes, of one thread each; the numbers do not depend on it.")] = 1,
     keep: Annotated[str, typer.Option(help="What stays of the generations on disk: all, last, samples or none.")] = "last",
     allow_code: Annotated[

@@ -5,11 +5,10 @@ from itertools import product
 
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
-from fortifai.leaderboard.commands import regimes_of
 from fortifai.leaderboard.submission import suite_hash
 from fortifai.planning.identity import chain_identity
 from fortifai.planning.suite import Regime, Suite
-from fortifai.planning.suite_file import build_suite, read_source, suite_names
+from fortifai.planning.suite_file import build_suite, described_suite, read_source, suite_names
 from fortifai.records.numbers import ChainNumbers, RunNumbers
 from fortifai.recursion import strategies
 from fortifai.runner.run_folder import describe
@@ -37,9 +36,7 @@ def suite_of(numbers: RunNumbers, *, own: bool, named: str | None = None) -> Sui
     """
     described = numbers.suite
     if named is None and own:
-        regimes = {name: {k: v for k, v in table.items() if k != "name"} for name, table in regimes_of(numbers).items()}
-        plain = {"name": described.name, "version": described.version, "rule": described.rule, "summary": "an entry's own"}
-        return build_suite({"schema": 1, **plain, "regimes": regimes}, {}, where=described.identity)
+        return described_suite(described)
     if named is None and described.name not in suite_names():
         raise UserError(f"no suite {described.name!r} comes with fortifai, and the entry does not say that it is of its own")
     return build_suite(read_source(named or described.name), numbers.suite.overrides, where=named or described.name)

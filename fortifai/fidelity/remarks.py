@@ -15,10 +15,16 @@ NO_COLLAPSE = "no chain collapsed within the horizon"
 SINGLE_GENERATION = "a single generation, in which no onset can be seen"
 NO_PARTNER = "no extension ratio: no baseline chain of the same seed"
 
+INERT, THRESHOLD_DECIDES, NO_DIFFERENCE = "inert", "the threshold decides", "no difference seen"
+"""What remarks begin with that a sentence on the row says in full (`fortifai.report.sentences`)."""
+
+BETWEEN = "; "
+"""What stands between the remarks on a row."""
+
 
 def joined(remarks: Iterable[str]) -> str | None:
     """Return remarks as one text, each once, or None without any."""
-    return "; ".join(dict.fromkeys(remarks)) or None
+    return BETWEEN.join(dict.fromkeys(remarks)) or None
 
 
 def counted(number: int, thing: str) -> str:
@@ -41,34 +47,31 @@ def inert(baseline: str) -> str:
 
     ``baseline``: what training by the baseline is called in a sentence, such as ``cross entropy``.
     """
-    return f"inert: masked nothing before the baseline's onset, so it was {baseline}"
+    return f"{INERT}: masked nothing before the baseline's onset, so it was {baseline}"
 
 
-_SIDES = {1: "above 1", -1: "below 1", 0: "not told from 1"}
+def side_of_1(ratio: "Estimate") -> str:
+    """Return where an interval lies: ``above 1``, ``below 1``, or ``not told from 1`` where it holds 1 or there is none."""
+    if ratio.low is not None and ratio.low > 1:
+        return "above 1"
+    return "below 1" if ratio.high is not None and ratio.high < 1 else "not told from 1"
 
 
 def disagreement(by_rule: "Estimate | None", over_thresholds: "Estimate | None", rule: str) -> str | None:
     """Return the remark on a ratio whose interval lies on another side of 1 by the rule than over all thresholds, or None."""
     if by_rule is None or over_thresholds is None or by_rule.low is None or over_thresholds.low is None:
         return None
-    own, all_of_them = (_side_of_1(ratio) for ratio in (by_rule, over_thresholds))
+    own, all_of_them = (side_of_1(ratio) for ratio in (by_rule, over_thresholds))
     if own == all_of_them:
         return None
-    return f"the threshold decides: the ratio is {_SIDES[own]} by {rule}, and {_SIDES[all_of_them]} over all thresholds"
-
-
-def _side_of_1(ratio: "Estimate") -> int:
-    """Return 1 or -1 where an interval lies above or below 1, and 0 where it holds it."""
-    if ratio.low is not None and ratio.low > 1:
-        return 1
-    return -1 if ratio.high is not None and ratio.high < 1 else 0
+    return f"{THRESHOLD_DECIDES}: the ratio is {own} by {rule}, and {all_of_them} over all thresholds"
 
 
 def unseen(visible: float, chains: int, comparisons: int) -> str:
     """Return the remark on a comparison without a difference: from which ratio on one would have been found."""
     among = f" and {counted(comparisons, 'comparison')}" if comparisons > 1 else ""
     with_these = f"with {counted(chains, 'chain')} of this spread{among}"
-    return f"no difference seen: {with_these}, an ER is found with a chance of 80 % from {visible:.3g} on, or below its inverse"
+    return f"{NO_DIFFERENCE}: {with_these}, an ER is found with a chance of 80 % from {visible:.3g} on, or below its inverse"
 
 
 UNPAIRED = "unpaired: no seed in common with the baseline, so the ratio is of two separate means, with an unpaired interval"

@@ -9,27 +9,23 @@ import numpy as np
 
 from fortifai.fidelity import intervals, remarks
 from fortifai.fidelity.onset import THRESHOLDS, Restricted, Trajectory, pair_by_seed, restrict, restrict_over_thresholds
-from fortifai.fidelity.rule import BASELINE, Rule
+from fortifai.fidelity.rule import Rule, in_words
 from fortifai.fidelity.scores import Estimate, ScoreRow, ThresholdScore
 from fortifai.fidelity.trajectories.groups import Chains, Group
 
 SAME_VALUE = 1e-9
 """Relative. Values that differ by less are the same value, computed or written in another way."""
 
-BASELINE_IN_WORDS = "cross entropy"
-"""What the default baseline trains by."""
-
 
 class RawRow(NamedTuple):
     """A row before Holm's adjustment, which needs the p of all rows: by the rule, and over all thresholds.
 
-    ``pairs``: seeds of both objectives. ``sd``: that of the log of the ratio over seeds, or None.
+    ``sd``: the standard deviation over seeds of the log of the ratio, or None.
     """
 
     row: ScoreRow
     p: float | None
     p_over_thresholds: float | None
-    pairs: int
     sd: float | None
 
 
@@ -107,8 +103,9 @@ class ObjectiveInGroup:
             p_value_over_thresholds=None,
             masked_share=masked_share,
             reason=remarks.joined(notes),
+            pairs=len(self._paired[0]),
         )
-        return RawRow(row, main.test.p, over.p, len(self._paired[0]), main.test.sd)
+        return RawRow(row, main.test.p, over.p, main.test.sd)
 
     def _score_at(self, limit: float, horizon: int) -> _LimitScore:
         """Return the score by one limit of health, up to a horizon."""
@@ -181,7 +178,7 @@ class ObjectiveInGroup:
             return notes
         notes += remarks.on_curves(self.chains.trajectories, self.rule.least_health)
         if self._is_inert(masked_share):
-            notes.append(remarks.inert(BASELINE_IN_WORDS if self.baseline == BASELINE else self.baseline))
+            notes.append(remarks.inert(in_words(self.baseline)))
         if self.asked is not None:
             notes.append(remarks.horizon_asked(self.asked, self.horizon))
         if self.rule.by_fidelity and self.shortest < self.horizon:

@@ -23,6 +23,17 @@ BASELINE = "ce"
 CONTROL = "control"
 """The strategy of chains that never see synthetic data: a collapse of one of them is not one."""
 
+
+def is_control(strategy: str | None) -> bool:
+    """Return whether chains of a strategy are control chains: fresh real data in every generation."""
+    return strategy is not None and strategy.partition(":")[0] == CONTROL
+
+
+def in_words(baseline: str) -> str:
+    """Return what training by a baseline is called in a sentence: the default one is ``cross entropy``."""
+    return "cross entropy" if baseline == BASELINE else baseline
+
+
 GRAMMAR = (
     '"phi<0.75" (a threshold between 0 and 1), "metric<value", "metric>value" or "|metric-value|>value", and after it, if '
     'it must hold for more than one generation, "for 2"; a name with other signs than letters, digits, _ . : - is quoted, as in '

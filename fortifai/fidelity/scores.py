@@ -63,6 +63,10 @@ class ScoreRow(Stored):
     masked_share: Number = Field(description="mean share of elements masked up to the baseline's onset")
     reason: str | None = Field(description="why something is null or should be read with care")
 
+    # For sentences, and not part of the document: `reason` says it in words.
+    pairs: int | None = Field(None, exclude=True, description="seeds with a finished chain of the baseline as well")
+    visible_ratio: Number = Field(None, exclude=True, description="smallest ER that is found more often than not, where none was")
+
 
 class ScoreFile(StoredFile):
     """Base of the files of scores. Version 2 has a ratio over all thresholds; files of version 1 are read."""

@@ -87,14 +87,15 @@ def _adjusted(rows: Sequence[RawRow]) -> list[ScoreRow]:
     """Return the rows with their p adjusted over all of them, and a remark where no difference was seen."""
     by_rule, over_thresholds = (intervals.holm(p) for p in ([raw.p for raw in rows], [raw.p_over_thresholds for raw in rows]))
     comparisons = sum(p is not None for p in by_rule)
-    adjusted = []
+    adjusted: list[ScoreRow] = []
     for raw, p, p_over in zip(rows, by_rule, over_thresholds, strict=True):
-        reason = raw.row.reason
-        if p is not None and p >= LEVEL and raw.sd is not None:
-            visible = smallest_visible_ratio(raw.pairs, comparisons, raw.sd)
+        update: dict[str, object] = {"p_value": p, "p_value_over_thresholds": p_over}
+        if p is not None and p >= LEVEL and raw.sd is not None and (pairs := raw.row.pairs):
+            visible = smallest_visible_ratio(pairs, comparisons, raw.sd)
             if visible is not None:
-                reason = joined([*filter(None, [reason]), unseen(visible, raw.pairs, comparisons)])
-        adjusted.append(raw.row.model_copy(update={"p_value": p, "p_value_over_thresholds": p_over, "reason": reason}))
+                reason = joined([*filter(None, [raw.row.reason]), unseen(visible, pairs, comparisons)])
+                update |= {"reason": reason, "visible_ratio": visible}
+        adjusted.append(raw.row.model_copy(update=update))
     return adjusted
 
 

@@ -16,6 +16,7 @@ from fortifai.errors import UnknownName, UserError
 from fortifai.planning.regime_table import build_regime
 from fortifai.planning.settings import apply_setting, parse_settings, parse_toml
 from fortifai.planning.suite import Suite
+from fortifai.records.schema import SuiteDescription
 from fortifai.sanitise import EXPLORE, one_line
 
 LARGEST_FILE = 2**20
@@ -119,6 +120,21 @@ def build_suite(source: Mapping[str, Any], overrides: Mapping[str, Any], where: 
         count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}"
         raise UserError(f"suite {where}: {count}:\n" + "\n".join(f"  {one_line(line)}" for line in errors))
     return suite
+
+
+def described_suite(described: SuiteDescription) -> Suite:
+    """Return the suite that a run or an entry describes, of which nothing else is read.
+
+    Raises:
+        UserError: It is none by what this fortifai knows; the text lists every error.
+    """
+    tables = (described.model_extra or {}).get("regimes") or {}
+    regimes = {name: {key: value for key, value in table.items() if key != "name"} for name, table in tables.items()}
+    plain = {"name": described.name, "version": described.version, "rule": described.rule}
+    summary = (described.model_extra or {}).get("summary", "")
+    source = {"schema": 1, **plain, "summary": summary, "regimes": regimes}
+    # Its settings are in the regimes already: they only say what the suite is called.
+    return build_suite(source, {}, where=described.identity).model_copy(update={"overrides": described.overrides})
 
 
 def json_copy(content: Mapping[str, Any]) -> dict[str, Any]:

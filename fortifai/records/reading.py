@@ -59,12 +59,19 @@ def read_suite(run: Path) -> SuiteRecord:
         UserError: It is not a run folder, or its suite calls itself something else than its name, version and settings make it.
     """
     if not is_regular(run / SUITE_FILE):
-        inside = sorted(child.name for child in run.iterdir() if is_regular(child / SUITE_FILE)) if run.is_dir() else []
-        hint = f"; did you mean {' or '.join(str(run / name) for name in inside)}?" if inside else ""
+        inside = runs_in(run)
+        hint = f"; did you mean {' or '.join(map(str, inside))}?" if inside else ""
         raise UserError(f"{run}: not a run folder: expected a {SUITE_FILE} in it, as `fortifai run` writes{hint}")
     record = SuiteRecord.load(run / SUITE_FILE)
     require_identity(run / SUITE_FILE, record.suite)
     return record
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Return the run folders that lie in a folder, by name; none where it is a run folder itself."""
+    if not folder.is_dir() or is_regular(folder / SUITE_FILE):
+        return []
+    return sorted(child for child in folder.iterdir() if is_regular(child / SUITE_FILE))
 
 
 def require_identity(path: Path, suite: SuiteDescription) -> None:

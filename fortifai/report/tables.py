@@ -52,7 +52,7 @@ COMPARISON_HEADINGS = (
     "note",
 )
 
-IN_TITLE = ("modality", "model")
+IN_TITLE = ("rule", "metric", "modality", "model")
 """Columns that move into the title where every row has the same text."""
 
 
@@ -159,16 +159,29 @@ def with_title(table: ScoreTable, name: str) -> TitledTable:
         table: The score, of at least one row.
         name: What the title begins with where the rows are of no suite.
     """
-    first = table.rows[0]
-    shared = [column for column in ("rule", "metric") if len({getattr(row, column) for row in table.rows}) == 1]
-    headings, rows = as_text(table, without=("suite", *shared))
-    title = [first.suite or name]
-    if shared:  # a rule on the metric names it
-        title.append(" on ".join(getattr(first, column) for column in (shared if first.rule.startswith(PHI) else shared[:1])))
-    moved = {index for index, heading in enumerate(headings) if heading in IN_TITLE and len({row[index] for row in rows}) == 1}
-    title += [rows[0][index] for index in sorted(moved)]
-    shown = [index for index in range(len(headings)) if index not in moved]
-    return TitledTable(" · ".join(title), [headings[index] for index in shown], [[row[index] for index in shown] for row in rows])
+    headings, rows = as_text(table, without=("suite", *_shared(table)))
+    return TitledTable(title_of(table, name), headings, rows)
+
+
+def title_of(table: ScoreTable, name: str) -> str:
+    """Return what all rows have in common: the suite, the rule, the metric, the modality and the model.
+
+    Args:
+        table: The score, of at least one row.
+        name: What the title begins with where the rows are of no suite.
+    """
+    first, shared = table.rows[0], _shared(table)
+    rule = [field for field in ("rule", "metric") if field in shared]
+    if not first.rule.startswith(PHI):  # a rule on the metric names it
+        rule = rule[:1]
+    parts = [first.suite or name, " on ".join(getattr(first, field) for field in rule)]
+    parts += [getattr(first, field) for field in ("modality", "model") if field in shared]
+    return " · ".join(filter(None, parts))
+
+
+def _shared(table: ScoreTable) -> list[str]:
+    """Return which of the fields that a title can hold are the same in all rows."""
+    return [field for field in IN_TITLE if len({getattr(row, field) for row in table.rows}) == 1]
 
 
 def number_notes(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[list[str]], list[str]]:

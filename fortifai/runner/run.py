@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fortifai.errors import RunFailed, UnknownName
 from fortifai.files import is_disk_full
-from fortifai.limits import MOST_WORKERS, require_count
+from fortifai.limits import MOST_CHAINS, MOST_WORKERS, require_count
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite import Suite
@@ -24,11 +24,15 @@ from fortifai.sanitise import EXPLORE
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run that came to its end: its folder, which `fortifai.score` takes, and how its chains ended."""
+    """A run that came to its end: its folder, which `fortifai.score` takes, and how its chains ended.
+
+    ``chains`` are done, ``diverged`` of them by divergence; ``left`` are not, since a limit was set.
+    """
 
     path: Path
     chains: int
     diverged: int
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class _How:
     keep: Keep
     quiet: bool
     debug: bool
+    limit: int | None = None
 
 
 def run(
@@ -55,6 +60,7 @@ def run(
     settings: Sequence[str] = (),
     workers: int = 1,
     executor: str = "local",
+    limit: int | None = None,
     keep: Keep = "last",
     quiet: bool = False,
     debug: bool = False,
@@ -73,6 +79,7 @@ def run(
         settings: ``"key=value"`` changes, which make it another suite.
         workers: Processes, of one thread each; the numbers do not depend on them.
         executor: Where chains run.
+        limit: How many chains of what is missing are run at most; None: all.
         keep: What stays of the generations on disk: all, last, samples or none.
         quiet: Whether to show only what failed.
         debug: Whether to show the traceback of a chain that failed, too.
@@ -82,6 +89,8 @@ def run(
         RunFailed: Chains crashed: what is done stays, and the same call resumes.
     """
     require_count("workers", workers, MOST_WORKERS)
+    if limit is not None:
+        require_count("limit", limit, MOST_CHAINS)
     keep = as_keep(keep)
     chosen = load_suite(suite, [*settings, *([f"{EXPLORE}=true"] if explore else [])])
     selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
@@ -95,24 +104,28 @@ def run(
         plan.require_needs()  # what cannot be run is refused before anything is written
     folder.create()
     try:
-        failures = _run(plan, folder, _How(chosen_executor, workers, keep, quiet, debug))
+        failures, left = _run(plan, folder, _How(chosen_executor, workers, keep, quiet, debug, limit))
     except OSError as error:
         if not is_disk_full(error):
             raise
         raise RunFailed(f"{_full(folder)}; then the same command resumes it") from None
-    remaining = plan.remaining(folder)
     if failures:
+        tried = len(plan.chains) - left
         raise RunFailed(
-            f"{len(remaining)} of {len(plan.chains)} chains did not finish:\n"
+            f"{len(plan.remaining(folder)) - left} of {tried} chains did not finish:\n"
             + "\n".join(f"  {line}" for line in failures)
             + "\nwhat is done is kept; the same command resumes it"
         )
     diverged = sum(status.state == "diverged" for status in plan.statuses(folder))
-    return RunResult(folder.path, len(plan.chains), diverged)
+    return RunResult(folder.path, len(plan.chains) - left, diverged, left)
 
 
-def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
-    """Run what is missing of a plan in a folder that nobody else is at, and return what failed, a line each."""
+def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
+    """Run what is missing of a plan in a folder that nobody else is at.
+
+    Returns:
+        What failed, a line each, and how many chains the limit leaves to be run.
+    """
     with lock.hold(folder.path) as held:
         folder.claim(plan.suite)
         folder.sweep()
@@ -120,8 +133,9 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
         resources = Resources(how.workers, held, folder.path / "workers.log")
         with how.executor(resources) as pool:
             statuses = plan.statuses(folder)  # what is left, now that nobody else changes it
-            remaining = [status for status in statuses if not status.is_over]
-            chains = [status.chain for status in statuses if not status.is_over or _lacks_picture(folder, status)]
+            missing = [status for status in statuses if not status.is_over]
+            remaining = missing[: how.limit]
+            chains = [status.chain for status in (*remaining, *(each for each in statuses if _lacks_picture(folder, each)))]
             _measure_nulls(plan.suite, plan.chains, folder, pool)
             for status in statuses:
                 record = chain_record(plan.suite, folder, status.chain)
@@ -137,7 +151,7 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> list[str]:
         if how.keep == "none":
             needed = {plan.generation_0(status.chain) for status in plan.remaining(folder)}
             folder.let_go_of_generations_0({plan.generation_0(chain) for chain in plan.chains} - needed)
-        return failures
+        return failures, len(missing) - len(remaining)
 
 
 def run_plan(plan: Plan, out: Path, workers: int) -> tuple[Path, list[str]]:
@@ -155,7 +169,7 @@ def run_plan(plan: Plan, out: Path, workers: int) -> tuple[Path, list[str]]:
     folder = RunFolder.of(out, plan.suite)
     folder.create()
     how = _How(executors.get("local"), workers, keep="none", quiet=True, debug=False)
-    return folder.path, _run(plan, folder, how)
+    return folder.path, _run(plan, folder, how)[0]
 
 
 def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:

@@ -112,7 +112,7 @@ def test_a_folder_that_is_not_a_run_is_refused_with_the_runs_in_it(refused, tmp_
     (run := tmp_path / "runs" / "small@3").mkdir(parents=True)
     assert "not a run folder: expected a suite.json in it" in refused("score", run.parent)
     (run / "suite.json").write_text("{}")
-    for command in ("score", "status"):
+    for command in ("score", "verify"):
         assert f"did you mean {run}?" in refused(command, run.parent)
 
 

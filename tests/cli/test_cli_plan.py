@@ -1,8 +1,12 @@
 """`fortifai describe` and `fortifai plan`: what a suite runs, and what it costs."""
 
+import re
+
 import pytest
 
 from fortifai.fidelity.power import smallest_visible_ratio
+from fortifai.planning.suite_file import load_suite
+from fortifai.runner.run_folder import RunFolder
 
 
 def test_describe_says_what_a_suite_runs(call, small):
@@ -25,6 +29,34 @@ def test_describe_counts_fewer_chains_of_a_control_that_is_run_by_fewer_seeds(ca
     described = call("describe", small, "--json").json
     assert described["chains"] == 10 == len(call("plan", small, "--out", tmp_path, "--json").json["chains"])
     assert "controls by the first 1 seed alone" in " ".join(call("describe", small).out.split())
+
+
+def test_describe_says_what_settings_make_of_a_suite(call, small):
+    described = call("describe", small, "--set", "n=50", "--json").json
+    assert [regime["n"] for regime in described["regimes"]] == [50]
+    text = call("describe", small, "--set", "n=50").out
+    assert re.search(r"suite\s+small@3\+[0-9a-f]{8}\s", text)
+    assert re.search(r"settings\s+n=50\s", text)
+    assert "settings" not in call("describe", small).out
+
+
+def test_describe_shows_the_suite_that_a_run_folder_holds(call, small, tmp_path):
+    words = ("--set", "n=50")
+    suite = load_suite(small, ["n=50"])
+    folder = RunFolder.of(tmp_path / "runs", suite)
+    folder.create()
+    folder.claim(suite)
+    small.write_text(small.read_text().replace("penguins", "diamonds"))  # what the run holds counts, not the file of today
+    text = call("describe", folder.path).out
+    assert f"suite     {suite.tag}" in text
+    assert "source penguins" in text
+    assert "diamonds" in call("describe", small, *words).out
+    refused = call("describe", folder.path, *words)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "--set takes the suite's name or file" in refused.err
+    nearby = call("describe", folder.path.parent)
+    assert (nearby.code, nearby.out) == (2, "")
+    assert f"did you mean {folder.path}?" in nearby.err
 
 
 def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):

@@ -41,7 +41,7 @@ def ours(page: Path) -> list[list[str]]:
 def find(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that these words call, and its arguments."""
     command, rest = GROUP, list(words)
-    while hasattr(command, "commands") and rest:
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         command = command.commands[rest.pop(0)]
     return command, rest
 

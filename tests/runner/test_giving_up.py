@@ -66,6 +66,19 @@ def test_every_regime_whose_adapter_breaks_the_contract_is_named(tmp_path: Path,
     assert [line.split()[1] for line in str(failed.value).splitlines() if "is given up" in line] == ["'small'", "'large'"]
 
 
+def test_chains_beyond_a_limit_are_not_counted_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOO_FEW", "40")
+    with pytest.raises(RunFailed) as failed:
+        run(tmp_path, limit=3)
+    first, *_ = str(failed.value).splitlines()
+    assert first == "3 of 3 chains did not finish:"
+    assert "its other 2 chains would fail in the same way" in str(failed.value)
+    monkeypatch.delenv("TOO_FEW")
+    chosen = {"quiet": True, "executor": "in-process", "generations": 1}
+    result = fortifai.run(two_regimes(tmp_path), tmp_path, limit=3, **chosen)
+    assert (result.chains, result.left) == (3, 13)
+
+
 def test_one_chain_is_not_a_regime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOO_FEW", "40")
     with pytest.raises(RunFailed, match=r"regime 'small' is given up: the adapter breaks the contract\n"):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fortifai.errors import UserError, did_you_mean
 from fortifai.fidelity.onset import Floats, Seed, Trajectory
-from fortifai.fidelity.rule import CONTROL, Rule, quoted
+from fortifai.fidelity.rule import Rule, is_control, quoted
 from fortifai.fidelity.trajectories.tidy import GROUP, MASKED_SHARE
 
 SAME_NULL = 1e-9
@@ -30,7 +30,7 @@ class Group(NamedTuple):
     @property
     def is_control(self) -> bool:
         """Whether these are control chains: fresh real data in every generation."""
-        return self.strategy is not None and self.strategy.partition(":")[0] == CONTROL
+        return is_control(self.strategy)
 
 
 @dataclass

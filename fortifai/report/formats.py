@@ -1,0 +1,51 @@
+"""A score for another program: CSV with every digit, and tables of Markdown and LaTeX that go into a text as they are."""
+
+from fortifai.fidelity.scores import ScoreTable
+from fortifai.report.markdown import environment
+from fortifai.report.tables import number_notes, with_title
+from fortifai.sanitise import latex, markdown, one_line
+
+
+def as_csv(table: ScoreTable) -> str:
+    """Return a score as CSV: a line for each row, with all digits, and an estimate's ends in columns of their own."""
+    frame = table.to_frame().map(lambda value: one_line(value) if isinstance(value, str) else value)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def as_markdown(table: ScoreTable, name: str) -> str:
+    """Return a score as a Markdown table below its title, with the notes in a list.
+
+    Args:
+        table: The score, of at least one row.
+        name: What the title begins with where the rows are of no suite.
+    """
+    title, headings, rows = with_title(table, name)
+    numbered, notes = number_notes(headings, rows)
+    template = environment("fortifai.report").get_template("table.md.j2")
+    body = template.render(headings=headings, rows=numbered, notes=notes)
+    return f"**{markdown(title)}**\n\n{body}"
+
+
+def as_latex(table: ScoreTable, name: str) -> str:
+    r"""Return a score as a LaTeX table, which needs ``\usepackage{booktabs}``, with the title as its caption and the notes below.
+
+    Args:
+        table: The score, of at least one row.
+        name: What the title begins with where the rows are of no suite.
+    """
+    import pandas as pd
+
+    title, headings, rows = with_title(table, name)
+    numbered, notes = number_notes(headings, rows)
+    frame = pd.DataFrame([list(map(latex, row)) for row in numbered], columns=list(map(latex, headings)))
+    tabular = frame.style.hide(axis="index").to_latex(hrules=True, column_format="l" * len(headings))
+    below = [rf"\par {number}: {latex(note)}" for number, note in enumerate(notes, 1)]
+    lines = [
+        r"\begin{table}",
+        r"\centering\footnotesize",
+        rf"\caption{{{latex(title)}}}",
+        tabular.rstrip(),
+        *below,
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
