@@ -24,7 +24,7 @@ BELOW = {
     "runner": {*CORE, "records", "recursion", "planning"},
     "report": {"flat", "records", "fidelity"},
     "leaderboard": {"flat", "records", "fidelity", "report"},
-    "entries": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "leaderboard"},
+    "entries": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "report", "leaderboard"},
     "laws": {*CORE, "records", "recursion"},
     "integrations": {"flat", "objectives"},
     "modalities": {*CORE, "records", "fidelity", "integrations"},
