@@ -5,13 +5,13 @@ from itertools import product
 
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
-from fortifai.leaderboard.commands import regimes_of
 from fortifai.leaderboard.submission import suite_hash
 from fortifai.planning.identity import chain_identity
 from fortifai.planning.suite import Regime, Suite
 from fortifai.planning.suite_file import build_suite, read_source, suite_names
 from fortifai.records.numbers import ChainNumbers, RunNumbers
 from fortifai.recursion import strategies
+from fortifai.report.commands import regimes_of
 from fortifai.runner.run_folder import describe
 from fortifai.sanitise import run_name
 

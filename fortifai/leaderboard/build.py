@@ -10,7 +10,6 @@ from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreRow
 from fortifai.fidelity.scoring import score
-from fortifai.leaderboard.commands import commands_of
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
 from fortifai.records.entry import ENDING
 from fortifai.records.entry_file import is_entry, read_entry
@@ -18,6 +17,7 @@ from fortifai.records.layout import SUITE_FILE
 from fortifai.records.numbers import RunNumbers
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report import tables
+from fortifai.report.commands import commands_of
 from fortifai.report.markdown import environment, write_page
 from fortifai.sanitise import is_exploration
 
