@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Undefined
 from markupsafe import Markup, escape
 
 from fortifai import sanitise
@@ -25,13 +25,13 @@ _VARIABLES = {
 """The colours of pictures that a page defines anew, for dark screens too, by the names of its CSS variables."""
 
 
-def environment(package: str) -> Environment:
-    """Return the environment of the HTML templates that lie in a package: what they put out is text, whatever it holds.
+def environment(*packages: str) -> Environment:
+    """Return the environment of the HTML templates that lie in packages: what they put out is text, whatever it holds.
 
     The filter ``lines`` keeps the line breaks of a text, as does a ``pre``.
     """
     templates = Environment(
-        loader=PackageLoader(package, ""),
+        loader=ChoiceLoader([PackageLoader(package, "") for package in packages]),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,

@@ -17,6 +17,7 @@ from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.trajectories.groups import Group, grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
+from fortifai.records.numbers import RunNumbers
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.style import HEADING, QUIET, STYLE, Picture, file_name, heading, look, save
 from fortifai.report.survival import steps
@@ -98,6 +99,11 @@ def draw_run(run: Path, out: Path) -> list[Picture]:
     """Draw every group of a run, as `plot` does by default, and return the pictures with what each shows."""
     loaded = load(run, None, BASELINE, None, None, Reading({}, 0, None, None))
     return [*_draw(loaded, BASELINE, None, None, out), *draw_confidence(run, out, BASELINE)]
+
+
+def draw_numbers(numbers: RunNumbers, out: Path) -> list[Picture]:
+    """Draw every group of a run of which there are only the numbers, and return the pictures with what each shows."""
+    return _draw(load(numbers, None, BASELINE, None, None), BASELINE, None, None, out)
 
 
 def _draw(
