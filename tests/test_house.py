@@ -25,7 +25,7 @@ BELOW = {
     "report": {"flat", "records", "fidelity"},
     "leaderboard": {"flat", "records", "fidelity", "report"},
     "export": {"flat", "records"},
-    "entries": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "leaderboard"},
+    "entries": {*CORE, "metrics", "records", "fidelity", "recursion", "planning", "runner", "report", "leaderboard"},
     "laws": {*CORE, "records", "recursion"},
     "integrations": {"flat", "objectives"},
     "modalities": {*CORE, "records", "fidelity", "integrations"},

@@ -11,12 +11,12 @@ from fortifai.entries.standing import Standing, duplicate_faults, replaced_fault
 from fortifai.entries.suite import identity_faults, missing_of, selection_faults, suite_faults, suite_of
 from fortifai.entries.values import value_faults
 from fortifai.errors import UserError
-from fortifai.leaderboard.commands import commands_of
 from fortifai.leaderboard.submission import is_dirty, score_of, suite_hash
 from fortifai.planning.suite import Suite
 from fortifai.records.entry import ENDING, Entry
 from fortifai.records.entry_file import is_entry, read_entry
 from fortifai.records.entry_verification import verify_entry
+from fortifai.report.commands import commands_of
 
 SAME_SCORE = 1e-9
 """Relative. Scores that differ by less were computed by another version of a library."""

@@ -1,7 +1,7 @@
 """Runs and entries to leaderboard pages. The same numbers give the same bytes: nothing here knows the time or the machine."""
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import geometric_mean
@@ -10,14 +10,15 @@ from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreRow
 from fortifai.fidelity.scoring import score
-from fortifai.leaderboard.commands import commands_of
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
-from fortifai.records.entry import ENDING
+from fortifai.leaderboard.site import Published, write_site
+from fortifai.records.entry import ENDING, Entry
 from fortifai.records.entry_file import is_entry, read_entry
 from fortifai.records.layout import SUITE_FILE
 from fortifai.records.numbers import RunNumbers
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report import tables
+from fortifai.report.commands import commands_of
 from fortifai.report.markdown import environment, write_page
 from fortifai.sanitise import is_exploration
 
@@ -25,47 +26,64 @@ FILTERS = ("number", "share", "p_value", "estimate", "share_estimate")
 """The functions of `fortifai.report.tables` that the page's template writes numbers with."""
 
 
+RUN = "run"
+"""What a run that is not an entry is called beside entries of its suite."""
+
 NOT_PUBLISHED = "is of explore seeds, which settings are chosen on; a published table rests on the suite's other seeds"
 
 
 def build(sources: Path, out: Path, remark: Callable[[str], None] = lambda text: None) -> list[Path]:
-    """Write ``<out>/<suite>@<version>/leaderboard.json`` and ``README.md`` for every run and every entry.
+    """Write the board: ``index.html`` across suites, and a folder ``<suite>@<version>`` for every run and every entry.
+
+    The folder has ``index.html``, ``README.md`` and ``leaderboard.json``; where a suite has several entries, each has a folder of
+    its method's name below it.
 
     A run is read as the numbers that its entry would hold, so that both give the same bytes. Nothing of an entry is run. Runs of
     explore seeds are left out.
 
     Args:
         sources: A folder of run folders and entries, or one of these.
-        out: The folder that is written to.
+        out: The folder of the board.
         remark: Called with what was left out, and why.
 
     Returns:
         The paths written.
 
     Raises:
-        UserError: When there is none, one cannot be read or scored, two are of one suite, or the pages cannot be written;
-            then no page is half written.
+        UserError: When there is none, one cannot be read or scored, two are of one suite and method, or the pages cannot be
+            written; then no page is half written.
     """
     sources, out = Path(sources), Path(out)
-    boards: dict[str, tuple[Path, Leaderboard]] = {}
-    for source in _sources(sources):
-        numbers = read_entry(source).numbers if is_entry(source) else numbers_of(source)
+    found = list(_published(_sources(sources), remark))
+    if not found:
+        raise UserError(f"{sources}: {NOT_PUBLISHED}")
+    written = write_site(found, out)
+    for one in found:
+        written.append(write_page(out / one.folder / "leaderboard.json", one.board.model_dump_json(indent=2) + "\n"))
+        written.append(write_page(out / one.folder / "README.md", page(one.board)))
+    return written
+
+
+def _published(sources: Sequence[Path], remark: Callable[[str], None]) -> Iterator[Published]:
+    """Yield what is published: alone of its suite in the suite's folder, beside others in one of its method's name below that."""
+    read: list[tuple[Path, Entry | None, RunNumbers]] = []
+    for source in sources:
+        entry = read_entry(source) if is_entry(source) else None
+        numbers = numbers_of(source) if entry is None else entry.numbers
         if is_exploration(numbers.suite.identity):
             remark(f"{source}: left out: it {NOT_PUBLISHED}")
-            continue
-        board = rank(numbers)
-        if board.identity in boards:
-            raise UserError(
-                f"{boards[board.identity][0]} and {source} are both runs of {board.identity}; build them one at a time"
-            )
-        boards[board.identity] = (source, board)
-    if not boards:
-        raise UserError(f"{sources}: {NOT_PUBLISHED}")
-    written = []
-    for identity, (_, board) in boards.items():
-        written.append(write_page(out / identity / "leaderboard.json", board.model_dump_json(indent=2) + "\n"))
-        written.append(write_page(out / identity / "README.md", page(board)))
-    return written
+        else:
+            read.append((source, entry, numbers))
+    alike = Counter(numbers.suite.identity for _, _, numbers in read)
+    places: dict[str, Path] = {}
+    for source, entry, numbers in read:
+        identity = numbers.suite.identity
+        method = None if entry is None else entry.submission.method
+        folder = identity if alike[identity] == 1 else f"{identity}/{method or RUN}"
+        if folder in places:
+            raise UserError(f"{places[folder]} and {source} are both runs of {identity}; build them one at a time")
+        places[folder] = source
+        yield Published(source, folder, method, entry, numbers, rank(numbers))
 
 
 def _sources(path: Path) -> list[Path]:

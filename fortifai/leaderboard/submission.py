@@ -5,10 +5,10 @@ from typing import Any
 
 from fortifai.errors import UserError
 from fortifai.fidelity.scoring import score
-from fortifai.leaderboard.commands import commands_of
 from fortifai.records.entry import Entry, Marks, PlugIn, Submission
 from fortifai.records.hashing import content_hash
 from fortifai.records.numbers import RunNumbers
+from fortifai.report.commands import commands_of
 from fortifai.sanitise import one_line
 
 NOT_DECIDING = ("summary", "identity", "overrides")

@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from fortifai.fidelity.trajectories.groups import Group
 from fortifai.records.reading import read_chains, read_records
-from fortifai.report.style import OKABE_ITO, STYLE, file_name, heading, save
+from fortifai.report.style import AREA, HEADING, OKABE_ITO, STYLE, Picture, file_name, heading, save
 from fortifai.sanitise import label
 
 REAL, OWN = "real", "synthetic"
 
 LONGEST_NAME = 22
 """Letters of an objective's name that fit beside its row."""
+
+ROOM = 1.15
+"""The height of a panel over that of the highest bar."""
 
 
 class Confidence(NamedTuple):
@@ -38,7 +41,7 @@ Generations = dict[int, list[Confidence]]
 """The confidence of all chains of an objective, by generation."""
 
 
-def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
+def draw_confidence(run: Path, out: Path, baseline: str) -> list[Picture]:
     """Draw the histograms of every group of a run: generation 0, a middle one and the last, a row for each objective.
 
     The last is the last that every objective has. Shares are means over chains.
@@ -49,12 +52,12 @@ def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
         baseline: The objective of the first row.
 
     Returns:
-        The files written: none for a run that recorded no histograms.
+        The pictures: none for a run that recorded no histograms.
 
     Raises:
         UserError: When a file cannot be written.
     """
-    written: list[Path] = []
+    drawn: list[Picture] = []
     for group, objectives in sorted(_read(run).items(), key=lambda item: tuple(map(str, item[0]))):
         last = min(max(generations) for generations in objectives.values())
         columns = sorted({0, last // 2, last})
@@ -62,12 +65,13 @@ def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
         with mpl.rc_context(STYLE):
             width = 1 + 2.6 * len(columns)
             figure = Figure(figsize=(width, 1 + 1.7 * len(order)), layout="constrained")
-            figure.suptitle(heading([*group, "confidence"], width), fontsize=9, x=0.01, ha="left")
+            figure.suptitle(heading([*group, "confidence"], width), fontsize=9, x=0.01, ha="left", gid=HEADING)
             grid = figure.subplots(len(order), len(columns), squeeze=False, sharex=True, sharey="row")
             for name, row in zip(order, grid, strict=True):
                 for generation, axes in zip(columns, row, strict=True):
                     _panel(axes, objectives[name].get(generation, []))
-                row[0].set(xlim=(0, 1), ylim=(0, None))  # once all of a row is drawn: its panels share one scale
+                # Once all of a row is drawn: its panels share one scale, with room above for the means.
+                row[0].set(xlim=(0, 1), ylim=(0, ROOM * row[0].get_ylim()[1]))
                 # A name too long for its row is broken behind the colon.
                 shown = label(name).replace(":", ":\n", 1) if len(name) > LONGEST_NAME else label(name)
                 row[0].set_ylabel(f"{shown} ({len(objectives[name][0])})\nshare of elements")
@@ -77,8 +81,9 @@ def draw_confidence(run: Path, out: Path, baseline: str) -> list[Path]:
                 axes.set_xlabel("confidence $p_t$")
             handles, labels = grid[0, 0].get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside lower right", ncols=2, frameon=False)
-            written += save(figure, out, file_name("confidence", group))
-    return written
+            svg, png = save(figure, out, file_name("confidence", group))
+            drawn.append(Picture("confidence", group, None, tuple(order), svg, png))
+    return drawn
 
 
 def _panel(axes: Axes, chains: list[Confidence]) -> None:
@@ -88,7 +93,7 @@ def _panel(axes: Axes, chains: list[Confidence]) -> None:
     real, own = (np.mean([chain.shares[part] for chain in chains], axis=0) for part in (REAL, OWN))
     edges = np.linspace(0, 1, len(real) + 1)
     # A grey area and a dark line: told apart without colour.
-    axes.stairs(real, edges, fill=True, color="0.75", label="on real data")
+    axes.stairs(real, edges, fill=True, color=AREA, label="on real data")
     axes.stairs(own, edges, color=OKABE_ITO[1], linewidth=1.6, label="on own samples")
     means = [float(np.mean([chain.means[part] for chain in chains])) for part in (REAL, OWN)]
     text = "mean {:.2f} real, {:.2f} own".format(*means)

@@ -44,6 +44,12 @@ class Example:
         return self.file is not None and self.file.endswith(".png")
 
     @property
+    def wrapped(self) -> str:
+        """The text in lines of at most `WIDTH` characters, where it has spaces."""
+        wrapper = textwrap.TextWrapper(WIDTH, replace_whitespace=False, break_on_hyphens=False)
+        return "\n".join(map(wrapper.fill, (self.text or "").splitlines()))
+
+    @property
     def fence(self) -> str:
         """A fence that no line of the text closes."""
         longest = max((len(list(run)) for mark, run in groupby(self.text or "") if mark == "`"), default=0)
@@ -150,7 +156,7 @@ class _Reader:
             return None
         try:
             if source.suffix == ".txt":
-                return Example(generation, text=_wrapped(source.read_text("utf-8", errors="replace")))
+                return Example(generation, text=source.read_text("utf-8", errors="replace"))
             if source.suffix == ".png":
                 check_picture(source)
             content = source.read_bytes()
@@ -204,8 +210,3 @@ class _Reader:
 
 def _divergence(records: list[GenerationRecord]) -> str | None:
     return next((record.reason for record in records if record.status == "diverged"), None)
-
-
-def _wrapped(text: str) -> str:
-    lines = (textwrap.fill(line, WIDTH, replace_whitespace=False, break_on_hyphens=False) for line in text.splitlines())
-    return "\n".join(lines)

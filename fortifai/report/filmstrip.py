@@ -1,6 +1,7 @@
 """A filmstrip: what the generations of a chain made, one below the other, composed of the pictures that show each."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,17 @@ def compose(pictures: Sequence[tuple[str, Path]], file: Path) -> None:
         pen.text((MARGIN - 6, top + row.height // 2), label, fill="black", anchor="rm")
         top += row.height + GAP
     strip.save(file, format="PNG")
+
+
+def first_row(path: Path) -> bytes:
+    """Return the first row of samples of a picture as PNG; all of one that does not say how high its rows are.
+
+    Raises:
+        UnreadablePicture: It cannot be decoded, or what it says of its rows is no height.
+    """
+    content = BytesIO()
+    _first_row(path).save(content, format="PNG")
+    return content.getvalue()
 
 
 def check_picture(path: Path) -> None:

@@ -16,21 +16,31 @@ from fortifai.fidelity.onset import ALL_THRESHOLDS, Floats, Horizons, Trajectory
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.trajectories.groups import Group, grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
-from fortifai.fidelity.trajectories.source import TrajectorySource, load
+from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
+from fortifai.records.numbers import RunNumbers
 from fortifai.report.confidence import draw_confidence
-from fortifai.report.style import STYLE, file_name, heading, look, save
+from fortifai.report.style import HEADING, QUIET, STYLE, Picture, file_name, heading, look, save
 from fortifai.report.survival import steps
 from fortifai.sanitise import label
 from fortifai.storage import Better
 
-SIZE = (7, 3.8)
-"""Width and height, in inches."""
+SIZE = (5, 3.2)
+"""Width and height without the legend, in inches: as wide as a telephone shows without making its letters small."""
+
+ROW = 0.18
+"""Height of a row of the legend, in inches."""
+
+SHORT_NAME = 26
+"""Letters of a name in a legend of two columns."""
 
 LEAST_PHI, MOST_PHI = -0.1, 1.15
 """The range of fidelity that is shown at most: a variance that explodes would flatten all else."""
 
 MARGIN = 0.05
 """The share of the width that stays free beside the last generation."""
+
+FOR_RULE = 0.1
+"""The share of the height that stays free below the threshold, for its name."""
 
 Drawn = dict[str, list[Trajectory]]
 """The trajectories of each objective of a group, in the order of the lines."""
@@ -79,40 +89,68 @@ def plot(
     """
     reading = Reading(columns or {}, first_generation, run_name, generation_zero)
     loaded = load(path_or_frame, rule, baseline, better, null, reading)
-    written: list[Path] = []
+    drawn = _draw(loaded, baseline, metrics, horizon, Path(out))
+    if not isinstance(path_or_frame, pd.DataFrame) and Path(path_or_frame).is_dir():
+        drawn += draw_confidence(Path(path_or_frame), Path(out), baseline)
+    return [file for picture in drawn for file in (picture.svg, picture.png)]
+
+
+def draw_run(run: Path, out: Path) -> list[Picture]:
+    """Draw every group of a run, as `plot` does by default, and return the pictures with what each shows."""
+    loaded = load(run, None, BASELINE, None, None, Reading({}, 0, None, None))
+    return [*_draw(loaded, BASELINE, None, None, out), *draw_confidence(run, out, BASELINE)]
+
+
+def draw_numbers(numbers: RunNumbers, out: Path) -> list[Picture]:
+    """Draw every group of a run of which there are only the numbers, and return the pictures with what each shows."""
+    return _draw(load(numbers, None, BASELINE, None, None), BASELINE, None, None, out)
+
+
+def _draw(
+    loaded: LoadedTrajectories, baseline: str, metrics: Collection[str] | None, horizon: int | None, out: Path
+) -> list[Picture]:
+    drawn: list[Picture] = []
     for metric in metrics_of(loaded.table, loaded.rule) if metrics is None else metrics:
         for group, objectives in grouped_chains(loaded.table, metric, loaded.rule, baseline):
             scored = [name for name, chains in objectives.items() if chains.trajectories and not chains.unscored]
             order = sorted(scored, key=lambda name: (name != baseline, name))
             if order:
-                drawn = {name: objectives[name].trajectories for name in order}
-                all_of_group = [trajectory for trajectories in drawn.values() for trajectory in trajectories]
+                of_group = {name: objectives[name].trajectories for name in order}
+                all_of_group = [trajectory for trajectories in of_group.values() for trajectory in trajectories]
                 horizons = scored_horizons(all_of_group, loaded.rule.least_health, horizon)
-                written += _group(drawn, group, metric, horizons, loaded.rule, baseline, Path(out))
-    if not written:
+                drawn += _group(of_group, group, metric, horizons, loaded.rule, baseline, out)
+    if not drawn:
         raise UserError("nothing to draw: no group has a finished chain")
-    if not isinstance(path_or_frame, pd.DataFrame) and Path(path_or_frame).is_dir():
-        written += draw_confidence(Path(path_or_frame), Path(out), baseline)
-    return written
+    return drawn
 
 
-def _group(drawn: Drawn, group: Group, metric: str, horizons: Horizons, rule: Rule, baseline: str, out: Path) -> list[Path]:
-    pictures: dict[str, Callable[[Axes], None]] = {
+def _group(drawn: Drawn, group: Group, metric: str, horizons: Horizons, rule: Rule, baseline: str, out: Path) -> list[Picture]:
+    draws: dict[str, Callable[[Axes], None]] = {
         "fidelity": lambda axes: _fidelity(axes, drawn, horizons, rule, baseline),
         "survival": lambda axes: _survival(axes, drawn, horizons.by_rule, rule, baseline),
     }
     if rule.by_fidelity:
-        pictures["threshold"] = lambda axes: _threshold(axes, drawn, horizons.watched, rule, baseline)
-    written = []
-    for kind, draw in pictures.items():
+        draws["threshold"] = lambda axes: _threshold(axes, drawn, horizons.watched, rule, baseline)
+    pictures = []
+    for kind, draw in draws.items():
         with mpl.rc_context(STYLE):
             figure = Figure(figsize=SIZE, layout="constrained")
             axes = figure.add_subplot()
             draw(axes)
-            axes.set_title(heading([*group, metric], SIZE[0]), fontsize=9, loc="left")
-            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.6)
-            written += save(figure, out, file_name(kind, (*group, metric)))
-    return written
+            axes.set_title(heading([*group, metric], SIZE[0]), fontsize=9, loc="left", gid=HEADING)
+            _legend(figure, axes)
+            svg, png = save(figure, out, file_name(kind, (*group, metric)))
+            pictures.append(Picture(kind, group, metric, tuple(drawn), svg, png))
+    return pictures
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Name the lines below the axes, in two columns where all names are short, and make the picture higher by as much."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if max(map(len, labels)) <= SHORT_NAME else 1
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(SIZE[1] + ROW * rows)
+    figure.legend(handles, labels, loc="outside lower left", ncols=columns, frameon=False, handlelength=3.6)
 
 
 def _line(objective: str, index: int, baseline: str) -> dict[str, Any]:
@@ -132,7 +170,7 @@ def _fidelity(axes: Axes, drawn: Drawn, horizons: Horizons, rule: Rule, baseline
             axes.fill_between(generation, low, high, color=line["color"], alpha=0.08, linewidth=0)
     limits = [rule.limit] if rule.centre is None else [rule.centre + rule.limit, rule.centre - rule.limit]
     for limit in limits:
-        axes.axhline(limit, color="0.4", linewidth=0.8)
+        axes.axhline(limit, color=QUIET, linewidth=0.8)
     # At generation 0, on the side of collapse: no line starts there.
     above = rule.side == ">"
     axes.annotate(
@@ -142,13 +180,14 @@ def _fidelity(axes: Axes, drawn: Drawn, horizons: Horizons, rule: Rule, baseline
         textcoords="offset points",
         va="bottom" if above else "top",
         fontsize=8,
-        color="0.3",
+        color=QUIET,
     )
     axes.set_xlim(right=horizons.by_rule * (1 + MARGIN))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if rule.by_fidelity:
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, LEAST_PHI), min(high, MOST_PHI))
+        low, high = max(low, LEAST_PHI), min(high, MOST_PHI)
+        axes.set_ylim(min(low, rule.limit - FOR_RULE * (high - low)), high)
     axes.set(
         xlabel="generation", ylabel="fidelity φ (median, range)" if rule.by_fidelity else label(f"{rule.name} (median, range)")
     )
@@ -183,5 +222,5 @@ def _threshold(axes: Axes, drawn: Drawn, horizon: int, rule: Rule, baseline: str
     for index, (objective, trajectories) in enumerate(drawn.items()):
         onsets = np.minimum([trajectory.onsets(ALL_THRESHOLDS) for trajectory in trajectories], horizon)
         axes.plot(ALL_THRESHOLDS, onsets.mean(axis=0), label=label(objective), **_line(objective, index, baseline))
-    axes.axvline(rule.limit, color="0.4", linewidth=0.8)
+    axes.axvline(rule.limit, color=QUIET, linewidth=0.8)
     axes.set(xlabel="threshold τ of fidelity", ylabel="FI, in generations", xlim=(0, 1), ylim=(0, None))

@@ -3,15 +3,19 @@
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
 from fortifai import sanitise
 from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.groups import Group
 
 OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""
+
+QUIET, AREA = "#595959", "#bfbfbf"
+"""Greys: of lines and words that are no objective's, and of an area."""
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
 """One for each colour, so that lines can be told apart without it."""
@@ -28,6 +32,25 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fortifai",  # the same data, the same bytes
 }
+
+
+class Picture(NamedTuple):
+    """A picture as it was written, and what it shows.
+
+    ``kind``: fidelity, survival, threshold or confidence. ``metric``: None where it is of none. ``objectives``: in the order of
+    their lines or rows. ``svg``, ``png``: its files.
+    """
+
+    kind: str
+    group: Group
+    metric: str | None
+    objectives: tuple[str, ...]
+    svg: Path
+    png: Path
+
+
+HEADING = "heading"
+"""The id of a picture's title in its SVG file, which a page that has headings of its own leaves out."""
 
 
 def look(place: int) -> dict[str, Any]:
@@ -61,7 +84,7 @@ def file_name(kind: str, about: Iterable[str | None]) -> str:
     return sanitise.file_name(kind, *filter(None, about))
 
 
-def save(figure: Figure, out: Path, name: str) -> list[Path]:
+def save(figure: Figure, out: Path, name: str) -> tuple[Path, Path]:
     """Write a figure as SVG and PNG and return both paths.
 
     Args:
@@ -72,13 +95,13 @@ def save(figure: Figure, out: Path, name: str) -> list[Path]:
     Raises:
         UserError: When a file cannot be written.
     """
-    files = [out / f"{name}.svg", out / f"{name}.png"]
+    svg, png = out / f"{name}.svg", out / f"{name}.png"
     try:
         out.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of letters that the font lacks, and of names too long for the picture
-            figure.savefig(files[0], metadata={"Date": None})
-            figure.savefig(files[1], dpi=150)
+            figure.savefig(svg, metadata={"Date": None})
+            figure.savefig(png, dpi=150)
     except OSError as error:
         raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}") from None
-    return files
+    return svg, png

@@ -62,8 +62,8 @@ def tampered(file: Path, folder: Path, change: Change, name: str | None = None) 
 
 def rescored(content: dict[str, Any]) -> None:
     """Make an entry's score and commands those of its numbers, as an honest program would have written them."""
-    from fortifai.leaderboard.commands import commands_of
     from fortifai.leaderboard.submission import score_of
+    from fortifai.report.commands import commands_of
 
     numbers = Entry.model_validate(content).numbers
     content["score"], content["commands"] = score_of(numbers), commands_of(numbers)

@@ -10,7 +10,6 @@ import typer
 from entry_support import content_of
 
 from fortifai.cli.app import app
-from fortifai.leaderboard.commands import commands_of
 from fortifai.planning.chains import Selection, chains_of
 from fortifai.planning.settings import parse_settings
 from fortifai.planning.suite import Suite
@@ -19,6 +18,7 @@ from fortifai.records.entry import PlugIn
 from fortifai.records.entry_file import read_entry
 from fortifai.records.numbers import RunNumbers
 from fortifai.records.schema import SuiteDescription
+from fortifai.report.commands import commands_of
 from fortifai.runner.run_folder import describe
 
 Chain = tuple[str, str, str, int]

@@ -137,13 +137,16 @@ def test_a_report_shows_names_and_obeys_none(run, tmp_path):
 
 
 def test_a_leaderboard_shows_names_and_obeys_none(run, tmp_path):
-    _, page = build(run, tmp_path / "out")
+    *_, page = build(run, tmp_path / "out")
     text = page.read_text("utf-8")
     requires_a_harmless_page(text)
     (commands,) = [token.content for token in tokens(text) if token.type == "fence"]
     assert [line.split()[0] for line in commands.splitlines()] == ["pip", "fortifai", "fortifai"]
     assert "'fortifai[torch]==0.1.0; " in commands  # one word of the shell's
-    assert {path.parent for path in (tmp_path / "out").rglob("*") if path.is_file()} == {tmp_path / "out" / run.name}
+    assert {path.parent for path in (tmp_path / "out").rglob("*") if path.is_file()} == {
+        tmp_path / "out",
+        tmp_path / "out" / run.name,
+    }
 
 
 def test_states_of_a_run_are_shown_and_not_obeyed(call, run):

@@ -1,6 +1,7 @@
 """Entries on a board: the same pages as of the run, fixtures of every version, and the schema that others check against."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,17 @@ def entry_of(run: Path, folder: Path) -> Path:
     return file
 
 
+def published(written):
+    """Return the content of what is published by name, but for the pages of the site, which say who sent something in."""
+    return {path.name: path.read_bytes() for path in written if path.suffix != ".html"}
+
+
 def test_a_run_and_its_entry_give_the_same_bytes(run, tmp_path):
     file = entry_of(run, tmp_path / "entries")
-    before = [path.read_bytes() for path in build(run, tmp_path / "a")]
+    before = published(build(run, tmp_path / "a"))
+    assert set(before) == {"leaderboard.json", "README.md"}
     for source in (file, file.parent):
-        assert [path.read_bytes() for path in build(source, tmp_path / "b")] == before
+        assert published(build(source, tmp_path / "b")) == before
 
 
 def test_a_run_and_its_entry_have_the_same_score_and_digest(run, tmp_path):
@@ -67,8 +74,13 @@ def test_runs_and_entries_stand_side_by_side(run, tmp_path):
     write_chain(other, "ce", 0, falling(2))
     entry_of(other, tmp_path / "runs")
     written = build(tmp_path / "runs", tmp_path / "out")
-    assert {path.parent.name for path in written} == {"quick@1", "other@1"}
+    assert {path.parent.name for path in written} == {"out", "quick@1", "other@1"}
     entry_of(run, tmp_path / "runs")
+    written = build(tmp_path / "runs", tmp_path / "both")
+    folders = {str(path.parent.relative_to(tmp_path / "both")) for path in written}
+    assert len(folders) == 4
+    assert {".", "other@1", "quick@1/run"} < folders
+    shutil.copytree(tmp_path / "runs" / "quick@1", tmp_path / "runs" / "again")
     with pytest.raises(UserError, match=r"are both runs of quick@1; build them one at a time"):
         build(tmp_path / "runs", tmp_path / "out")
 
@@ -86,7 +98,7 @@ def test_an_entry_of_every_version_is_read_scored_and_built(version, tmp_path):
     assert read_entry(file).schema_version == version
     assert verify_entry(file).is_whole
     assert fortifai.score(file).rows
-    assert len(build(file, tmp_path)) == 2
+    assert len(build(file, tmp_path)) == 4
 
 
 def test_the_schema_in_the_repository_is_that_of_the_models():

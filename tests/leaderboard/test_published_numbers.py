@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fortifai.leaderboard.build import page
+from fortifai.leaderboard.build import page, rank
 from fortifai.leaderboard.schema import Leaderboard, RankedRow
+from fortifai.records.entry import ENDING
+from fortifai.records.entry_file import read_entry
 from fortifai.report.tables import estimate, p_value, share
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +57,11 @@ def test_every_leaderboard_has_a_table_in_the_docs() -> None:
 @pytest.mark.parametrize("file", BOARDS, ids=lambda file: file.parent.name)
 def test_a_published_page_is_what_its_numbers_give(file: Path) -> None:
     assert (file.parent / "README.md").read_text("utf-8") == page(Leaderboard.load(file))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "leaderboards" / "entries").glob(f"*{ENDING}")), ids=lambda file: file.name)
+def test_a_published_board_is_what_its_entry_gives(file: Path) -> None:
+    board = rank(read_entry(file).numbers)
+    folder = ROOT / "leaderboards" / board.identity
+    assert (folder / "leaderboard.json").read_text("utf-8") == board.model_dump_json(indent=2) + "\n"
+    assert (folder / "README.md").read_text("utf-8") == page(board)

@@ -61,8 +61,8 @@ def test_the_histograms_drawn_are_the_means_over_chains(tmp_path):
     run = write_run(tmp_path)
     for seed, own in enumerate((0.1, 0.9)):
         with_confidence(write_chain(run, "ce", seed, falling(1, 2)), lambda _, own=own: own)
-    svg = draw_confidence(run, tmp_path / "p", "ce")[0].read_text()
-    one = draw_confidence(run, tmp_path / "q", "ce")[0].read_text()
+    svg = draw_confidence(run, tmp_path / "p", "ce")[0].svg.read_text()
+    one = draw_confidence(run, tmp_path / "q", "ce")[0].svg.read_text()
     assert svg == one
     # The line of own samples has two peaks of equal height, half of the grey bar's.
     line = next(d for d in re.findall(r'd="([^"]+)"[^>]*stroke: #d55e00', svg, flags=re.S) if d.count("L") > BINS)
@@ -75,7 +75,7 @@ def test_the_histograms_drawn_are_the_means_over_chains(tmp_path):
 
 def test_the_last_generation_is_the_last_that_every_objective_has(run, tmp_path):
     with_confidence(write_chain(run, "focal:gamma=2", 0, falling(1, 4), diverged=True), lambda _: 0.5)
-    written = texts(draw_confidence(run, tmp_path / "p", "ce")[0])
+    written = texts(draw_confidence(run, tmp_path / "p", "ce")[0].svg)
     assert [text for text in written if text.startswith("generation")] == ["generation 0", "generation 2", "generation 4"]
 
 

@@ -100,7 +100,7 @@ def drawn_lines(monkeypatch):
     def keep(figure, out, name):
         (axes,) = figure.axes
         pictures.append((name.partition("-")[0], axes))
-        return [out / name]
+        return out / f"{name}.svg", out / f"{name}.png"
 
     monkeypatch.setattr("fortifai.report.pictures.save", keep)
     return pictures

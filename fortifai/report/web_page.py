@@ -1,0 +1,134 @@
+"""The page of a run as one file of HTML, which loads nothing and shows everything without a script."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from markupsafe import Markup
+
+from fortifai.fidelity.rule import BASELINE
+from fortifai.fidelity.scores import ScoreRow
+from fortifai.report.commands import commands_of
+from fortifai.report.contents import KINDS, Contents
+from fortifai.report.costs import costs_of
+from fortifai.report.examples import Example, Section
+from fortifai.report.filmstrip import UnreadablePicture, first_row
+from fortifai.report.headline import headline
+from fortifai.report.html import environment, inline_svg, png_uri, policy
+from fortifai.report.style import Picture
+
+HEADINGS = {
+    "fidelity": "Fidelity",
+    "survival": "Chains that have not collapsed",
+    "threshold": "FI by threshold",
+    "confidence": "Confidence",
+}
+"""The heading above the pictures of each kind."""
+
+
+@dataclass(frozen=True)
+class _Figure:
+    heading: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class _Figures:
+    kind: str
+    heading: str
+    about: str
+    figures: list[_Figure]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What shows one generation, or real data: a text, a picture within the page, or the file to open."""
+
+    title: str
+    generation: int | None
+    text: str | None
+    picture: str | None
+    file: str | None
+
+
+@dataclass(frozen=True)
+class _Chain:
+    objective: str
+    seed: int
+    samples: list[_Sample]
+    diverged: str | None
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """All objectives of one regime and strategy; ``real``: what they are to be compared with, where it is shown but once."""
+
+    heading: str
+    real: _Sample | None
+    chains: list[_Chain]
+
+
+def web_page(contents: Contents, out: Path) -> str:
+    """Return the page of a run.
+
+    Args:
+        contents: What is shown.
+        out: The folder that the examples were copied into.
+    """
+    templates = environment("fortifai.report")
+    script = templates.get_template("page.js.j2").render()
+    return templates.get_template("page.html.j2").render(
+        policy=policy(script),
+        script=Markup(script),
+        contents=contents,
+        suite=contents.numbers.suite,
+        summary=(contents.numbers.suite.model_extra or {}).get("summary"),
+        headlines=_headlines(contents.score.rows),
+        samples=[_samples(section, out) for section in contents.gallery.sections],
+        figures=_figures(contents.pictures),
+        costs=costs_of(contents.numbers, BASELINE),
+        commands=commands_of(contents.numbers),
+    )
+
+
+def _headlines(rows: list[ScoreRow]) -> list[tuple[str, str]]:
+    """Return each regime's name and what came out of it."""
+    regimes = groupby(rows, key=lambda row: (row.modality, row.model, row.regime))
+    return [(" · ".join(filter(None, names)), headline(list(of_regime))) for names, of_regime in regimes]
+
+
+def _figures(pictures: list[Picture]) -> list[_Figures]:
+    """Return the pictures by kind, one for each regime and strategy."""
+    return [
+        _Figures(kind, HEADINGS[kind], about, figures)
+        for kind, about in KINDS.items()
+        if (figures := [_figure(place, picture) for place, picture in enumerate(pictures) if picture.kind == kind])
+    ]
+
+
+def _figure(place: int, picture: Picture) -> _Figure:
+    name = " · ".join(filter(None, (picture.group.regime, picture.group.strategy, picture.metric)))
+    title = f"{HEADINGS[picture.kind]}: {name}"
+    description = f"{KINDS[picture.kind]} Objectives: {', '.join(picture.objectives)}. Their numbers are in the score."
+    return _Figure(name, inline_svg(picture.svg, f"picture-{place}", title, description))
+
+
+def _samples(section: Section, out: Path) -> _Samples:
+    real = None if section.real is None else _sample(section.real, out)
+    # A picture of real data is small, and stands above each objective's; a text stands above them all.
+    above = [real] if real is not None and real.picture is not None else []
+    chains = [
+        _Chain(chain.objective, chain.seed, [*above, *(_sample(example, out) for example in chain.examples)], chain.diverged)
+        for chain in section.chains
+    ]
+    return _Samples(section.heading, None if above else real, chains)
+
+
+def _sample(example: Example, out: Path) -> _Sample:
+    if example.file is None or not example.is_picture:
+        return _Sample(example.title, example.generation, example.text, None, example.file)
+    try:
+        content = first_row(out / example.file)
+    except UnreadablePicture:  # it can be decoded, and does not say how high its first row is
+        content = (out / example.file).read_bytes()
+    return _Sample(example.title, example.generation, None, png_uri(content), None)
