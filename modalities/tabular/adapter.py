@@ -1,5 +1,6 @@
 """The tabular adapter: Gaussian mixtures on tables of numbers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from . import em
 from .config import MixtureConfig, TableData
 from .data import load_table
 from .mixture import GaussianMixture
+from .scatter import write_scatter
 
 MODEL_FILE = "mixture.safetensors"
 
@@ -91,6 +93,11 @@ class GaussianMixtureAdapter(Modality[MixtureConfig, TableData, Sampling, Gaussi
         if isinstance(objective, Selective) and objective.unit == "row":
             return super().anchors(model, objective, q)
         return torch.exp(model.log_modes() / model.means.shape[1])
+
+    def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
+        """Write the first 300 rows, ``x`` float64 (n, D), as scatters of neighbouring columns, a PNG; nothing of one column."""
+        if data["x"].shape[1] > 1:
+            write_scatter(data["x"], self.splits.train["x"], stem.with_suffix(".png"))
 
     def save(self, model: GaussianMixture, folder: Path) -> None:
         """Write weights, means and covariances as one safetensors file."""

@@ -14,7 +14,11 @@ def run(tmp_path):
 
 def test_it_says_what_it_wrote(call, run, tmp_path):
     answer = call("report", run, "--out", tmp_path / "r")
-    assert (answer.code, answer.out, answer.err) == (0, f"{tmp_path / 'r' / 'README.md'} (6 pictures)\n", "")
+    assert (answer.code, answer.out, answer.err) == (
+        0,
+        f"{tmp_path / 'r' / 'index.html'}, {tmp_path / 'r' / 'README.md'} (6 pictures)\n",
+        "",
+    )
 
 
 def test_what_has_no_report_is_refused_in_one_line(call, run, tmp_path):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from hostile_support import MARKUP, SUITE, is_visible
+from html_support import Element, requires_a_page_that_stands_alone
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from trajectory_support import falling, frame, write_chain, write_run
@@ -134,6 +135,46 @@ def test_a_report_shows_names_and_obeys_none(run, tmp_path):
     fenced = [token.content for token in tokens(page.read_text("utf-8")) if token.type == "fence"]
     assert fenced
     assert all(content.endswith("\n# out of the fence\n") for content in fenced)
+
+
+def test_a_report_in_html_shows_names_and_obeys_none(run, tmp_path):
+    _, page, *_ = report(run, tmp_path / "r")
+    text = page.read_text("utf-8")
+    assert not obeyed(text)
+    document = requires_a_page_that_stands_alone(text)
+    plain = {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "nav",
+        "main",
+        "section",
+        "script",
+    }
+    plain |= {"p", "a", "ul", "ol", "li", "dl", "dt", "dd", "div", "code", "pre", "figure", "figcaption", "img"}
+    plain |= {"table", "thead", "tbody", "tr", "th", "td"}
+    assert {element.tag for element in document.everything()[1:]} - drawing(document) <= plain
+    shown = document.text
+    for name in NAMES:
+        assert " ".join(one_line(name).split()) in shown
+    quoted = [pre.source for pre in document.all("pre") if "out of the fence" in pre.source]
+    assert len(quoted) == 1 + len(NAMES)
+    assert all(one_line(EVERYTHING) in text.replace("\n", " ") for text in quoted)
+
+
+def drawing(document: Element) -> set[str]:
+    """Return the tags within pictures, none of which runs or loads anything."""
+    tags = {element.tag for svg in document.all("svg") for element in svg.everything()}
+    assert tags <= {"svg", "title", "desc", "g", "defs", "path", "use", "text", "tspan", "clippath", "rect"}
+    return tags
 
 
 def test_a_leaderboard_shows_names_and_obeys_none(run, tmp_path):

@@ -93,6 +93,8 @@ class Faulty(GaussianMixtureAdapter):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def show(self, data, stem):
+        if os.environ.get("SHOW") == "nothing":
+            return
         text = " ".join(str(value) for value in data["x"][0].tolist())
         if os.environ.get("SHOW") == "picture":
             from matplotlib.image import imsave

@@ -98,9 +98,11 @@ def test_a_run_leaves_pictures_of_generations_and_puts_none_together(tmp_path: P
     assert sorted(file.name for file in run.rglob("*.png")) == ["generation-00.png", "generation-01.png", "real.png"]
 
 
-def test_an_adapter_that_shows_nothing_leaves_no_folder(undisturbed: Path) -> None:
-    assert not list(undisturbed.rglob("examples"))
-    assert not list(undisturbed.rglob("*.tmp"))
+def test_an_adapter_that_shows_nothing_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOW", "nothing")
+    run = run_faulty(tmp_path, generations=1)
+    assert not list(run.rglob("examples"))
+    assert not list(run.rglob("*.tmp"))
 
 
 def test_pictures_of_a_run_without_any_begin_with_the_last_generation_that_is_kept(whole: Path, tmp_path: Path) -> None:
