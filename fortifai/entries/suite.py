@@ -11,7 +11,6 @@ from fortifai.planning.suite import Regime, Suite
 from fortifai.planning.suite_file import build_suite, described_suite, read_source, suite_names
 from fortifai.records.numbers import ChainNumbers, RunNumbers
 from fortifai.recursion import strategies
-from fortifai.report.commands import regimes_of
 from fortifai.runner.run_folder import describe
 from fortifai.sanitise import run_name
 

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from fortifai.fidelity.rule import BASELINE, CONTROL
+from fortifai.fidelity.rule import BASELINE, is_control
+from fortifai.fidelity.scores import ScoreTable
 from fortifai.leaderboard.schema import Leaderboard, RankedRow
 from fortifai.leaderboard.standings import Measured, Standings, standings
 from fortifai.records.entry import Entry
 from fortifai.records.numbers import RunNumbers
 from fortifai.report import tables
+from fortifai.report.blocks import in_blocks
 from fortifai.report.collapse import draw_collapse
 from fortifai.report.contents import KINDS
 from fortifai.report.costs import costs_of
-from fortifai.report.headline import headline
 from fortifai.report.html import environment, inline_svg, policy
 from fortifai.report.markdown import write_page
 from fortifai.report.pictures import draw_numbers
@@ -147,14 +148,14 @@ def _measured(one: Measured) -> str:
 def _page(one: Published, out: Path, scratch: Path) -> str:
     numbers, board = one.numbers, one.board
     pictures = draw_numbers(numbers, scratch) if any(row.fidelity_interval for row in board.rows) else []
-    rows = sorted(board.rows, key=lambda row: is_control(row))  # controls come last
+    rows = sorted(board.rows, key=lambda row: is_control(row.strategy))  # controls come last
     groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.modality, row.model, row.regime, row.strategy))]
     return _render(
         "board.html.j2",
         one=one,
         board=board,
         summary=(numbers.suite.model_extra or {}).get("summary"),
-        outcomes=[(name or "", headline(list(own))) for name, own in groupby(board.rows, key=lambda row: row.regime)],
+        blocks=in_blocks(ScoreTable(rows=list(board.rows)), BASELINE, board.identity),
         protocol=_protocol(numbers),
         tables=[_table(group) for group in groups],
         figures=[(heading, KINDS[kind], _figures(pictures, kind)) for kind, heading in PLOTS.items()],
@@ -162,11 +163,6 @@ def _page(one: Published, out: Path, scratch: Path) -> str:
         download=_download(one, out),
         up=os.path.relpath(".", one.folder),
     )
-
-
-def is_control(row: RankedRow) -> bool:
-    """Return whether a row is of chains that never saw synthetic data."""
-    return (row.strategy or "").partition(":")[0] == CONTROL
 
 
 def _figures(pictures: Sequence[Picture], kind: str) -> list[_Figure]:

@@ -1,19 +1,17 @@
 """The page of a run as one file of HTML, which loads nothing and shows everything without a script."""
 
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup
 
 from fortifai.fidelity.rule import BASELINE
-from fortifai.fidelity.scores import ScoreRow
+from fortifai.report.blocks import in_blocks
 from fortifai.report.commands import commands_of
 from fortifai.report.contents import KINDS, Contents
 from fortifai.report.costs import costs_of
 from fortifai.report.examples import Example, Section
 from fortifai.report.filmstrip import UnreadablePicture, first_row
-from fortifai.report.headline import headline
 from fortifai.report.html import environment, inline_svg, png_uri, policy
 from fortifai.report.style import Picture
 
@@ -83,18 +81,12 @@ def web_page(contents: Contents, out: Path) -> str:
         contents=contents,
         suite=contents.numbers.suite,
         summary=(contents.numbers.suite.model_extra or {}).get("summary"),
-        headlines=_headlines(contents.score.rows),
+        blocks=in_blocks(contents.score, BASELINE, contents.title),
         samples=[_samples(section, out) for section in contents.gallery.sections],
         figures=_figures(contents.pictures),
         costs=costs_of(contents.numbers, BASELINE),
         commands=commands_of(contents.numbers),
     )
-
-
-def _headlines(rows: list[ScoreRow]) -> list[tuple[str, str]]:
-    """Return each regime's name and what came out of it."""
-    regimes = groupby(rows, key=lambda row: (row.modality, row.model, row.regime))
-    return [(" · ".join(filter(None, names)), headline(list(of_regime))) for names, of_regime in regimes]
 
 
 def _figures(pictures: list[Picture]) -> list[_Figures]:
