@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,6 +20,7 @@ from fortifai.report.blocks import in_blocks
 from fortifai.report.collapse import draw_collapse
 from fortifai.report.contents import KINDS
 from fortifai.report.costs import costs_of
+from fortifai.report.formats import as_csv, as_latex
 from fortifai.report.html import environment, inline_svg, policy
 from fortifai.report.markdown import write_page
 from fortifai.report.pictures import draw_numbers
@@ -68,6 +69,17 @@ class Published:
     board: Leaderboard
 
 
+TABLES: dict[str, Callable[[Published], str]] = {
+    "score.csv": lambda one: as_csv(_score(one)),
+    "score.tex": lambda one: as_latex(_score(one), one.board.identity),
+}
+"""The tables beside a page, by the names of their files."""
+
+
+def _score(one: Published) -> ScoreTable:
+    return ScoreTable(rows=list(one.board.rows))
+
+
 @dataclass(frozen=True)
 class _Table:
     heading: str
@@ -94,7 +106,7 @@ class _Line:
 
 
 def write_site(published: Sequence[Published], out: Path) -> list[Path]:
-    """Write ``index.html`` of the board, and ``index.html`` in the folder of each of its pages.
+    """Write ``index.html`` of the board, and in the folder of each of its pages ``index.html`` and its table for other programs.
 
     Args:
         published: What is shown, in the order of the index.
@@ -106,12 +118,14 @@ def write_site(published: Sequence[Published], out: Path) -> list[Path]:
     Raises:
         UserError: A page cannot be written.
     """
+    written = []
     with tempfile.TemporaryDirectory() as scratch:
-        written = [
-            write_page(out / one.folder / "index.html", _page(one, out, Path(scratch) / str(place)))
-            for place, one in enumerate(published)
-        ]
-        return [write_page(out / "index.html", _index(published, Path(scratch) / "index")), *written]
+        written.append(write_page(out / "index.html", _index(published, Path(scratch) / "index")))
+        for place, one in enumerate(published):
+            written.append(write_page(out / one.folder / "index.html", _page(one, out, Path(scratch) / str(place))))
+            for name, as_text in TABLES.items():
+                written.append(write_page(out / one.folder / name, as_text(one)))
+    return written
 
 
 def _index(published: Sequence[Published], scratch: Path) -> str:
@@ -155,7 +169,7 @@ def _page(one: Published, out: Path, scratch: Path) -> str:
         one=one,
         board=board,
         summary=(numbers.suite.model_extra or {}).get("summary"),
-        blocks=in_blocks(ScoreTable(rows=list(board.rows)), BASELINE, board.identity),
+        blocks=in_blocks(_score(one), BASELINE, board.identity),
         protocol=_protocol(numbers),
         tables=[_table(group) for group in groups],
         figures=[(heading, KINDS[kind], _figures(pictures, kind)) for kind, heading in PLOTS.items()],

@@ -53,7 +53,7 @@ def published(written):
 def test_a_run_and_its_entry_give_the_same_bytes(run, tmp_path):
     file = entry_of(run, tmp_path / "entries")
     before = published(build(run, tmp_path / "a"))
-    assert set(before) == {"leaderboard.json", "README.md"}
+    assert set(before) == {"leaderboard.json", "README.md", "score.csv", "score.tex"}
     for source in (file, file.parent):
         assert published(build(source, tmp_path / "b")) == before
 
@@ -98,7 +98,7 @@ def test_an_entry_of_every_version_is_read_scored_and_built(version, tmp_path):
     assert read_entry(file).schema_version == version
     assert verify_entry(file).is_whole
     assert fortifai.score(file).rows
-    assert len(build(file, tmp_path)) == 4
+    assert len(build(file, tmp_path)) == 6
 
 
 def test_the_schema_in_the_repository_is_that_of_the_models():

@@ -31,7 +31,14 @@ def board(out, identity="quick@1"):
 
 def test_objectives_are_ranked_by_fidelity_interval_and_ties_share_a_rank(runs, tmp_path):
     written = build(runs, tmp_path / "out")
-    assert [path.name for path in written] == ["index.html", "index.html", "leaderboard.json", "README.md"]
+    assert [path.name for path in written] == [
+        "index.html",
+        "index.html",
+        "score.csv",
+        "score.tex",
+        "leaderboard.json",
+        "README.md",
+    ]
     content, _ = board(tmp_path / "out")
     ranks = [(row["rank"], row["objective"]) for row in content["rows"] if row["strategy"] == "replace"]
     assert ranks == [(1, TCE), (2, "ce"), (2, "focal:gamma=2")]

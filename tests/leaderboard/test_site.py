@@ -6,6 +6,7 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from trajectory_support import falling, write_chain, write_run
 
@@ -109,7 +110,10 @@ def test_a_page_says_what_was_run_what_came_out_and_how_to_run_it(runs: Path, tm
     assert "fortifai score runs/quick@1" in text
     assert f"Under `drift`, {TCE} lasts 2.33 times as long as cross entropy [" in text
     assert "control: none of 3 chains crossed" in text
-    assert page.links == ["../index.html"]
+    assert page.links == ["../index.html", "score.csv", "score.tex", "leaderboard.json"]
+    table = pd.read_csv(file.with_name("score.csv"))
+    assert list(table["objective"][table["strategy"] == "replace"]) == [TCE, "ce"]
+    assert TCE in file.with_name("score.tex").read_text("utf-8")
 
 
 def test_a_page_loads_nothing_and_runs_one_script_that_its_policy_names(runs: Path, tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ def test_two_methods_of_a_suite_have_a_folder_each_and_stand_in_one_table(runs: 
     assert [row[0] for row in index.tables[0][1:]] == ["theirs: focal", "mine: tce"]
     for method in ("mine", "theirs"):
         page = Page(tmp_path / "out" / "quick@1" / method / "index.html")
-        assert page.links == ["../../index.html", f"../../entries/quick@1--{method}.json.gz"]
+        assert page.links[:2] == ["../../index.html", f"../../entries/quick@1--{method}.json.gz"]
         for link in page.links:
             assert (tmp_path / "out" / "quick@1" / method / link).resolve().is_file()
 
