@@ -161,7 +161,8 @@ def _measured(one: Measured) -> str:
 
 def _page(one: Published, out: Path, scratch: Path) -> str:
     numbers, board = one.numbers, one.board
-    pictures = draw_numbers(numbers, scratch) if any(row.fidelity_interval for row in board.rows) else []
+    drawn = draw_numbers(numbers, scratch) if any(row.fidelity_interval for row in board.rows) else []
+    pictures = sorted(drawn, key=lambda picture: picture.group.is_control)
     rows = sorted(board.rows, key=lambda row: is_control(row.strategy))  # controls come last
     groups = [list(group) for _, group in groupby(rows, key=lambda row: (row.modality, row.model, row.regime, row.strategy))]
     return _render(

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from fortifai.errors import UserError
+from fortifai.fidelity.rule import is_control
 from fortifai.records.layout import REAL_EXAMPLE, generation_name
 from fortifai.records.reading import find_example, read_records
 from fortifai.records.schema import ChainRecord, GenerationRecord
@@ -111,7 +112,7 @@ def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> G
         UserError: When ``out`` cannot be written.
     """
     gallery = Gallery()
-    for (modality, model, regime, strategy), group in groupby(sorted(chains, key=_place), key=_place):
+    for (modality, model, regime, strategy), group in groupby(sorted(chains, key=_order), key=_place):
         section = Section(" · ".join((modality, model, regime, strategy)))
         order = sorted(group, key=lambda chain: (chain.objective != baseline, chain.objective, chain.seed))
         for _, of_objective in groupby(order, key=lambda chain: chain.objective):
@@ -125,6 +126,10 @@ def collect(run: Path, chains: list[ChainRecord], baseline: str, out: Path) -> G
         if section.chains:
             gallery.sections.append(section)
     return gallery
+
+
+def _order(chain: ChainRecord) -> tuple[bool, tuple[str, str, str, str]]:
+    return is_control(chain.strategy), _place(chain)  # controls come last
 
 
 def _place(chain: ChainRecord) -> tuple[str, str, str, str]:

@@ -83,7 +83,7 @@ def web_page(contents: Contents, out: Path) -> str:
         summary=(contents.numbers.suite.model_extra or {}).get("summary"),
         blocks=in_blocks(contents.score, BASELINE, contents.title),
         samples=[_samples(section, out) for section in contents.gallery.sections],
-        figures=_figures(contents.pictures),
+        figures=_figures(sorted(contents.pictures, key=lambda picture: picture.group.is_control)),
         costs=costs_of(contents.numbers, BASELINE),
         commands=commands_of(contents.numbers),
     )

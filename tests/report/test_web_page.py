@@ -68,7 +68,7 @@ def test_each_regime_and_strategy_has_one_plot_of_all_objectives(run, tmp_path):
     document = web_page_of(run, tmp_path / "r")
     for kind in KINDS:
         part = section(document, kind)
-        assert [heading.text for heading in part.all("h3")] == ["drift · control · w1", "drift · replace · w1"]
+        assert [heading.text for heading in part.all("h3")] == ["drift · replace · w1", "drift · control · w1"]
         assert len(part.all("svg")) == 2
         for svg in part.all("svg"):
             legend = [text.text for text in svg.all("text")]

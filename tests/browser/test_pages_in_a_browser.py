@@ -1,4 +1,4 @@
-"""The board in a real browser: sorted, filtered, walked through, and looked at by axe, without a network."""
+"""The board and the page of a run in a real browser: used as a reader does, and looked at by axe, without a network."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from trajectory_support import falling, write_chain, write_run
 
+import fortifai
 from fortifai.leaderboard import build
+from fortifai.report import report as write_report
+
+SUITE = Path(__file__).parents[2] / "docs" / "examples" / "tiny.toml"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -110,16 +114,38 @@ def test_without_a_script_everything_is_there_but_the_sorting(watched: Watched, 
     assert page.locator("svg.plot").is_visible()
 
 
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run with samples, of which a script makes a slider."""
+    folder = tmp_path_factory.mktemp("report")
+    run = fortifai.run(SUITE, folder / "runs", seeds=1, executor="in-process", quiet=True).path
+    write_report(run, folder / "out")
+    return folder / "out"
+
+
+def test_the_slider_shows_one_generation_or_all(watched: Watched, report: Path) -> None:
+    page = watched.open(report / "index.html")
+    slider = page.get_by_role("slider").first
+    shown = page.locator("[data-samples]").first.locator("[data-generation]:visible")
+    everything = shown.count()
+    assert everything == 2 * 4  # two objectives, four generations
+    slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "generation 0"
+    assert shown.count() == 2
+    slider.press("Home")
+    assert shown.count() == everything
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "quick@1/index.html"])
+@pytest.mark.parametrize("name", ["index.html", "quick@1/index.html", "report"])
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
-    browser: Any, board: Path, name: str, scheme: str, width: int
+    browser: Any, board: Path, report: Path, name: str, scheme: str, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     own = Watched(browser, color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
-    page = own.open(board / name)
+    page = own.open(report / "index.html" if name == "report" else board / name)
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
