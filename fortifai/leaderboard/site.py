@@ -18,7 +18,7 @@ from fortifai.records.numbers import RunNumbers
 from fortifai.report import tables
 from fortifai.report.blocks import in_blocks
 from fortifai.report.collapse import draw_collapse
-from fortifai.report.contents import KINDS
+from fortifai.report.contents import HEADINGS, KINDS
 from fortifai.report.costs import costs_of
 from fortifai.report.formats import as_csv, as_latex
 from fortifai.report.html import environment, inline_svg, policy
@@ -26,7 +26,7 @@ from fortifai.report.markdown import write_page
 from fortifai.report.pictures import draw_numbers
 from fortifai.report.style import Picture
 
-HEADINGS = (
+COLUMNS = (
     "rank",
     "objective",
     "FI",
@@ -44,8 +44,8 @@ HEADINGS = (
 CURVES = "Fidelity of cross entropy by generation, the median over chains."
 """What the picture of the index shows."""
 
-PLOTS = {"fidelity": "Fidelity", "survival": "Chains that have not collapsed", "threshold": "FI by threshold"}
-"""The headings of the kinds of pictures that a page has."""
+PLOTS = ("fidelity", "survival", "threshold")
+"""The kinds of pictures that a page has: those of numbers alone."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _page(one: Published, out: Path, scratch: Path) -> str:
         blocks=in_blocks(_score(one), BASELINE, board.identity),
         protocol=_protocol(numbers),
         tables=[_table(group) for group in groups],
-        figures=[(heading, KINDS[kind], _figures(pictures, kind)) for kind, heading in PLOTS.items()],
+        figures=[(HEADINGS[kind], KINDS[kind], _figures(pictures, kind)) for kind in PLOTS],
         costs=costs_of(numbers, BASELINE),
         download=_download(one, out),
         up=os.path.relpath(".", one.folder),
@@ -212,7 +212,7 @@ def _table(rows: list[RankedRow]) -> _Table:
         for row in rows
     ]
     heading = " · ".join(name for name in (first.modality, first.model, first.regime, first.strategy) if name)
-    return _Table(heading, f"by {first.metric}, up to generation {first.horizon}", HEADINGS, cells, notes)
+    return _Table(heading, f"by {first.metric}, up to generation {first.horizon}", COLUMNS, cells, notes)
 
 
 def _protocol(numbers: RunNumbers) -> list[tuple[str, str]]:

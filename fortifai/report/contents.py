@@ -29,6 +29,15 @@ KINDS = {
 """What the pictures of each kind show, in the order of a page."""
 
 
+HEADINGS = {
+    "fidelity": "Fidelity",
+    "survival": "Chains that have not collapsed",
+    "threshold": "FI by threshold",
+    "confidence": "Confidence",
+}
+"""The heading above the pictures of each kind."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """What is shown of a run.

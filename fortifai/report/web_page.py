@@ -8,20 +8,12 @@ from markupsafe import Markup
 from fortifai.fidelity.rule import BASELINE
 from fortifai.report.blocks import in_blocks
 from fortifai.report.commands import commands_of
-from fortifai.report.contents import KINDS, Contents
+from fortifai.report.contents import HEADINGS, KINDS, Contents
 from fortifai.report.costs import costs_of
 from fortifai.report.examples import Example, Section
 from fortifai.report.filmstrip import UnreadablePicture, first_row
 from fortifai.report.html import environment, inline_svg, png_uri, policy
 from fortifai.report.style import Picture
-
-HEADINGS = {
-    "fidelity": "Fidelity",
-    "survival": "Chains that have not collapsed",
-    "threshold": "FI by threshold",
-    "confidence": "Confidence",
-}
-"""The heading above the pictures of each kind."""
 
 
 @dataclass(frozen=True)
