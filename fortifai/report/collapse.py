@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fortifai.fidelity.onset import Floats, scored_horizons
-from fortifai.fidelity.rule import CONTROL, PHI
+from fortifai.fidelity.rule import PHI
 from fortifai.fidelity.trajectories.groups import Group, grouped_chains
 from fortifai.fidelity.trajectories.source import load
 from fortifai.records.numbers import RunNumbers
+from fortifai.report.pictures import drawn_of
 from fortifai.report.style import STYLE, Picture, look, save
 from fortifai.sanitise import label
 
@@ -60,10 +61,9 @@ def _curves(name: str, numbers: RunNumbers, baseline: str) -> Iterator[Curve]:
     for metric in metrics:
         for group, objectives in grouped_chains(loaded.table, metric, loaded.rule, baseline):
             chains = objectives.get(baseline)
-            if chains is None or chains.unscored or not chains.trajectories or (group.strategy or "").startswith(CONTROL):
+            if chains is None or chains.unscored or not chains.trajectories or group.is_control:
                 continue
             horizon = scored_horizons(chains.trajectories, loaded.rule.least_health, None).watched
             generation = np.arange(horizon + 1, dtype=float)
-            health = [np.interp(generation, one.generation, one.health) for one in chains.trajectories if one.generation.size]
-            if health:
-                yield " · ".join(filter(None, (name, group.regime, group.strategy))), generation, np.median(health, axis=0)
+            curves = [drawn_of(one, generation, loaded.rule) for one in chains.trajectories]
+            yield " · ".join(filter(None, (name, group.regime, group.strategy))), generation, np.median(curves, axis=0)

@@ -162,7 +162,7 @@ def _fidelity(axes: Axes, drawn: Drawn, horizons: Horizons, rule: Rule, baseline
     """Draw the median over chains, and a band from the worst chain to the best, as far as all chains were watched."""
     generation = np.arange(horizons.watched + 1, dtype=float)
     for index, (objective, trajectories) in enumerate(drawn.items()):
-        curves = np.stack([_filled(trajectory, generation, rule) for trajectory in trajectories])
+        curves = np.stack([drawn_of(trajectory, generation, rule) for trajectory in trajectories])
         line = _line(objective, index, baseline)
         axes.plot(generation, np.median(curves, axis=0), label=label(f"{objective} ({len(trajectories)})"), **line)
         if len(trajectories) > 1:
@@ -193,7 +193,7 @@ def _fidelity(axes: Axes, drawn: Drawn, horizons: Horizons, rule: Rule, baseline
     )
 
 
-def _filled(trajectory: Trajectory, generation: Floats, rule: Rule) -> Floats:
+def drawn_of(trajectory: Trajectory, generation: Floats, rule: Rule) -> Floats:
     """Return what is drawn of a chain in every generation, (G,): fidelity, or the metric that the rule is on.
 
     It is infinite, on the side of collapse, once the chain has diverged, so that the chain stays the worst of its objective.
