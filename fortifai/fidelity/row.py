@@ -166,7 +166,8 @@ class ObjectiveInGroup:
         """Return whether the objective was the baseline under another name, up to the baseline's onset.
 
         It was where it masked nothing and its chains have the values of the baseline's. A loss that only weighs elements
-        masks nothing either, but its chains have other values.
+        masks nothing either, but its chains have other values; and so does one that begins to mask in the generation in which
+        the baseline falls through the threshold.
         """
         if masked_share != 0 or self.objective == self.baseline:
             return False
@@ -208,9 +209,14 @@ class ObjectiveInGroup:
         return list(zip(own, baseline, onsets.tolist(), strict=True))
 
 
-def _agree_until(onset: float, first: Trajectory, second: Trajectory) -> bool:
-    """Return whether two chains were measured in the same generations up to an onset, with the same values."""
-    early, other = first.generation <= onset, second.generation <= onset
-    return np.array_equal(first.generation[early], second.generation[other]) and np.allclose(
-        first.value[early], second.value[other], rtol=SAME_VALUE, atol=0
+def _agree_until(onset: float, own: Trajectory, baseline: Trajectory) -> bool:
+    """Return whether two chains were measured in the same generations up to the baseline's onset, with the same values.
+
+    An onset between two generations is read off both of them, so the later one has to agree as well.
+    """
+    reached = baseline.generation[baseline.generation >= onset]
+    last = reached[0] if reached.size else onset
+    early, other = own.generation <= last, baseline.generation <= last
+    return np.array_equal(own.generation[early], baseline.generation[other]) and np.allclose(
+        own.value[early], baseline.value[other], rtol=SAME_VALUE, atol=0
     )

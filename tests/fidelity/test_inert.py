@@ -9,8 +9,8 @@ from fortifai.fidelity import score
 
 TCE = "tce:gamma=0.9"
 BASELINE = {("ce", seed): falling(onset) for seed, onset in enumerate((2, 3, 4))}
-LATE = 5
-"""The first generation after the last onset of the baseline."""
+LATE = 6
+"""The first generation after those that the last onset of the baseline is read off, 4 and 5."""
 
 
 def beside_the_baseline(curves, masked=0.0, objective=TCE):
@@ -55,6 +55,19 @@ def test_one_that_masked_before_an_onset_is_not_inert():
     # Onsets of the baseline are 2, 3 and 4: generation 3 is before two of them, and masks a quarter and a fifth of the time.
     row = beside_the_baseline(BASELINE.values(), masked=lambda generation: np.where(generation == 3, 0.6, 0.0))
     assert row.masked_share == pytest.approx((0 + 0.6 / 4 + 0.6 / 5) / 3)
+    assert not is_inert(row)
+
+
+def test_one_that_masks_first_where_the_baseline_falls_is_not_inert():
+    # The baseline's onset is 2.5, read off generations 2 and 3; the objective masks in generation 3, and lasts longer for it.
+    baseline = {("ce", seed): falling(2.5) for seed in range(3)}
+    own = {(TCE, seed): falling(2.5)[:3] + distance(*[0.74 - 0.02 * seed] * 8) for seed in range(3)}
+    table = frame(baseline | own)
+    masked = np.where(table["generation"] < 3, 0.0, 0.3)
+    shares = table.assign(metric="masked_share", null=np.nan, better=None, value=masked)
+    row = score(pd.concat([table, shares])).rows[1]
+    assert row.masked_share == 0
+    assert row.extension_ratio.value > 1
     assert not is_inert(row)
 
 
