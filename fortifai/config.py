@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fortifai.code_files import split_name
 from fortifai.errors import UserError
 from fortifai.registry import Registry
 from fortifai.sanitise import one_line
@@ -117,8 +118,9 @@ def resolve(registry: Registry[type[P]], text: str | P) -> P:
     """
     if isinstance(text, Parametrised):
         return text
-    name, _, rest = text.strip().partition(":")
-    cls = registry.get(name.strip())
+    name, rest = split_name(text)
+    cls = registry.get(name)
+    cls.name = name  # of a package or a file of the user's own: it is called by the name that leads back to it
     values: dict[str, str] = {}
     for item in filter(None, rest.split(",")):
         key, equals, value = (part.strip() for part in item.partition("="))

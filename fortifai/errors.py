@@ -33,8 +33,12 @@ class UnknownName(UserError):
     def __init__(self, kind: str, name: str, known: Iterable[str], see: str | None = None) -> None:
         names = sorted(known)
         hint = did_you_mean(name, names) or f"known: {', '.join(names) or 'none'}."
-        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-        super().__init__(f"unknown {kind} {name!r}; {hint} (`{see or f'fortifai list {plural}'}` shows them all)")
+        super().__init__(f"unknown {kind} {name!r}; {hint} (`{see or f'fortifai list {plural(kind)}'}` shows them all)")
+
+
+def plural(kind: str) -> str:
+    """Return what several of a kind are called: metrics, strategies."""
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

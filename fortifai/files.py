@@ -15,6 +15,11 @@ PIECE = 2**20
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file of text in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it, so that a reader never sees half of it.
 
     The temporary name is random and new: a link that somebody laid there is never followed.
@@ -23,8 +28,8 @@ def write_text(path: Path, text: str) -> None:
     temporary = Path(name)
     try:
         os.fchmod(descriptor, 0o666 & ~_umask())
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -127,14 +127,20 @@ def test_the_entry_points_of_any_installed_distribution_are_entries(package, tmp
     assert list(Registry("thing", group="fortifai.others")) == []
 
 
-def test_two_distributions_that_claim_one_name_are_refused_at_every_look_up(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    install(tmp_path, "first", "fortifai.tests", same="first:thing")
-    install(tmp_path, "second", "fortifai.tests", same="second:thing")
+def test_two_distributions_that_claim_one_name_are_both_named_and_neither_is_taken(package, tmp_path):
+    module = package("module", "thing = 7")
+    install(tmp_path, "first", "fortifai.tests", same="first:thing", other=f"{module}:thing")
+    install(tmp_path, "second", "fortifai.tests", same="second:thing", ours="second:thing")
     registry: Registry[object] = Registry("thing", group="fortifai.tests")
+    registry.register("ours", object())
+    assert list(registry) == ["other", "ours", "same"]
+    message = r"thing 'same' is unavailable: .*first 1\.0 \(first:thing\).* both bring one of this name: uninstall one of them"
     for _ in range(2):
-        with pytest.raises(UserError, match="'same' is registered twice"):
-            list(registry)
+        with pytest.raises(UserError, match=message) as caught:
+            registry.get("same")
+        assert "second 1.0 (second:thing)" in str(caught.value)
+    assert "fortifai itself and second 1.0" in (registry.broken("ours") or "")
+    assert registry.get("other") == 7, "the others can be used"
 
 
 def test_our_own_modalities_plug_in_as_a_third_partys_do_and_are_named_without_torch():
@@ -146,6 +152,7 @@ def test_our_own_modalities_plug_in_as_a_third_partys_do_and_are_named_without_t
 
 
 def test_a_reference_is_a_module_and_an_attribute():
+    assert load_object("math").__name__ == "math"
     assert load_object("math:pi") == 3.141592653589793
     with pytest.raises(AttributeError, match="no attribute 'tau2'"):
         load_object("math:tau2")

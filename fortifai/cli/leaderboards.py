@@ -61,13 +61,19 @@ def check(
         float | None,
         typer.Option(min=0, help="Relative difference that is let pass; by default none on the same machine, 1e-6 on others."),
     ] = None,
+    code: Annotated[
+        list[Path] | None, typer.Option(help="A file of the entry's own loss, which is run to run chains again; repeat it.")
+    ] = None,
     salt: Annotated[str, typer.Option(help="Any text: with another, other chains are chosen.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Check entries: every score computed again, every number within what it can be, nothing replaced and nothing twice."""
+    from fortifai.code_files import run_file
     from fortifai.entries import check as check_entries
     from fortifai.entries.checking import Reproduction
 
+    for file in code or ():
+        run_file(file)
     results = check_entries(files, standing=standing, suite=suite, reproduction=Reproduction(reproduce, workers, tolerance, salt))
     if as_json:
         print_json({"schema": 1, "entries": [_as_json(one) for one in results]})

@@ -9,11 +9,11 @@ import typer
 
 from fortifai import metrics, objectives
 from fortifai.cli.output import AsJson, print_json, print_table
-from fortifai.config import Parametrised
+from fortifai.config import Parametrised, resolve
 from fortifai.contract.declaration import modalities
 from fortifai.contract.metric import Metric
-from fortifai.errors import UnknownName
-from fortifai.planning.suite_file import read_source, suite_names
+from fortifai.errors import UnknownName, UserError
+from fortifai.planning.suite_file import read_source, suite_names, suites
 from fortifai.recursion import strategies
 from fortifai.registry import Registry
 from fortifai.runner.executor import executors
@@ -45,7 +45,8 @@ def list_(
 def _remark(entry: Entry) -> str:
     if not entry.get("available", True):
         return f"unavailable: {entry['reason']}"
-    return str(entry.get("unit") or entry.get("form") or entry.get("version") or "")
+    remark = str(entry.get("unit") or entry.get("form") or entry.get("version") or "")
+    return f"{remark} (of {entry['package']})" if entry.get("package") else remark
 
 
 def _suites() -> list[Entry]:
@@ -54,7 +55,17 @@ def _suites() -> list[Entry]:
 
 
 def _suite(name: str, known: dict[str, Entry]) -> Entry:
-    source = read_source(name)
+    try:
+        source = read_source(name)
+    except UserError as error:
+        return {
+            "name": name,
+            "version": None,
+            "available": False,
+            "reason": str(error),
+            "summary": "",
+            "package": _package(suites, name),
+        }
     default = source.get("defaults", {}).get("modality")
     used = sorted({regime.get("modality", default) for regime in source["regimes"].values()})
     missing = [
@@ -68,6 +79,7 @@ def _suite(name: str, known: dict[str, Entry]) -> Entry:
         "available": not missing,
         "reason": "; ".join(missing) or None,
         "summary": source["summary"],
+        "package": _package(suites, name),
         "modalities": used,
         "regimes": list(source["regimes"]),
     }
@@ -79,7 +91,8 @@ def _modalities() -> list[Entry]:
 
 def _modality(name: str) -> Entry:
     if reason := modalities.broken(name):
-        return {"name": name, "version": None, "available": False, "reason": reason, "summary": "", "metrics": []}
+        broken: Entry = {"name": name, "version": None, "available": False, "reason": reason, "summary": "", "metrics": []}
+        return {**broken, "package": _package(modalities, name)}
     declaration = modalities.get(name)
     missing = declaration.missing()
     return {
@@ -89,12 +102,15 @@ def _modality(name: str) -> Entry:
         "reason": missing,
         "summary": declaration.summary,
         "metrics": [metric.name for metric in declaration.metrics],
+        "package": _package(modalities, name),
     }
 
 
 def _metrics() -> list[Entry]:
     registry = metrics.registry()
-    return sorted((_metric(registry.get(name)) for name in registry), key=lambda entry: str(entry["name"]))
+    entries = [_metric(registry.get(name)) for name in registry]
+    broken = [_broken(metrics.plug_ins, name) for name in metrics.plug_ins if metrics.plug_ins.broken(name)]
+    return sorted((*entries, *broken), key=lambda entry: str(entry["name"]))
 
 
 def _metric(metric: Metric) -> Entry:
@@ -110,25 +126,47 @@ def _metric(metric: Metric) -> Entry:
         "least_n": metric.least_n,
         "reads": list(metric.reads),
         "chance": metric.chance,
+        "package": _package(metrics.plug_ins, metric.name),
     }
 
 
 def _all(registry: Registry[type[P]]) -> list[Entry]:
-    return [_parametrised(registry.get(name)) for name in registry]
+    return [_parametrised(registry, name) for name in registry]
 
 
-def _parametrised(cls: type[Parametrised]) -> Entry:
+def _parametrised(registry: Registry[type[P]], name: str) -> Entry:
+    if registry.broken(name):
+        return _broken(registry, name)
+    cls = registry.get(name)
+    fields = cls.model_fields
     parameters = [
-        {"name": key, "default": field.get_default(), "description": field.description} for key, field in cls.model_fields.items()
+        {"name": key, "default": None if field.is_required() else field.get_default(), "description": field.description}
+        for key, field in fields.items()
     ]
-    return {"name": cls.name, "summary": cls.summary(), "form": cls().canonical, "parameters": parameters}
+    required = [f"{key}=..." for key, field in fields.items() if field.is_required()]
+    form = f"{name}:{','.join(required)}" if required else resolve(registry, name).canonical
+    whole = {"name": name, "available": True, "reason": None, "summary": cls.summary(), "form": form, "parameters": parameters}
+    return {**whole, "package": _package(registry, name)}
 
 
 def _executor(name: str) -> Entry:
-    if reason := executors.broken(name):
-        return {"name": name, "available": False, "reason": reason, "summary": ""}
+    if executors.broken(name):
+        return _broken(executors, name)
     summary = (inspect.getdoc(executors.get(name)) or "").partition("\n")[0]
-    return {"name": name, "available": True, "reason": None, "summary": summary}
+    return {"name": name, "available": True, "reason": None, "summary": summary, "package": _package(executors, name)}
+
+
+def _broken(registry: Registry[Any], name: str) -> Entry:
+    whole = {"name": name, "available": False, "reason": registry.broken(name), "summary": ""}
+    return {**whole, "package": _package(registry, name)}
+
+
+def _package(registry: Registry[Any], name: str) -> str | None:
+    """Return the package that brings something, with its version, or None for what comes with fortifai."""
+    point = registry.entry_point(name)
+    if point is None or point.dist is None or point.dist.name == "fortifai":
+        return None
+    return f"{point.dist.name} {point.dist.version}"
 
 
 PARTS: dict[str, Callable[[], list[Entry]]] = {

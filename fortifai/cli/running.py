@@ -26,7 +26,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     from fortifai.runner.run_folder import RunFolder
 
     suite = load_suite(request.suite, request.settings)
-    selection = Selection(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
+    selection = Selection.of_user(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
     planned = make_plan(suite, selection)
     folder = RunFolder.of(request.out, suite)
     statuses = planned.statuses(folder)

@@ -1,6 +1,7 @@
 """The arguments and options that `plan` and `run` share, spelled out once."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -47,18 +48,27 @@ def _options(
         bool, typer.Option("--explore", help="By the seeds that settings are chosen on; no published table rests on them.")
     ] = False,
     generations: Annotated[int | None, typer.Option(help="The last generation; a longer horizon extends a finished run.")] = None,
-    objective: Annotated[list[str] | None, typer.Option(help="Only these, and the baseline; repeat it.")] = None,
-    strategy: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="Only these, and the baseline; ./mine.py:Softer is a class in a file; repeat it.")
+    ] = None,
+    strategy: Annotated[list[str] | None, typer.Option(help="Only these, or of a file likewise; repeat it.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Measure this too, or of a file likewise; makes it another suite; repeat it.")
+    ] = None,
     regime: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
     set_: Settings = None,
     workers: Annotated[int, typer.Option(help="Processes, of one thread each; the numbers do not depend on it.")] = 1,
     keep: Annotated[str, typer.Option(help="What stays of the generations on disk: all, last, samples or none.")] = "last",
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Run the Python code that task files of the lm-evaluation-harness name.")
+        bool,
+        typer.Option(
+            "--allow-code", help="Run the Python code that a suite file, or a task file of the lm-evaluation-harness, names."
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of whatever fails.")] = False,
 ) -> Request:
     show_tracebacks(debug)
+    from fortifai.planning.regime_table import MORE_METRICS
     from fortifai.runner.messages import as_keep
 
     require_count("workers", workers, MOST_WORKERS)
@@ -72,7 +82,11 @@ def _options(
         objectives=tuple(objective or ()),
         strategies=tuple(strategy or ()),
         regimes=tuple(regime or ()),
-        settings=(*(set_ or ()), *([f"{EXPLORE}=true"] if explore else [])),
+        settings=(
+            *(set_ or ()),
+            *([f"{MORE_METRICS}={json.dumps(metric)}"] if metric else []),
+            *([f"{EXPLORE}=true"] if explore else []),
+        ),
         workers=workers,
         keep=as_keep(keep),
         debug=debug,

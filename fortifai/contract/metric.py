@@ -24,7 +24,8 @@ class Metric:
     """A declared measurement of one generation.
 
     Attributes:
-        compute: ``"module:function"``, called with `MetricInputs`, returning a float.
+        compute: ``"module:function"``, called with `MetricInputs`, returning a float; the function itself where the metric is
+            declared in a file of the user's own.
         summary: One line for `fortifai list`.
         better: The direction, or "target" for a value that is best at ``target``.
         unit: Shown beside the value.
@@ -42,11 +43,12 @@ class Metric:
         takes: What follows a colon in the name, such as the task of ``lm-eval:<task>``; a suite names such a metric with an
             ``argument``, which ``compute`` is then given by that name.
         named_only: Measured only where a suite names it, because it reads what not all data has.
+        modalities: Of a metric that a package beside an adapter's brings: the modalities it is for; empty: all.
         check: ``"module:function"``, called with the adapter, and with the argument if there is one, before anything is trained;
             raises UserError for what would fail in every generation.
     """
 
-    compute: str
+    compute: "str | Callable[[MetricInputs[Any, Any]], float]"
     summary: str
     better: Direction
     unit: str
@@ -62,11 +64,13 @@ class Metric:
     takes: str | None = None
     argument: str | None = None
     named_only: bool = False
+    modalities: tuple[str, ...] = ()
     check: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
-            object.__setattr__(self, "name", self.compute.partition(":")[2])
+            name = self.compute.partition(":")[2] if isinstance(self.compute, str) else self.compute.__name__
+            object.__setattr__(self, "name", name)
 
     @property
     def by_default(self) -> bool:
@@ -87,12 +91,12 @@ class Metric:
     def function(self) -> "Callable[[MetricInputs[Any, Any]], float]":
         """Import the function that measures it. Raises UserError if an extra is not installed or an argument is missing."""
         self._require_installed()
+        function: Callable[..., float] = load_object(self.compute) if isinstance(self.compute, str) else self.compute
         if self.takes is None:
-            function: Callable[[MetricInputs[Any, Any]], float] = load_object(self.compute)
             return function
         if self.argument is None:
             self.with_argument("")
-        return partial(load_object(self.compute), argument=self.argument)
+        return partial(function, argument=self.argument)
 
     def require(self, adapter: "AnyModality") -> None:
         """Raise UserError if this adapter's data, or what is not installed, already rules the metric out."""

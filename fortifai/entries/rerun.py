@@ -101,7 +101,8 @@ def _plan(suite: Suite, chosen: list[ChainNumbers]) -> Plan:
     planned = {chain.id: chain for chain in plan.chains}
     for chain in chosen:
         if chain.id not in planned:
-            raise UserError(f"chain {chain.id} cannot be run again here: the data of regime {chain.regime} is not the same")
+            differs = f"the data of regime {chain.regime}, or a file of its own code, is not the same"
+            raise UserError(f"chain {chain.id} cannot be run again here: {differs}")
     chains = (planned[chain.id].model_copy(update={"horizon": chain.horizon}) for chain in chosen)
     return Plan(suite, tuple(chains), plan.needs, plan.adapters)
 

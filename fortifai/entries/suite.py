@@ -8,7 +8,7 @@ from fortifai.fidelity.rule import BASELINE
 from fortifai.leaderboard.submission import suite_hash
 from fortifai.planning.identity import chain_identity
 from fortifai.planning.suite import Regime, Suite
-from fortifai.planning.suite_file import build_suite, described_suite, read_source, suite_names
+from fortifai.planning.suite_file import build_suite, described_suite, read_source, shipped_names
 from fortifai.records.numbers import ChainNumbers, RunNumbers
 from fortifai.recursion import strategies
 from fortifai.runner.run_folder import describe
@@ -37,7 +37,7 @@ def suite_of(numbers: RunNumbers, *, own: bool, named: str | None = None) -> Sui
     described = numbers.suite
     if named is None and own:
         return described_suite(described)
-    if named is None and described.name not in suite_names():
+    if named is None and described.name not in shipped_names():
         raise UserError(f"no suite {described.name!r} comes with fortifai, and the entry does not say that it is of its own")
     return build_suite(read_source(named or described.name), numbers.suite.overrides, where=named or described.name)
 
@@ -53,7 +53,7 @@ def is_shipped(numbers: RunNumbers) -> bool:
 def suite_faults(numbers: RunNumbers, suite: Suite, *, own: bool) -> Iterator[str]:
     """Yield where what a run says of its suite is not what the suite is."""
     said, known = numbers.suite.model_dump(mode="json"), describe(suite)
-    if own and numbers.suite.name in suite_names() and not is_shipped(numbers):
+    if own and numbers.suite.name in shipped_names() and not is_shipped(numbers):
         shipped = build_suite(read_source(numbers.suite.name), {}, where=numbers.suite.name)
         if shipped.version == numbers.suite.version and not numbers.suite.overrides:
             yield f"it is of a suite of its own that calls itself {shipped.tag}, as another does that comes with fortifai"
@@ -73,8 +73,10 @@ def identity_faults(numbers: RunNumbers, suite: Suite) -> Iterator[str]:
             faults[f"the suite has no regime {chain.regime}"] = None
             continue
         regime = regimes[chain.regime]
+        identity = numbers.identity(chain)
         expected = chain_identity(regime, chain.strategy, chain.objective, chain.seed, chain.data_hash)
-        if differing := _differing(numbers.identity(chain), expected):
+        expected |= {"code": identity["code"]} if "code" in identity else {}  # the files are not here to be held against
+        if differing := _differing(identity, expected):
             names = ", ".join(differing[:5])
             faults[f"chains of regime {chain.regime} were run with another {names} than this fortifai runs them with"] = None
         metric = regime.metric(regime.fidelity_metric)

@@ -1,36 +1,64 @@
-"""Packages beside fortifai whose code made the numbers of a run: their versions, and a hash of their sources."""
+"""Packages and files beside fortifai whose code made the numbers of a run: their versions, and a hash of their sources."""
 
 import hashlib
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from fortifai.errors import UserError
+from fortifai.code_files import file_of, split_name
+from fortifai.errors import UserError, plural
 from fortifai.records.entry import PlugIn
 from fortifai.records.numbers import RunNumbers
 
-KINDS = {"modality": "fortifai.modalities"}
-"""What a run can use of another package, and the group of entry points by which it is found."""
+KINDS = ("modality", "objective", "strategy", "metric", "suite")
+"""What a run can use of another package; the entry points of each are found by its plural."""
+
+FILE_VERSION = "file"
+"""Stands for the version of a file of somebody's own, which has none."""
 
 
 def plug_ins_of(numbers: RunNumbers) -> list[PlugIn]:
-    """Return the packages that a run used, as they are installed now; nothing of them is imported.
+    """Return the packages that a run used, as they are installed now, and the files; nothing of them is imported.
 
     Raises:
-        UserError: Something that the run used is not installed.
+        UserError: The modality that the run used is not installed.
     """
     used: dict[str, tuple[EntryPoint, list[str]]] = {}
-    for kind, group in KINDS.items():
-        points = {point.name: point for point in entry_points(group=group)}
-        for name in sorted({getattr(chain, kind) for chain in numbers.chains}):
+    for kind in KINDS:
+        points = {point.name: point for point in entry_points(group=f"fortifai.{plural(kind)}")}
+        for name in sorted(_names(kind, numbers)):
             if name not in points:
-                raise UserError(f"{kind} {name!r} is not installed here: make the entry where the run was made")
+                if kind == "modality":  # of the other kinds, ours have no entry points
+                    raise UserError(f"{kind} {name!r} is not installed here: make the entry where the run was made")
+                continue
             point = points[name]
             package = point.dist.name if point.dist else point.module.partition(".")[0]
             if package != "fortifai":
                 used.setdefault(package, (point, []))[1].append(f"{kind} {name}")
-    return [_plug_in(package, point, provides) for package, (point, provides) in sorted(used.items())]
+    packages = [_plug_in(package, point, provides) for package, (point, provides) in sorted(used.items())]
+    return packages + list(_files(numbers))
+
+
+def code_of(numbers: RunNumbers) -> dict[str, str]:
+    """Return the files of somebody's own that the chains of a run used: SHA-256 by name."""
+    return {name: sha for chain in numbers.chains for name, sha in numbers.identity(chain).get("code", {}).items()}
+
+
+def _names(kind: str, numbers: RunNumbers) -> set[str]:
+    """Return what of one kind a run used, by name, without parameters."""
+    if kind == "suite":
+        return {numbers.suite.name}
+    if kind == "metric":
+        return {split_name(name)[0] for chain in numbers.chains for name in chain.generations.metrics}
+    return {split_name(getattr(chain, kind))[0] for chain in numbers.chains}
+
+
+def _files(numbers: RunNumbers) -> Iterator[PlugIn]:
+    for name, sha256 in sorted(code_of(numbers).items()):
+        used = [f"{kind} {each}" for kind in KINDS for each in sorted(_names(kind, numbers)) if file_of(each) == name]
+        yield PlugIn(name=name, version=FILE_VERSION, provides=used, sha256=sha256, commit=None)
 
 
 def _plug_in(package: str, point: EntryPoint, provides: list[str]) -> PlugIn:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
+from fortifai.code_files import split_name
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import Estimate, Ratio
 from fortifai.leaderboard.schema import Leaderboard
@@ -70,7 +71,7 @@ def standings(boards: Iterable[tuple[str, Leaderboard]]) -> Standings:
             key = row.modality or "", board.identity, row.regime or ""
             places[key] = Place(suite=board.identity, modality=row.modality, regime=row.regime)
             one = Measured(objective=row.objective, ratio=row.extension_ratio, p_value=row.p_value)
-            measured[method, row.objective.partition(":")[0]][key].append(one)
+            measured[method, split_name(row.objective)[0]][key].append(one)
     order = sorted(places)
     rows = [_standing(method, name, [cells.get(place, []) for place in order]) for (method, name), cells in measured.items()]
     return Standings(places=[places[key] for key in order], rows=_ranked(rows, len(order)))

@@ -1,12 +1,14 @@
 """Metrics: what is measured of every generation.
 
-The metrics declared here serve every modality; an adapter's declaration adds its own.
+The metrics declared here serve every modality; an adapter's declaration adds its own, and packages beside it theirs.
 """
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fortifai.code_files import file_of, split_name
 from fortifai.contract.declaration import ModalityDeclaration, modalities
 from fortifai.contract.metric import Metric
 from fortifai.errors import UserError
@@ -15,7 +17,7 @@ from fortifai.registry import Registry
 if TYPE_CHECKING:
     from fortifai.contract.metric_inputs import MetricInputs
 
-__all__ = ["SHARED", "Metric", "find", "measure", "of", "registry"]
+__all__ = ["SHARED", "Metric", "find", "measure", "of", "plug_ins", "registry"]
 
 SHARED = (
     Metric(
@@ -40,18 +42,24 @@ SHARED = (
 """The metrics that every modality has."""
 
 
+plug_ins: Registry[Metric] = Registry("metric", group="fortifai.metrics", instance_of=Metric)
+"""The metrics that packages bring for modalities of somebody else's; they are measured only where a suite names them."""
+
+
 def registry() -> Registry[Metric]:
-    """Return every metric by name: the shared ones and those of every installed modality.
+    """Return every metric by name: the shared ones, those of every installed modality, and those of packages beside them.
 
     Raises:
         UserError: Two modalities use one name for different metrics.
     """
-    return _collect(modalities.get(name) for name in modalities if modalities.broken(name) is None)
+    declarations = [modalities.get(name) for name in modalities if modalities.broken(name) is None]
+    return _collect(declarations, (_plug_in(name) for name in plug_ins if plug_ins.broken(name) is None))
 
 
 def of(declaration: ModalityDeclaration) -> Registry[Metric]:
-    """Return the metrics of one modality by name: the shared ones and its own."""
-    return _collect([declaration])
+    """Return the metrics of one modality by name: the shared ones, its own, and those that packages bring for it."""
+    brought = (_plug_in(name) for name in plug_ins if plug_ins.broken(name) is None)
+    return _collect([declaration], (metric for metric in brought if _serves(metric, declaration)))
 
 
 def find(declaration: ModalityDeclaration, name: str) -> Metric:
@@ -59,20 +67,36 @@ def find(declaration: ModalityDeclaration, name: str) -> Metric:
 
     Args:
         declaration: The modality.
-        name: The metric's name, with its argument behind a colon where it takes one.
+        name: The metric's name, with its argument behind a colon where it takes one; ``mine.py:SPREAD`` for one of a file of
+            the user's own.
 
     Raises:
         UnknownName: The modality has no such metric.
-        UserError: An argument is missing, or there is one that the metric does not take.
+        UserError: An argument is missing, there is one that the metric does not take, or it is for other modalities.
     """
-    known, (plain, colon, argument) = of(declaration), name.partition(":")
-    metric = known.get(plain if plain in known else name)
-    return metric.with_argument(argument) if colon or metric.takes else metric
+    plain, argument = split_name(name)
+    if file_of(name) is None:
+        known, has_argument = of(declaration), ":" in name
+        metric = known.get(plain if plain in known else name)
+    else:
+        metric, has_argument = _plug_in(plain), bool(argument)
+        if not _serves(metric, declaration):
+            raise UserError(f"metric {plain!r} is for {', '.join(metric.modalities)}, not for {declaration.name}")
+    return metric.with_argument(argument) if has_argument or metric.takes else metric
 
 
-def _collect(declarations: Iterable[ModalityDeclaration]) -> Registry[Metric]:
+def _plug_in(name: str) -> Metric:
+    """Return a metric of a package or of a file, called by the name that leads back to it."""
+    return replace(plug_ins.get(name), name=name, named_only=True)
+
+
+def _serves(metric: Metric, declaration: ModalityDeclaration) -> bool:
+    return not metric.modalities or declaration.name in metric.modalities
+
+
+def _collect(declarations: Iterable[ModalityDeclaration], brought: Iterable[Metric]) -> Registry[Metric]:
     by_name: Registry[Metric] = Registry("metric")
-    for metric in (*SHARED, *(metric for declaration in declarations for metric in declaration.metrics)):
+    for metric in (*SHARED, *(metric for declaration in declarations for metric in declaration.metrics), *brought):
         by_name.register(metric.name, metric)
     return by_name
 

@@ -41,7 +41,7 @@ __all__ = [
     "resolve_for",
 ]
 
-registry: Registry[type[Objective]] = Registry("objective")
+registry: Registry[type[Objective]] = Registry("objective", group="fortifai.objectives", subclass_of=Objective)
 for _objective in (
     CrossEntropy,
     TruncatedCrossEntropy,

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from fortifai.code_files import admit
 from fortifai.errors import UserError
 from fortifai.limits import EXPLORE_FROM, MOST_GENERATIONS, MOST_SEEDS, require_count
 from fortifai.planning.identity import chain_id, chain_identity
@@ -26,6 +27,22 @@ class Selection:
     objectives: Sequence[str] = ()
     strategies: Sequence[str] = ()
     regimes: Sequence[str] = ()
+
+    @classmethod
+    def of_user(
+        cls,
+        seeds: int | None = None,
+        generations: int | None = None,
+        objectives: Sequence[str] = (),
+        strategies: Sequence[str] = (),
+        regimes: Sequence[str] = (),
+    ) -> Self:
+        """Return a selection by names as a user writes them: files that they refer to, as in ``./mine.py:Softer``, are run.
+
+        Raises:
+            UserError: Such a file cannot be run, or there are more seeds or generations than there can be.
+        """
+        return cls(seeds, generations, [*map(admit, objectives)], [*map(admit, strategies)], tuple(regimes))
 
     def __post_init__(self) -> None:
         for name, value, most in (("seeds", self.seeds, MOST_SEEDS), ("generations", self.generations, MOST_GENERATIONS)):

@@ -1,12 +1,14 @@
 """What decides the numbers of a chain, and the id that is its hash."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fortifai import objectives
+from fortifai import metrics, objectives
+from fortifai.code_files import split_name, used_by
 from fortifai.contract.declaration import modalities
 from fortifai.planning.suite import Regime
 from fortifai.records.hashing import identity_hash
+from fortifai.recursion import strategies
 
 PROTOCOL_VERSION = 2
 """Part of every chain id: raised when a change of the protocol, a strategy or an objective changes the numbers of a chain,
@@ -35,6 +37,7 @@ def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, dat
         "objective": objective,
         "seed": seed,
         "data_hash": data_hash,
+        **_code([strategy, objective, *regime.metrics]),
     }
 
 
@@ -59,7 +62,31 @@ def generation_0_identity(regime: Regime, objective: str, seed: int, data_hash: 
         "seed": seed,
         "data_hash": data_hash,
         "draws": draws,
+        **_code([objective, *regime.metrics]),
     }
+
+
+def _code(names: Iterable[str]) -> dict[str, Any]:
+    """Return the hashes of the files of the user's own that names refer to, by file; nothing where there are none."""
+    files = used_by(names)
+    return {"code": {name: file.sha256 for name, file in files.items()}} if files else {}
+
+
+def packages_of(regime: Regime, strategy: str, objective: str) -> dict[str, str]:
+    """Return by name the versions of the packages that bring what a chain uses: no part of its identity, and recorded with it.
+
+    Args:
+        regime: The regime that it belongs to.
+        strategy: Canonical name of how training sets are composed.
+        objective: Canonical name of the loss.
+    """
+    points = [
+        modalities.entry_point(regime.modality),
+        objectives.registry.entry_point(split_name(objective)[0]),
+        strategies.registry.entry_point(split_name(strategy)[0]),
+        *(metrics.plug_ins.entry_point(split_name(name)[0]) for name in regime.metrics),
+    ]
+    return {point.dist.name: point.dist.version for point in points if point is not None and point.dist is not None}
 
 
 def chain_id(identity: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fortifai import needs
+from fortifai.code_files import CodeFile, used_by
 from fortifai.needs import Need
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection, chains_of
 from fortifai.planning.identity import generation_0_identity
@@ -73,6 +74,12 @@ class Plan:
     def generations_0(self, statuses: Iterable[ChainStatus]) -> Counter[str]:
         """Return by name the generations 0 that these chains have yet to get, with how many chains share each."""
         return Counter(self.generation_0(status.chain) for status in statuses if not (status.finished or status.is_over))
+
+    def code_files(self) -> dict[str, CodeFile]:
+        """Return by name the files of the user's own that its chains use."""
+        used = {name for chain in self.chains for name in (chain.objective, chain.strategy)}
+        measured = (name for chain in self.chains for name in self.suite.regime(chain.regime).metrics)
+        return used_by((*used, *measured))
 
     def require_needs(self) -> None:
         """Raise UserError that lists everything that is missing on this machine."""

@@ -13,6 +13,9 @@ from fortifai.contract.metric import Metric
 from fortifai.errors import UserError
 from fortifai.planning.suite import Regime
 
+MORE_METRICS = "metrics+"
+"""The setting that adds to what a regime measures, which `--metric` is short for."""
+
 
 def build_regime(name: str, table: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[Regime | None, list[str]]:
     """Return the regime of a table, or None, and everything that is wrong with it, each error with the key it is about.
@@ -63,6 +66,11 @@ def _build_adapter_tables(declaration: ModalityDeclaration, merged: dict[str, An
             merged[key] = cls.model_construct()
     known = metrics.of(declaration)
     merged.setdefault("metrics", [name for name in known if known.get(name).by_default])
+    added = merged.pop(MORE_METRICS, [])
+    if isinstance(merged["metrics"], list) and isinstance(added, list):
+        merged["metrics"] = [*merged["metrics"], *(name for name in added if name not in merged["metrics"])]
+    else:
+        errors.append(f"{MORE_METRICS}: should be a list of metrics")
     return errors
 
 

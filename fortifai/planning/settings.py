@@ -3,13 +3,19 @@
 import tomllib
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
+from fortifai.code_files import admit, file_of
 from fortifai.errors import UserError
+from fortifai.permission import VARIABLE, code_is_allowed
 from fortifai.sanitise import one_line
 
 MOST_NESTED = 32
 """How deep tables and lists may lie in one another; what reads them goes down by a call each."""
+
+NAMING_CODE = ("objectives", "strategies", "metrics", "metrics+", "fidelity_metric")
+"""Keys of a regime whose values may be names such as ``./mine.py:Softer``."""
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
@@ -34,6 +40,29 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             parsed[key] = value
     return parsed
+
+
+def with_code(key: str, value: Any, in_file: Path | None = None) -> Any:
+    """Return the value of a key with the folders of code files left out, which are run; any other value as it is.
+
+    Args:
+        key: Of a regime, or of a setting, with dots between its parts.
+        value: As TOML has it.
+        in_file: The suite file that has it, whose folder paths start from; None: the user wrote it.
+
+    Raises:
+        UserError: A file cannot be run, or a suite file names one and the user has not allowed code.
+    """
+    if isinstance(value, list):
+        return [with_code(key, inner, in_file) for inner in value]
+    if key.split(".")[-1] not in NAMING_CODE or not isinstance(value, str) or file_of(value) is None:
+        return value
+    if in_file is not None and not code_is_allowed():
+        raise UserError(
+            f"suite file {in_file}: {key} has code run, of {one_line(value)}, which could do whatever you can: "
+            f"read it, and then add --allow-code (or set {VARIABLE}=1)"
+        )
+    return admit(value, Path() if in_file is None else in_file.parent)
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 from fortifai.config import explain
 from fortifai.errors import UnknownName, UserError
 from fortifai.planning.regime_table import build_regime
-from fortifai.planning.settings import apply_setting, parse_settings, parse_toml
+from fortifai.planning.settings import apply_setting, parse_settings, parse_toml, with_code
 from fortifai.planning.suite import Suite
 from fortifai.records.schema import SuiteDescription
+from fortifai.registry import Registry
 from fortifai.sanitise import EXPLORE, one_line
 
 LARGEST_FILE = 2**20
@@ -26,10 +28,21 @@ NOT_IN_FILE = ("overrides", "source")
 """Suite fields that are not keys of its file."""
 
 
+suites: Registry[ModuleType] = Registry("suite", group="fortifai.suites", instance_of=ModuleType)
+"""By the name of a suite, the package that holds its file, ``<name>.toml``: ours, and those of other packages."""
+for _file in files("fortifai.suites").iterdir():
+    if _file.name.endswith(".toml"):
+        suites.register(_file.name.removesuffix(".toml"), "fortifai.suites")
+
+
 def suite_names() -> list[str]:
+    """Return the names of the suites that come with fortifai, and with the packages that bring others."""
+    return list(suites)
+
+
+def shipped_names() -> list[str]:
     """Return the names of the suites that come with fortifai."""
-    shipped = files("fortifai.suites").iterdir()
-    return sorted(entry.name.removesuffix(".toml") for entry in shipped if entry.name.endswith(".toml"))
+    return [name for name in suites if suites.entry_point(name) is None]
 
 
 def load_suite(name_or_path: str | Path, settings: Iterable[str] = ()) -> Suite:
@@ -42,7 +55,8 @@ def load_suite(name_or_path: str | Path, settings: Iterable[str] = ()) -> Suite:
     Raises:
         UserError: Something is wrong with it; the text lists every error of the file, each with its key.
     """
-    return build_suite(read_source(name_or_path), parse_settings(settings), where=str(name_or_path))
+    own = {key: with_code(key, value) for key, value in parse_settings(settings).items()}
+    return build_suite(read_source(name_or_path), own, where=str(name_or_path))
 
 
 def read_source(name_or_path: str | Path) -> dict[str, Any]:
@@ -53,17 +67,30 @@ def read_source(name_or_path: str | Path) -> dict[str, Any]:
     """
     name = str(name_or_path)
     if not (name.endswith(".toml") or "/" in name):
-        if name not in suite_names():
-            raise UnknownName("suite", name, suite_names())
-        return tomllib.loads(files("fortifai.suites").joinpath(f"{name}.toml").read_text("utf-8"))
+        return _read_named(name)
     where = f"suite file {name}"
     try:
-        return parse_toml(_read_text(Path(name), where), where)
+        content = parse_toml(_read_text(Path(name), where), where)
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
         problem = "is not TOML" if isinstance(error, tomllib.TOMLDecodeError) else "cannot be read"
         raise UserError(f"{where}: {problem}: {error}") from None
+    named = content.get("regimes")
+    for table in (content.get("defaults"), *(named.values() if isinstance(named, dict) else ())):
+        if isinstance(table, dict):
+            table.update({key: with_code(key, value, in_file=Path(name)) for key, value in table.items()})
+    return content
+
+
+def _read_named(name: str) -> dict[str, Any]:
+    if name not in suite_names():
+        raise UnknownName("suite", name, suite_names())
+    package = suites.get(name)
+    try:
+        return tomllib.loads(files(package).joinpath(f"{name}.toml").read_text("utf-8"))
+    except (OSError, ValueError) as error:  # of somebody else's package
+        raise UserError(f"suite {name!r} is unavailable: {name}.toml of {package.__name__}: {error}") from None
 
 
 def _read_text(path: Path, where: str) -> str:

@@ -44,10 +44,10 @@ class Marks(Stored):
 
 
 class PlugIn(Stored):
-    """A package beside fortifai that was installed when the entry was made, and whose code made the numbers."""
+    """A package beside fortifai that was installed when the entry was made, or a file, whose code made the numbers."""
 
-    name: str = Field(pattern=METHOD, description="name of the distribution")
-    version: str = Field(pattern=r"^[A-Za-z0-9._+!-]{1,64}$", description="its version")
+    name: str = Field(pattern=METHOD, description="name of the distribution, or of the file, which ends with .py")
+    version: str = Field(pattern=r"^[A-Za-z0-9._+!-]{1,64}$", description="its version; of a file, the word file")
     provides: list[str] = Field(description="what the run uses of it, such as modality spectra")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 over its Python files and their names")
     commit: str | None = Field(

@@ -18,6 +18,9 @@ MANIFEST_FILE = "manifest.json"
 NULLS = "nulls"
 """The folder of a run that holds the null of each regime."""
 
+CODE = "code"
+"""The folder of a run that holds a copy of every file of the user's own that its chains use."""
+
 GENERATION_0 = "generation-0"
 """The folder of a run that holds what its chains share: each generation 0, in a folder named by a hash of what decides it."""
 

@@ -1,6 +1,6 @@
 """Whether a run folder is whole: every chain is what its name says, every line and file what was written, and none is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -12,6 +12,7 @@ from fortifai.limits import is_explore_seed
 from fortifai.records.hashing import content_hash, identity_hash
 from fortifai.records.layout import (
     CHAIN_FILE,
+    CODE,
     FAILURE_FILE,
     GENERATION_0,
     MANIFEST_FILE,
@@ -24,7 +25,7 @@ from fortifai.records.layout import (
 )
 from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
 from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord
-from fortifai.sanitise import is_exploration
+from fortifai.sanitise import is_exploration, one_line
 
 MOST_NAMED = 3
 """Damages of a run that an error names."""
@@ -139,8 +140,21 @@ def verify_run(run: Path, *, files: bool = True) -> Verification:
         found, looked_at = _shared_findings(folder, files)
         findings += found
         checked += looked_at
+    findings += _code_findings(run, chains)
     findings += _missing(run)
     return Verification(tuple(findings), tuple(chains), checked)
+
+
+def _code_findings(run: Path, chains: Iterable[ReadChain]) -> Iterator[Finding]:
+    """Yield what is wrong with the copies of the files of somebody's own that chains were run with."""
+    used = {(name, sha256) for read in chains for name, sha256 in read.chain.identity.get("code", {}).items()}
+    for name, sha256 in sorted(used):
+        where = f"{CODE}/{one_line(str(name))}"
+        copy = run / CODE / Path(str(name)).name
+        if not copy.is_file() or copy.is_symlink():
+            yield Finding("missing", where, "the file that chains were run with is gone")
+        elif sha256_of(copy) != sha256:
+            yield Finding("damaged", where, "is not the file that chains were run with")
 
 
 def _nulls(run: Path, findings: list[Finding]) -> dict[str, NullRecord]:

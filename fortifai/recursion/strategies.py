@@ -237,7 +237,7 @@ class Control(Strategy):
         return supply.real(generation)
 
 
-registry: Registry[type[Strategy]] = Registry("strategy")
+registry: Registry[type[Strategy]] = Registry("strategy", group="fortifai.strategies", subclass_of=Strategy)
 for _strategy in (Replace, Accumulate, AccumulateSubsample, FreshMix, Anchored, Weighted, Control):
     registry.register(_strategy.name, _strategy)
 

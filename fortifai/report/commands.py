@@ -29,15 +29,18 @@ def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn] = ()) -> list[st
 
     Args:
         numbers: Of the run.
-        plug_ins: Packages that have to be installed beside fortifai.
+        plug_ins: Packages that have to be installed beside fortifai, and files that have to be in the folder.
     """
     suite = numbers.suite
-    packages = [f"fortifai[torch]=={numbers.fortifai}", *(f"{package.name}=={package.version}" for package in plug_ins)]
+    code = [plug_in for plug_in in plug_ins if plug_in.name.endswith(".py")]
+    packages = [f"{plug_in.name}=={plug_in.version}" for plug_in in plug_ins if plug_in not in code]
     is_shipped = files("fortifai.suites").joinpath(f"{suite.name}.toml").is_file()
-    run = f"fortifai run {shlex.quote(suite.name if is_shipped else f'{suite.name}.toml')} --out runs"
+    has_name = is_shipped or any(f"suite {suite.name}" in plug_in.provides for plug_in in plug_ins)
+    run = f"fortifai run {shlex.quote(suite.name if has_name else f'{suite.name}.toml')} --out runs"
     changes = "".join(f" --set {shlex.quote(f'{key}={_toml(value)}')}" for key, value in sorted(suite.overrides.items()))
     return [
-        f"pip install {shlex.join(packages)}",
+        f"pip install {shlex.join([f'fortifai[torch]=={numbers.fortifai}', *packages])}",
+        *(f"# in a folder with {file.name}, of SHA-256 {file.sha256}:" for file in code),
         *(f"{run}{selection}{changes}" for selection in _selections(numbers)),
         f"fortifai score {shlex.quote(f'runs/{suite.identity}')}",
     ]

@@ -2,7 +2,7 @@
 
 from fortifai.errors import RunFailed, UserError
 from fortifai.planning.chains import PlannedChain
-from fortifai.planning.identity import chain_identity
+from fortifai.planning.identity import chain_identity, packages_of
 from fortifai.planning.suite import Suite
 from fortifai.records.schema import ChainRecord
 from fortifai.runner.machine import commit, hardware, versions
@@ -45,7 +45,7 @@ def chain_record(suite: Suite, folder: RunFolder, planned: PlannedChain) -> Chai
         better=metric.better,
         null=null.value,
         identity=chain_identity(regime, planned.strategy, planned.objective, planned.seed, data_hash),
-        versions=versions(),
+        versions=versions() | packages_of(regime, planned.strategy, planned.objective),
         commit=commit(),
         hardware=hardware(),
     )

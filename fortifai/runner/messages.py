@@ -33,12 +33,14 @@ class SuiteTask(Message):
         source: The content of its file.
         overrides: The user's settings.
         folder: The run folder, as an absolute path.
+        code: The files of the user's own that it uses, which the run folder has a copy of: SHA-256 by name.
     """
 
     suite: str
     source: dict[str, Any]
     overrides: dict[str, Any]
     folder: str
+    code: dict[str, str] = Field(default_factory=dict)
 
 
 class MeasureNull(SuiteTask):

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fortifai.errors import RunFailed, UnknownName
 from fortifai.files import is_disk_full
 from fortifai.limits import MOST_CHAINS, MOST_WORKERS, require_count
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
 from fortifai.planning.plan import Plan, make_plan
-from fortifai.planning.suite import Suite
 from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
@@ -93,7 +93,7 @@ def run(
         require_count("limit", limit, MOST_CHAINS)
     keep = as_keep(keep)
     chosen = load_suite(suite, [*settings, *([f"{EXPLORE}=true"] if explore else [])])
-    selection = Selection(seeds, generations, tuple(objectives), tuple(strategies), tuple(regimes))
+    selection = Selection.of_user(seeds, generations, objectives, strategies, regimes)
     if executor not in executors:
         raise UnknownName("executor", executor, executors)
     chosen_executor = executors.get(executor)
@@ -102,6 +102,7 @@ def run(
     plan = make_plan(chosen, selection)
     if plan.remaining(folder):
         plan.require_needs()  # what cannot be run is refused before anything is written
+    folder.check_code(plan.code_files())
     folder.create()
     try:
         failures, left = _run(plan, folder, _How(chosen_executor, workers, keep, quiet, debug, limit))
@@ -129,6 +130,7 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
     with lock.hold(folder.path) as held:
         folder.claim(plan.suite)
         folder.sweep()
+        folder.keep_code(plan.code_files())
         folder.expect(plan.chains)
         resources = Resources(how.workers, held, folder.path / "workers.log")
         with how.executor(resources) as pool:
@@ -136,7 +138,7 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
             missing = [status for status in statuses if not status.is_over]
             remaining = missing[: how.limit]
             chains = [status.chain for status in (*remaining, *(each for each in statuses if _lacks_picture(folder, each)))]
-            _measure_nulls(plan.suite, plan.chains, folder, pool)
+            _measure_nulls(plan, folder, pool)
             for status in statuses:
                 record = chain_record(plan.suite, folder, status.chain)
                 (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
@@ -172,8 +174,9 @@ def run_plan(plan: Plan, out: Path, workers: int) -> tuple[Path, list[str]]:
     return folder.path, _run(plan, folder, how)[0]
 
 
-def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFolder, executor: Executor) -> None:
-    wanted = {chain.regime: (chain.n, chain.identity()[1]) for chain in chains}
+def _measure_nulls(plan: Plan, folder: RunFolder, executor: Executor) -> None:
+    suite = plan.suite
+    wanted = {chain.regime: (chain.n, chain.identity()[1]) for chain in plan.chains}
     missing = [
         name
         for name, (n, data_hash) in wanted.items()
@@ -181,10 +184,7 @@ def _measure_nulls(suite: Suite, chains: Sequence[PlannedChain], folder: RunFold
     ]
     tasks = [
         MeasureNull(
-            suite=suite.tag,
-            source=suite.source,
-            overrides=json_copy(suite.overrides),
-            folder=str(folder.path.resolve()),
+            **_of_suite(plan, folder),
             regime=name,
         )
         for name in missing
@@ -205,10 +205,7 @@ def _run_chains(
     """
     tasks = [
         RunChain(
-            suite=plan.suite.tag,
-            source=plan.suite.source,
-            overrides=json_copy(plan.suite.overrides),
-            folder=str(folder.path.resolve()),
+            **_of_suite(plan, folder),
             chain=chain,
             keep=how.keep,
             begins_with=None if folder.has_begun(chain) else plan.generation_0(chain),
@@ -240,6 +237,17 @@ def _run_chains(
             failures.append(_given_up(chain.regime, len(left) - len(others)))
             return failures, others
     return failures, []
+
+
+def _of_suite(plan: Plan, folder: RunFolder) -> dict[str, Any]:
+    """Return the fields that every task of a plan has."""
+    return {
+        "suite": plan.suite.tag,
+        "source": plan.suite.source,
+        "overrides": json_copy(plan.suite.overrides),
+        "folder": str(folder.path.resolve()),
+        "code": {name: file.sha256 for name, file in plan.code_files().items()},
+    }
 
 
 def _lacks_picture(folder: RunFolder, status: ChainStatus) -> bool:

@@ -2,21 +2,23 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import fortifai
+from fortifai.code_files import CodeFile, run_file
 from fortifai.config import Role
 from fortifai.errors import RunFailed, UserError
-from fortifai.files import remove, remove_at_once, set_aside, sweep
+from fortifai.files import remove, remove_at_once, set_aside, sweep, write_bytes
 from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.plan import Measured
 from fortifai.planning.suite import Regime, Suite
 from fortifai.records.layout import (
     CHAIN_FILE,
+    CODE,
     GENERATION_0,
     MANIFEST_FILE,
     MODEL,
@@ -92,6 +94,37 @@ class RunFolder:
                 set_aside(path)
         record = SuiteRecord(fortifai=fortifai.__version__, suite=SuiteDescription(**describe(suite)))
         record.write(self.path / SUITE_FILE)
+
+    def check_code(self, files: Mapping[str, CodeFile]) -> None:
+        """Raise UserError if the run began with another content of one of the user's own files."""
+        for chain in self._chains():
+            for name, began_with in chain.identity.get("code", {}).items():
+                if name in files and files[name].sha256 != began_with:
+                    raise UserError(
+                        f"{files[name].path} has changed since the run in {self.path} began: its SHA-256 was {began_with[:16]} "
+                        f"and is {files[name].sha256[:16]}; choose another --out, or put it back "
+                        f"(a copy is {self.path / CODE / name})"
+                    )
+
+    def keep_code(self, files: Mapping[str, CodeFile]) -> None:
+        """Copy the user's own files into the folder, from where workers run them."""
+        for name, file in files.items():
+            (self.path / CODE).mkdir(exist_ok=True)
+            write_bytes(self.path / CODE / name, file.source)
+
+    def run_code(self, files: Mapping[str, str]) -> None:
+        """Run the copies of the user's own files, so that names can refer to them.
+
+        Args:
+            files: SHA-256 by name.
+
+        Raises:
+            UserError: A copy cannot be run, or is not the file that the run began with.
+        """
+        for name, expected in files.items():
+            file = run_file(self.path / CODE / name)
+            if file.sha256 != expected:
+                raise UserError(f"{file.path} was changed while the run was going: run it again")
 
     def require_held(self, suite: Suite) -> None:
         """Raise RunFailed if the folder is gone, or holds another suite, while a run is going."""

@@ -79,8 +79,9 @@ def perform(task: Task, adapters: Adapters, emit: Emit) -> Event:
         emit: Called with every event on the way.
     """
     try:
-        suite = build_suite(task.source, task.overrides, where=task.suite)
         folder = RunFolder(Path(task.folder))
+        folder.run_code(task.code)
+        suite = build_suite(task.source, task.overrides, where=task.suite)
         folder.require_held(suite)
         if isinstance(task, MeasureNull):
             _measure_null(suite, folder, task.regime, adapters)

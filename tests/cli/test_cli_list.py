@@ -21,12 +21,15 @@ def test_every_part_of_the_list_has_its_keys(call):
     names = call("list", "--json").json
     keys = {part: set(names[part][0]) for part in names if part != "schema"}
     assert keys == {
-        "suites": {"name", "version", "available", "reason", "summary", "modalities", "regimes"},
-        "modalities": {"name", "version", "available", "reason", "summary", "metrics"},
-        "metrics": {"name", "available", "reason", "summary", "better", "target", "unit", "range", "least_n", "reads", "chance"},
-        "objectives": {"name", "summary", "form", "parameters"},
-        "strategies": {"name", "summary", "form", "parameters"},
-        "executors": {"name", "available", "reason", "summary"},
+        "suites": {"name", "version", "available", "reason", "summary", "modalities", "regimes", "package"},
+        "modalities": {"name", "version", "available", "reason", "summary", "metrics", "package"},
+        "metrics": {
+            *("name", "available", "reason", "summary", "better", "target", "unit", "range", "least_n", "reads", "chance"),
+            "package",
+        },
+        "objectives": {"name", "available", "reason", "summary", "form", "parameters", "package"},
+        "strategies": {"name", "available", "reason", "summary", "form", "parameters", "package"},
+        "executors": {"name", "available", "reason", "summary", "package"},
     }
     (tabular,) = [entry for entry in names["modalities"] if entry["name"] == "tabular"]
     assert (tabular["available"], tabular["reason"]) == (True, None)

@@ -12,8 +12,9 @@ import pytest
 import typer
 from docs_support import ROOT, WRITTEN, blocks, code_spans, name, text
 
-from fortifai import objectives
+from fortifai import code_files, objectives
 from fortifai.cli.app import app
+from fortifai.code_files import admit
 from fortifai.planning.suite_file import load_suite
 from fortifai.recursion import strategies
 
@@ -72,13 +73,17 @@ def test_every_suite_regime_objective_and_strategy_of_a_command_exists(
     (content,) = blocks(ROOT / "docs" / "first-suite.md", "toml")
     (tmp_path / "mine.toml").write_text(content)  # the suite that pages call the reader's own
     (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for code in blocks(page, "python"):  # files of the reader's own begin with their name
+        if (file := code.partition("\n")[0].removeprefix("# ")).endswith(".py"):
+            (tmp_path / file).write_text(code)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code_files, "_files", {})
     for words in ours(page):
         given = values(words)
         for objective in given.get("objective") or ():
-            objectives.resolve(objective)
+            objectives.resolve(admit(objective))
         for strategy in given.get("strategy") or ():
-            strategies.resolve(strategy)
+            strategies.resolve(admit(strategy))
         if "suite" in given:
             suite = load_suite(given["suite"], given.get("set_") or ())
             for regime in given.get("regime") or ():

@@ -1,18 +1,31 @@
 """Packages beside fortifai whose code made the numbers: named with their version and a hash of their sources."""
 
+import hashlib
 import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from entry_support import content_of
+from entry_support import SUBMISSION, content_of
 from runner_support import DECLARATION, PLUGIN
 
+import fortifai
+from fortifai import code_files
+from fortifai.cli import main
+from fortifai.entries import submit
 from fortifai.errors import UserError
 from fortifai.leaderboard.plug_ins import plug_ins_of
 from fortifai.records.entry_file import read_entry
 from fortifai.records.numbers import RunNumbers
+
+LOSS = """
+from fortifai.objectives import Selective
+
+class Softer(Selective):
+    def weights(self, confidence, mass=None):
+        return (1 - confidence.detach().clamp(0, 1))
+"""
 
 
 @pytest.fixture
@@ -65,3 +78,36 @@ def test_a_checkout_has_its_commit_and_says_whether_it_was_changed(entry: Path, 
 def test_what_is_not_installed_is_refused(entry: Path) -> None:
     with pytest.raises(UserError, match="modality 'gone' is not installed here"):
         plug_ins_of(numbers_of(entry, "gone"))
+
+
+def test_a_file_of_ones_own_is_named_with_its_hash_and_run_again_where_it_is_given(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(code_files, "_files", {})
+    (mine := tmp_path / "mine.py").write_text(LOSS)
+    run = fortifai.run(suite, tmp_path, objectives=[f"{mine}:Softer"], quiet=True).path
+    file, made = submit(run, SUBMISSION, tmp_path)
+    (plug_in,) = made.plug_ins
+    assert (plug_in.name, plug_in.version, plug_in.provides) == ("mine.py", "file", ["objective mine.py:Softer"])
+    assert plug_in.sha256 == hashlib.sha256(mine.read_bytes()).hexdigest()
+    assert made.commands[1] == f"# in a folder with mine.py, of SHA-256 {plug_in.sha256}:"
+    assert "--objective mine.py:Softer:unit=component" in made.commands[2]
+
+    def check(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(code_files, "_files", {})
+        monkeypatch.setattr(sys, "argv", ["fortifai", "leaderboard", "check", str(file), "--suite", str(suite), *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out + captured.err
+
+    assert check() == (0, f"{file}: good\n")
+    code, said = check("--reproduce", "12")
+    assert code != 0
+    assert "mine.py is a file of somebody's own; name its path" in said
+    code, said = check("--reproduce", "12", "--code", str(mine))
+    assert (code, said) == (0, f"{file}: good; 12 chains run again, the same to the last bit\n")
+    mine.write_text(LOSS + "\n")
+    code, said = check("--reproduce", "12", "--code", str(mine))
+    assert code != 0
+    assert "or a file of its own code, is not the same" in said
