@@ -20,6 +20,9 @@ T = TypeVar("T")
 LARGEST_PARAMETER = 10**9
 """The largest size of a parameter in a name: whatever is computed from it stays a finite number."""
 
+NUMBER = "a number"
+"""The tag of the numbers of a field that may be a word instead; it is no part of the key that a message names."""
+
 LONGEST_VALUE = 100
 """Characters of a wrong value that a message repeats."""
 
@@ -143,7 +146,7 @@ def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "")
     """
     lines = []
     for problem in error.errors(include_url=False):
-        key = one_line(prefix + ".".join(str(part) for part in problem["loc"])).removesuffix(".")
+        key = one_line(prefix + ".".join(str(part) for part in problem["loc"] if part != NUMBER)).removesuffix(".")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{_known(known if len(problem['loc']) == 1 else ())}"
         elif problem["type"] == "missing":

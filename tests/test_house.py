@@ -20,6 +20,7 @@ BELOW = {
     "metrics": {"flat", "contract"},
     "fidelity": {"flat", "records"},
     "recursion": {*CORE, "metrics", "records"},
+    "opponents": {*CORE, "recursion"},
     "planning": {*CORE, "metrics", "records", "fidelity", "recursion"},
     "runner": {*CORE, "records", "recursion", "planning"},
     "report": {"flat", "records", "fidelity"},

@@ -16,7 +16,9 @@ from torch import Tensor
 from typing_extensions import TypeVar  # typing's own has no defaults before Python 3.13
 
 from fortifai.config import Frozen, ModelConfig, Sampling
+from fortifai.contract.parameters import weighted_sum
 from fortifai.contract.samples import Samples, Splits
+from fortifai.errors import UserError
 from fortifai.needs import Need
 from fortifai.objectives import Objective
 
@@ -192,6 +194,54 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
     def model_bytes(self) -> int | None:
         """Return the bytes of one saved model, for the plan's estimate of disk and memory; None: unknown."""
         return None
+
+    def verify(self, samples: Samples) -> Tensor:
+        """Return the probability that each sample is good, by something that no chain trains: float64 (n,), in [0, 1].
+
+        For strategies that select by a verifier, such as a classifier of the real pool. The default: there is none.
+        """
+        raise UserError(f"{type(self).__name__} has no verifier")
+
+    def redraw(self, model: ModelT, samples: Samples, chosen: Tensor, rng: torch.Generator) -> Mapping[str, Tensor]:
+        """Draw the chosen elements of samples anew, each given the others as they stand; the others stay. The default: cannot.
+
+        Args:
+            model: What to draw from.
+            samples: n samples of any origin.
+            chosen: bool, of the shape of a likelihood.
+            rng: The source of every random number.
+
+        Returns:
+            Tensors (n, ...) under the names, and of the shapes and types, of the real data.
+        """
+        raise UserError(f"{type(self).__name__} cannot draw single elements anew")
+
+    def combined(self, models: Sequence[ModelT], weights: Sequence[float]) -> ModelT:
+        """Return the model whose parameters are weighted sums of those of others.
+
+        The default sums what `save` writes, number by number. An adapter whose parameters are bounded, such as variances,
+        sums what they are bounded functions of.
+
+        Args:
+            models: At least one, each fitted from another of them.
+            weights: One for each model, which sum to 1; some may be negative.
+
+        Raises:
+            Diverged: A parameter is not finite.
+        """
+        return weighted_sum(self, models, weights)
+
+    def guided(self, model: ModelT, away_from: ModelT, scale: float) -> ModelT:
+        """Return a model to sample from, guided away from another one: by (1 + scale) and -scale. The default: cannot.
+
+        It is sampled from and not kept: `save` need not know it.
+
+        Args:
+            model: The model.
+            away_from: The other.
+            scale: How far, >= 0.
+        """
+        raise UserError(f"{type(self).__name__} has no guidance in sampling")
 
     def examples(self, model: ModelT, samples: Samples, sampling: SamplingT) -> Mapping[str, Tensor]:
         """Return what to show of a generation, tensors (m, ...) as `show` takes them; by default what it made.

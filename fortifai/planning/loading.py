@@ -38,6 +38,16 @@ class Adapters:
         return adapter
 
 
+WHAT = {"verify": "verifier", "redraw": "way to draw single elements anew", "guided": "guidance in sampling"}
+"""What an adapter may lack, by the method that it overrides where it has it."""
+
+
+def _answers(adapter: "AnyModality", method: str) -> bool:
+    from fortifai.contract.modality import Modality
+
+    return getattr(type(adapter), method) is not getattr(Modality, method)
+
+
 def needs_of(regime: Regime) -> tuple[Need, ...]:
     """Return what a regime needs that not every machine has, and what of it is missing on this one."""
     return (*((needs.gpu(),) if regime.gpu else ()), *adapter_needs(regime))
@@ -68,5 +78,9 @@ def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Iterable[
             raise UserError(f"n = {n} samples are too few for metric {metric.name!r}, which needs {metric.least_n}: {remedy}")
     for name, horizon in dict(horizons).items():
         strategy = strategies.resolve(name)
+        if lacking := sorted(ask for ask in strategy.asks if ask != "first" and not _answers(adapter, ask)):
+            raise UserError(f"strategy {name!r} cannot be run in modality {regime.modality!r}, which has no {WHAT[lacking[0]]}")
+        if strategy.warm_only and regime.start != "warm":
+            raise UserError(f'strategy {name!r} compares parameters of models that start from one another: set start = "warm"')
         if (drawn := max(strategy.fresh(n, generation) for generation in range(horizon + 1))) > pool:
             raise UserError(f"strategy {name!r} asks for {drawn} real samples a generation, and the training pool has {pool}")

@@ -125,7 +125,8 @@ class GenerationRecord(Stored):
         "earlier versions wrote no histogram"
     )
     seconds: dict[str, float] = Field(
-        description="wall-clock time of each step: fit, sample and measure; of a generation 0 that was shared, only to take it"
+        description="wall-clock time of each step: fit, sample and measure, and compose where a strategy asked models; of a "
+        "generation 0 that was shared, only to take it"
     )
     samples_per_second: Number = Field(description="speed of sampling")
     peak_memory_bytes: int | None = Field(description="largest resident memory of the process so far")

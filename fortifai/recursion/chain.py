@@ -49,8 +49,8 @@ class Chain(Generic[ModelT]):
 
     @property
     def reads_first_model(self) -> bool:
-        """Whether a metric reads the model of generation 0 in every generation, so that it has to be kept."""
-        return any("first_model" in metric.reads for metric in self.metrics)
+        """Whether a metric or the strategy reads the model of generation 0 in every generation, so that it has to be kept."""
+        return "first" in self.strategy.asks or any("first_model" in metric.reads for metric in self.metrics)
 
 
 class History(Protocol[ModelT]):

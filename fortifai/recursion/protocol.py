@@ -24,6 +24,7 @@ from fortifai.records.schema import GenerationRecord, TrainingRecord
 from fortifai.recursion.chain import Chain, History
 from fortifai.recursion.generation_0 import Made, Shared
 from fortifai.recursion.measurement import Measurement, measure_generation, memory_of, notes_for_objective
+from fortifai.recursion.models import Models
 from fortifai.recursion.real_data import RealStream
 from fortifai.recursion.strategies import Supply
 
@@ -84,6 +85,8 @@ class _Work:
         source: What its model regenerates.
         objective: The loss.
         checkpoints: Where the adapter may keep how far the fit is.
+        models: What its strategy may ask; None of generation 0.
+        clock: What its steps took so far: composing, where the strategy asked models.
     """
 
     generation: int
@@ -91,6 +94,8 @@ class _Work:
     source: Samples
     objective: Objective
     checkpoints: Path | None
+    models: Models[Any] | None
+    clock: _Clock
 
     @property
     def training(self) -> Samples:
@@ -117,10 +122,15 @@ class _Run(Generic[ModelT]):
     def advance(self, generation: int, objective: Objective) -> GenerationRecord:
         """Run one generation and keep it."""
         chain = self._chain
-        sets = self._compose(generation)
+        models = self._models(generation)
+        clock = _Clock()
+        with clock.time("compose"):
+            sets = self._compose(generation, models)
+        if models is None or not models.scored:
+            clock = _Clock()
         source = chain.strategy.source(sets[0], Supply(chain.n, self._real.draw, self._history.samples))
         checkpoints = None if self._checkpoints is None else self._checkpoints / f"fit-{generation:02d}"
-        work = _Work(generation, sets, source, objective, checkpoints)
+        work = _Work(generation, sets, source, objective, checkpoints, models, clock)
         shared = self._shared if generation == 0 else None
         made = self._noted(self._make(work) if shared is None else self._take(work, shared), work)
         self._history.commit(made.record, made.samples, made.model)
@@ -148,7 +158,7 @@ class _Run(Generic[ModelT]):
 
     def _make(self, work: _Work) -> Made[ModelT]:
         """Fit, sample and measure a generation."""
-        clock = _Clock()
+        clock = work.clock
         try:
             with clock.time("fit"):
                 fit = self._fit(work)
@@ -175,13 +185,20 @@ class _Run(Generic[ModelT]):
             return made
         return replace(made, record=record.model_copy(update={"notes": {**record.notes, **notes}, "seconds": clock.seconds}))
 
-    def _compose(self, generation: int) -> list[Samples]:
+    def _models(self, generation: int) -> Models[ModelT] | None:
+        """Return what a strategy may ask in a generation; nothing is read until it does."""
+        if generation == 0:
+            return None
+        first, last = (cache(partial(self._history.model, of)) for of in (0, generation - 1))
+        return Models(self._chain.adapter, last, first)
+
+    def _compose(self, generation: int, models: Models[ModelT] | None) -> list[Samples]:
         """Return the sets that a fit goes through, which differ in their synthetic samples only: one where there are none."""
         chain, rng = self._chain, stream(self._chain.seed, "compose", generation)
         made = cache(self._history.samples)  # read from disk once for all sets
         sets: list[Samples] = []
         for number in range(self._draws):
-            supply = Supply(chain.n, self._real.draw, partial(self._one_draw, made, number))
+            supply = Supply(chain.n, self._real.draw, partial(self._one_draw, made, number), models)
             sets.append(chain.strategy.compose(generation, supply, rng))
             if bool(sets[0].is_real().all()):
                 break
@@ -200,10 +217,14 @@ class _Run(Generic[ModelT]):
         with checks.unchanged(adapter, "fit", training):
             fit = adapter.fit(training, work.objective, init, rng, work.checkpoints)
         checks.check_fit(adapter, fit)
-        return fit
+        if work.models is None:
+            return fit
+        return replace(fit, model=self._chain.strategy.after_fit(fit.model, work.models))
 
     def _sample(self, work: _Work, model: ModelT) -> Samples:
         chain, source = self._chain, work.source
+        if work.models is not None:
+            model = chain.strategy.to_sample(model, work.models)
         sets: list[Samples] = []
         for number in range(self._draws):
             rng = stream(chain.seed, "sample", work.generation, *([number] if number else []))
@@ -237,12 +258,22 @@ class _Run(Generic[ModelT]):
             training=TrainingRecord(
                 size=len(training), real=real, synthetic=len(training) - real, reused=self._real.reused(work.generation)
             ),
-            notes=dict(measured.notes),
+            notes={**measured.notes, **_beside_fits(work, synthetic)},
             confidence=measured.confidence,
             seconds=seconds,
             samples_per_second=None if synthetic is None else round(len(synthetic) / max(seconds["sample"], 1e-9), 1),
             peak_memory_bytes=peak_memory(),
         )
+
+
+def _beside_fits(work: _Work, synthetic: Samples | None) -> dict[str, float]:
+    """Return what a strategy had made and scored beside the training set's size: what it costs apart from its fits."""
+    costs: dict[str, float] = {}
+    if work.models is not None and work.models.scored:
+        costs["scored_samples"] = float(work.models.scored)
+    if synthetic is not None and len(synthetic) > len(work.training):
+        costs["made_samples"] = float(len(synthetic))
+    return costs
 
 
 def peak_memory() -> int:

@@ -4,15 +4,17 @@ n is the size of generation 0's training set, real for every strategy, and of th
 Torch is imported where samples are mixed, so that naming, listing and planning strategies stay instant.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from fortifai.config import Identity, Parametrised
+from fortifai.config import NUMBER, Identity, Parametrised
 from fortifai.config import resolve as _resolve
+from fortifai.recursion.models import Ask, Models, ModelT
 from fortifai.registry import Registry
 
 if TYPE_CHECKING:
@@ -29,11 +31,19 @@ class Supply:
         n: Samples of generation 0's training set.
         real: Returns the real samples that generation g draws.
         synthetic: Returns what generation g made.
+        models: What can be asked of the chain's models; None in generation 0, which has none before it.
     """
 
     n: int
     real: "Callable[[int], Samples]"
     synthetic: "Callable[[int], Samples]"
+    models: Models | None = None
+
+    def ask(self) -> Models:
+        """Return the models, for a generation that has some before it."""
+        if self.models is None:
+            raise ValueError("generation 0 has no models before it")
+        return self.models
 
 
 class Strategy(Parametrised):
@@ -47,6 +57,14 @@ class Strategy(Parametrised):
 
     recursive: ClassVar[bool] = True
     """Whether training sets hold what earlier generations made."""
+
+    warm_only: ClassVar[bool] = False
+    """Whether it compares the parameters of models, which means something only where each fit starts from the last one."""
+
+    @property
+    def asks(self) -> frozenset[Ask]:
+        """What it asks for that not every chain can answer; by default nothing."""
+        return frozenset()
 
     @property
     def last_generation(self) -> int | None:
@@ -92,6 +110,24 @@ class Strategy(Parametrised):
             supply: What there is to compose from.
         """
         return training
+
+    def after_fit(self, model: ModelT, models: Models[ModelT]) -> ModelT:
+        """Return the model that generation g >= 1 has, by default the one that was fitted.
+
+        Args:
+            model: As it was fitted.
+            models: Those before it.
+        """
+        return model
+
+    def to_sample(self, model: ModelT, models: Models[ModelT]) -> ModelT:
+        """Return the model that generation g >= 1 is sampled from, by default its own.
+
+        Args:
+            model: The generation's, which is kept and measured.
+            models: Those before it.
+        """
+        return model
 
     @abstractmethod
     def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
@@ -190,11 +226,20 @@ class Anchored(Strategy):
         return min(max(round(self.real * n), 1), max(n - 1, 1))  # at least one of each
 
 
+ShareOrAuto = Annotated[
+    Annotated[float, Field(gt=0, lt=1), Tag(NUMBER)] | Annotated[Literal["auto"], Tag("auto")],
+    Discriminator(lambda value: "auto" if value == "auto" else NUMBER),
+]
+"""A share in (0, 1), or the word auto."""
+
+
 class Weighted(Strategy):
     """Fresh real data and n synthetic samples, the real part holding a share of the total weight (law 5; arXiv 2502.18049)."""
 
     name: ClassVar[str] = "weighted"
-    real: Identity[float] = Field(0.618, gt=0, lt=1, description="share of the total weight that real data holds")
+    real: Identity[ShareOrAuto] = Field(
+        0.618, description="share of the total weight that real data holds; auto: the best one for the ratio"
+    )
     ratio: Identity[float] = Field(1.0, gt=0, description="real samples for each synthetic one, r of law 5")
 
     def fresh(self, n: int, generation: int) -> int:
@@ -218,8 +263,17 @@ class Weighted(Strategy):
         mixed = _pool([supply.real(generation), supply.synthetic(generation - 1)])
         is_real = mixed.is_real().double()
         total, reals = len(mixed), int(is_real.sum())
-        of_real, of_synthetic = self.real * total / reals, (1 - self.real) * total / (total - reals)
+        share = self._share(reals / (total - reals)) if self.real == "auto" else self.real
+        of_real, of_synthetic = share * total / reals, (1 - share) * total / (total - reals)
         return mixed.weighted(is_real * of_real + (1 - is_real) * of_synthetic)
+
+    @staticmethod
+    def _share(ratio: float) -> float:
+        """Return the share of the weight that keeps the error least, for so many real samples to a synthetic one.
+
+        It is (sqrt(k^2 + 4 k) - k) / 2 of k real to a synthetic one, 0.618 of as many of both (He et al., arXiv 2502.18049).
+        """
+        return (math.sqrt(ratio**2 + 4 * ratio) - ratio) / 2
 
 
 class Control(Strategy):

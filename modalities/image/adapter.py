@@ -71,6 +71,16 @@ class ImageAdapter(Modality[ConfigT, ImageData, SamplingT, ModelT], Generic[Conf
         """What turns images into the features that they are compared by."""
         return make_extractor(self.data, self.images, self.classifier, device_of(self.config.device))
 
+    def verify(self, samples: Samples) -> Tensor:
+        """Return how sure the classifier of the real pool is of each image's class, float64 (n,).
+
+        Raises:
+            UserError: The images have no classes.
+        """
+        if self.classifier is None:
+            raise UserError("these images have no classes, so that there is no classifier to verify by")
+        return self.classifier.certainty(samples["x"])
+
     def examples(self, model: ModelT, samples: Samples, sampling: SamplingT) -> Mapping[str, Tensor]:
         """Draw at most 64 images from the same noise in every generation: those at one place differ by the model alone."""
         return self.sample(model, samples.take(slice(SHOWN)), sampling, stream("image", "examples"))

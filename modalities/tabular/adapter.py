@@ -1,6 +1,6 @@
 """The tabular adapter: Gaussian mixtures on tables of numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from fortifai.randomness import integer_seed
 from . import em
 from .config import MixtureConfig, TableData
 from .data import load_table
-from .mixture import GaussianMixture
+from .mixture import GaussianMixture, combined
 from .scatter import write_scatter
 
 MODEL_FILE = "mixture.safetensors"
@@ -93,6 +93,16 @@ class GaussianMixtureAdapter(Modality[MixtureConfig, TableData, Sampling, Gaussi
         if isinstance(objective, Selective) and objective.unit == "row":
             return super().anchors(model, objective, q)
         return torch.exp(model.log_modes() / model.means.shape[1])
+
+    def combined(self, models: Sequence[GaussianMixture], weights: Sequence[float]) -> GaussianMixture:
+        """Return weighted sums of means, of logarithms of weights, and of matrix logarithms of covariances.
+
+        So weights stay positive and covariances positive definite, however far a sum extrapolates.
+
+        Raises:
+            Diverged: A parameter is not finite.
+        """
+        return combined(models, weights)
 
     def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
         """Write the first 300 rows, ``x`` float64 (n, D), as scatters of neighbouring columns, a PNG; nothing of one column."""

@@ -4,6 +4,7 @@ Suffixes in shapes: n samples, D columns, K components; everything is float64.
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,3 +84,33 @@ class GaussianMixture:
         noise = torch.randn(n, self.means.shape[1], dtype=self.means.dtype, generator=rng)
         step = (self.factors()[component] @ noise.unsqueeze(-1)).squeeze(-1)
         return self.means[component] + math.sqrt(temperature) * step
+
+
+def combined(mixtures: Sequence[GaussianMixture], weights: Sequence[float]) -> GaussianMixture:
+    """Return the mixture of weighted sums: of means, of log weights, and of matrix logarithms of covariances.
+
+    Args:
+        mixtures: Of equally many components, in the same order.
+        weights: One for each mixture; some may be negative.
+
+    Raises:
+        Diverged: A parameter is not finite.
+    """
+
+    def total(parameters: Iterable[Tensor]) -> Tensor:
+        return torch.stack([weight * parameter for weight, parameter in zip(weights, parameters, strict=True)]).sum(0)
+
+    result = GaussianMixture(
+        total(mixture.weights.log() for mixture in mixtures).softmax(0),
+        total(mixture.means for mixture in mixtures),
+        _of_eigenvalues(total(_of_eigenvalues(mixture.covariances, torch.log) for mixture in mixtures), torch.exp),
+    )
+    result.factors()  # raises Diverged for what is not finite
+    return result
+
+
+def _of_eigenvalues(matrices: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return symmetric matrices, (K, D, D), with a function of their eigenvalues in place of them."""
+    values, vectors = torch.linalg.eigh(matrices)
+    result: Tensor = (vectors * function(values)[:, None, :]) @ vectors.mT
+    return result

@@ -161,6 +161,23 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         with network.autocast(self.config, model.network.device):
             return network.token_nll(model, tokens, self.config.evaluation_batch)
 
+    def redraw(self, model: LanguageModel, samples: Samples, chosen: Tensor, rng: torch.Generator) -> Mapping[str, Tensor]:
+        """Return the texts with the chosen tokens drawn anew, each after the tokens before it as they stood.
+
+        Args:
+            model: What to draw from, as it was fitted.
+            samples: ``tokens``, int32 (n, T).
+            chosen: bool (n, T).
+            rng: The source of every random number.
+
+        Returns:
+            ``tokens``, int32 (n, T).
+        """
+        network.move(model, self.config)
+        with network.autocast(self.config, model.network.device):
+            tokens = network.redraw(model, samples["tokens"], chosen, self.config.evaluation_batch, integer_seed(rng))
+        return {"tokens": tokens}
+
     def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
         """Write the first blocks, ``tokens`` int32 (n, T), as one paragraph of text."""
         text = paragraph(self.tokenizer.decode(row.tolist()) for row in data["tokens"])

@@ -23,7 +23,7 @@ GROUP: Any = typer.main.get_command(app)
 OF_BENCHMARKS = {"--size", "--source", "--vocabulary"}
 """Options of scripts in benchmarks/ that pages name without the script."""
 
-GROUPS_OF_ENTRY_POINTS = {"fortifai.modalities", "fortifai.executors"}
+GROUPS_OF_ENTRY_POINTS = {"fortifai.modalities", "fortifai.strategies", "fortifai.executors"}
 
 
 def shown(page: Path) -> Iterator[list[str]]:

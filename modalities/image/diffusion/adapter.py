@@ -123,6 +123,10 @@ class DiffusionAdapter(ImageAdapter[DiffusionConfig, DiffusionSampling, Diffusio
             measured = training.confidences(model, self.splits.validation, objective, self.config, precision, ANCHORING_DRAWS)
         return torch.from_numpy(np.quantile(measured.double().numpy(), [q]))
 
+    def guided(self, model: DiffusionModel, away_from: DiffusionModel, scale: float) -> DiffusionModel:
+        """Return a model that sees (1 + scale) times the noise that one sees, less scale times what the other sees."""
+        return network.guided(model, away_from, scale)
+
     def save(self, model: DiffusionModel, folder: Path) -> None:
         """Write safetensors, and the network's arguments as JSON."""
         network.save(model, folder)

@@ -6,14 +6,15 @@ n images, C colours, H x W pixels.
 import json
 import math
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from .config import DiffusionConfig
 
@@ -100,6 +101,31 @@ def predict(network: UNet2DModel, noisy: Tensor, levels: Tensor, precision: torc
     with _products_in(precision, noisy.device):
         predicted: Tensor = network(noisy, levels, return_dict=False)[0]
     return predicted.float()
+
+
+class GuidedNetwork(nn.Module):
+    """Two networks as one, guided away from the second; called as a `UNet2DModel` is."""
+
+    def __init__(self, network: UNet2DModel, away_from: UNet2DModel, scale: float) -> None:
+        super().__init__()
+        self.network, self.away_from, self.scale = network, away_from, scale
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.network.device
+
+    def forward(self, noisy: Tensor, levels: Tensor, return_dict: bool = False) -> tuple[Tensor]:
+        """Return the noise in images, (n, C, H, W); arguments as of `predict`."""
+        toward, away = (each(noisy, levels, return_dict=False)[0] for each in (self.network, self.away_from))
+        return ((1 + self.scale) * toward - self.scale * away,)
+
+
+def guided(model: DiffusionModel, away_from: DiffusionModel, scale: float) -> DiffusionModel:
+    """Return a model to draw from, guided away from another: see `Modality.guided`."""
+    # Copies, since a model is moved to a device and back while it is drawn from.
+    both = GuidedNetwork(deepcopy(model.network), deepcopy(away_from.network), scale)
+    return replace(model, network=cast(UNet2DModel, both))  # all that is asked of it is its device and a call
 
 
 def save(model: DiffusionModel, folder: Path) -> None:

@@ -61,6 +61,10 @@ class Classifier:
         """Return the likeliest class of each image, int64 (n,), 0 ... ``classes`` - 1."""
         return in_batches(self.network, x, self.device).argmax(1)
 
+    def certainty(self, x: Tensor) -> Tensor:
+        """Return the probability of the likeliest class of each image, float64 (n,), in [1 / ``classes``, 1]."""
+        return in_batches(self.network, x, self.device).double().softmax(1).amax(1)
+
 
 def pool_classifier(images: Images, device: torch.device) -> Classifier:
     """Return the classifier of a labelled training pool, from the cache or trained now; held-out images play no part.

@@ -215,6 +215,35 @@ def token_nll(model: LanguageModel, tokens: Tensor, batch: int, first_token: boo
     return torch.cat(parts) if parts else torch.empty(tokens.shape)
 
 
+@torch.no_grad()
+def redraw(model: LanguageModel, tokens: Tensor, chosen: Tensor, batch: int, seed: int) -> Tensor:
+    """Return texts with the chosen tokens drawn anew, each after the begin token and the tokens before it as they stood.
+
+    A token is drawn for every place, chosen or not, so that what is drawn does not depend on what else is chosen.
+
+    Args:
+        model: The model; it is left in evaluation mode.
+        tokens: int32 or int64 (n, T), on any device.
+        chosen: bool (n, T).
+        batch: Rows that are computed at once, >= 1; what is drawn does not depend on it, but for rounding.
+        seed: Of the draws.
+
+    Returns:
+        Of the type of ``tokens``, (n, T), on the CPU.
+    """
+    model.network.eval()
+    weight, bias = output_layer(model.network)
+    rng = torch.Generator().manual_seed(seed)
+    parts = []
+    for part, places in zip(tokens.split(batch), chosen.split(batch), strict=True):
+        hidden = hidden_states(model, part.to(model.network.device).long(), True)
+        logits = torch.nn.functional.linear(hidden, weight, bias).double().cpu()
+        uniform = torch.rand(logits.shape, generator=rng, dtype=torch.float64).clamp(min=torch.finfo(torch.float64).tiny)
+        drawn = (logits - uniform.log().neg().log()).argmax(-1)  # Gumbel's trick: the argmax is a draw from the softmax
+        parts.append(torch.where(places.cpu(), drawn.to(part.dtype), part.cpu()))
+    return torch.cat(parts)
+
+
 def save(model: LanguageModel, folder: Path) -> None:
     """Write the network as transformers does, safetensors and JSON, and the tokenizer, into an existing folder."""
     model.network.save_pretrained(folder)
