@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fortifai.fidelity.trajectories.curves import Group, Trajectories
 from fortifai.records.hashing import identity_hash, seal
 from fortifai.records.schema import (
     ChainRecord,
@@ -45,6 +46,13 @@ def frame(curves: dict[tuple[str, int], list[float]], **columns: object) -> pd.D
         for generation, value in enumerate(values)
     ]
     return pd.DataFrame(rows).assign(**columns)
+
+
+def as_rows(trajectories: Trajectories) -> pd.DataFrame:
+    """Return a row for each generation of each curve, to look at."""
+    curves = [curve._asdict() | curve.group._asdict() for curve in trajectories.curves]
+    columns = [*Group._fields, "objective", "seed", "metric", "generation", "value", "null", "better", "state", "horizon"]
+    return pd.DataFrame(curves, columns=columns).explode(["generation", "value"], ignore_index=True)
 
 
 def falling(onset: float, horizon: int = 10, tau: float = 0.75) -> list[float]:

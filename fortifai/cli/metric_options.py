@@ -9,7 +9,7 @@ from fortifai.errors import UserError
 from fortifai.storage import Better
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from fortifai.fidelity.trajectories.table import Table
 
 BETTER = Annotated[
     list[str] | None,
@@ -44,7 +44,7 @@ RULE_HELP = '"phi<0.75", "metric<value", "metric>value" or "|metric-value|>value
 PATH_HELP = "A run folder, a file of trajectories (CSV, TSV, JSON lines, Parquet), a folder of such files, or - for a pipe"
 
 
-def trajectories(path: Path) -> "Path | pd.DataFrame":
+def trajectories(path: Path) -> "Path | Table":
     """Return what is to be scored: what comes through a pipe as a table, anything else by its path."""
     if str(path) != "-":
         return path

@@ -27,7 +27,7 @@ from fortifai.fidelity.scores import ScoreTable
 from fortifai.storage import Better
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from fortifai.fidelity.trajectories.table import Table
 
 
 class Options(TypedDict):
@@ -126,7 +126,7 @@ def _print(table: ScoreTable, form: str | None, baseline: str, name: str) -> Non
             print_blocks(in_blocks(table, baseline, name))
 
 
-def _plot(source: "Path | pd.DataFrame", out: Path, table: ScoreTable, options: Options) -> None:
+def _plot(source: "Path | Table", out: Path, table: ScoreTable, options: Options) -> None:
     from fortifai.report import plot as draw
 
     # A threshold that control chains set differs from metric to metric.

@@ -12,7 +12,7 @@ __all__ = ["Rule", "compare", "parse_rule", "score"]
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: a suite file only needs the rule's grammar, and should not wait for pandas and SciPy.
+    # On first use: a suite file only needs the rule's grammar, and should not wait for NumPy and SciPy.
     if name == "score":
         from fortifai.fidelity.scoring import score
 

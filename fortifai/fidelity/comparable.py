@@ -1,12 +1,12 @@
 """Whether two runs or files may be compared: only if nothing in their protocols differs but objective and seed."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from fortifai.errors import UserError
-from fortifai.fidelity.trajectories.groups import Group, rows_of_group
+from fortifai.fidelity.trajectories.curves import Curve, Group
+from fortifai.fidelity.trajectories.groups import curves_of_group
 from fortifai.fidelity.trajectories.reading import is_run
 from fortifai.fidelity.trajectories.source import TrajectorySource
 from fortifai.records.reading import read_chains
@@ -27,13 +27,12 @@ def require_same_groups(a: Sequence[Group], b: Sequence[Group]) -> None:
     _refuse(_differing([group._asdict() for group in a], [group._asdict() for group in b]))
 
 
-def require_same_scale(a: pd.DataFrame, b: pd.DataFrame, group: Group, metric: str) -> None:
+def require_same_scale(a: Sequence[Curve], b: Sequence[Curve], group: Group, metric: str) -> None:
     """Raise UserError when null or direction of a metric differ in a group: then fidelity is not on the same scale."""
-    sides = []
-    for table in (a, b):
-        rows = rows_of_group(table, group, metric)
-        scales = zip(rows["null"], rows["better"], strict=True)
-        sides.append([{"null": null, "better": better} for null, better in scales if not pd.isna(null)])
+    sides = [
+        [{"null": c.null, "better": c.better} for c in curves_of_group(curves, group, metric) if not math.isnan(c.null)]
+        for curves in (a, b)
+    ]
     _refuse(_differing(*sides))
 
 
@@ -42,7 +41,7 @@ def require_same_identity(a: TrajectorySource, b: TrajectorySource) -> None:
 
     Only run folders say what that is; files and tables pass.
     """
-    if isinstance(a, pd.DataFrame) or isinstance(b, pd.DataFrame) or not (is_run(Path(a)) and is_run(Path(b))):
+    if not (isinstance(a, str | Path) and isinstance(b, str | Path) and is_run(Path(a)) and is_run(Path(b))):
         return
     sides: list[dict[tuple[str, str, str], list[Fields]]] = [{}, {}]
     for side, path in zip(sides, (a, b), strict=True):

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from fortifai.errors import UserError
 from fortifai.fidelity import comparable, intervals
@@ -22,7 +21,8 @@ from fortifai.fidelity.remarks import (
 )
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import ComparisonRow, ComparisonTable
-from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of, rows_of_group
+from fortifai.fidelity.trajectories.curves import Curve, Group, objectives_in
+from fortifai.fidelity.trajectories.groups import Chains, Objectives, curves_of_group, grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
 from fortifai.storage import Better
@@ -78,8 +78,8 @@ def compare(
     first = _on_side("A", load, a, rule, baseline, better, null, reading)
     second = _on_side("B", load, b, rule, baseline, better, null, reading)
     comparable.require_same(rule=(str(first.rule), str(second.rule)))
-    metrics = _on_side("A", metrics_of, first.table, first.rule)
-    metrics_of_b = _on_side("B", metrics_of, second.table, second.rule)
+    metrics = _on_side("A", metrics_of, first.curves, first.rule)
+    metrics_of_b = _on_side("B", metrics_of, second.curves, second.rule)
     comparable.require_same(metric=(", ".join(metrics), ", ".join(metrics_of_b)))
     comparable.require_same_identity(a, b)
     pairs = _objective_pairs(first, second, objective)
@@ -108,10 +108,10 @@ def _rows(
     if not shared:
         comparable.require_same_groups(list(groups_of_a), list(groups_of_b))
     for group in shared:
-        comparable.require_same_scale(a.table, b.table, group, metric)
+        comparable.require_same_scale(a.curves, b.curves, group, metric)
         remarks = [*a.remarks_on(metric), *b.remarks_on(metric)]
         if a.rule.by_fidelity:
-            remarks += _on_starts(a.table, b.table, group, metric, baseline)
+            remarks += _on_starts(a.curves, b.curves, group, metric, baseline)
         for first, second in pairs:
             if first in groups_of_a[group] and second in groups_of_b[group]:
                 chains = groups_of_a[group][first], groups_of_b[group][second]
@@ -120,7 +120,7 @@ def _rows(
 
 def _groups(loaded: LoadedTrajectories, metric: str, baseline: str) -> dict[Group, Objectives]:
     """Return the chains of each group, whatever their suite: what decides their numbers is compared by itself."""
-    groups = grouped_chains(loaded.table, metric, loaded.rule, baseline)
+    groups = grouped_chains(loaded.curves, metric, loaded.rule, baseline)
     return {group._replace(suite=None): objectives for group, objectives in groups}
 
 
@@ -182,7 +182,7 @@ def _row(
 
 def _objective_pairs(a: LoadedTrajectories, b: LoadedTrajectories, asked: str | Sequence[str] | None) -> list[tuple[str, str]]:
     """Return the pairs of objectives to compare: those asked for, those that both have, or the only one of each."""
-    known_a, known_b = (sorted(loaded.table["objective"].unique()) for loaded in (a, b))
+    known_a, known_b = (objectives_in(loaded.curves) for loaded in (a, b))
     if asked is None:
         shared = [name for name in known_a if name in known_b]
         if not shared and len(known_a) == len(known_b) == 1:
@@ -202,14 +202,17 @@ def _objective_pairs(a: LoadedTrajectories, b: LoadedTrajectories, asked: str | 
     return [(names[0], names[-1])]
 
 
-def _on_starts(a: pd.DataFrame, b: pd.DataFrame, group: Group, metric: str, baseline: str) -> list[str]:
+def _on_starts(a: Sequence[Curve], b: Sequence[Curve], group: Group, metric: str, baseline: str) -> list[str]:
     """Return a remark when the baseline starts elsewhere in A than in B: then a fidelity of 1 does not mean the same in both."""
-    starts = []
-    for table in (a, b):
-        rows = rows_of_group(table, group, metric)
-        rows = rows[(rows["objective"] == baseline) & (rows["generation"] == 0)]
-        starts.append(rows.set_index("seed")["value"])
-    shared = pd.concat(starts, axis=1, join="inner").to_numpy(float)  # (seeds, 2)
+    starts_a, starts_b = (
+        {
+            curve.seed: curve.value[0]
+            for curve in curves_of_group(curves, group, metric)
+            if curve.objective == baseline and curve.generation[0] == 0
+        }
+        for curves in (a, b)
+    )
+    shared = np.array([(start, starts_b[seed]) for seed, start in starts_a.items() if seed in starts_b], float).reshape(-1, 2)
     differing = ~np.isclose(shared[:, 0], shared[:, 1], rtol=ROUNDING, atol=0, equal_nan=True)
     if not differing.any():
         return []

@@ -1,6 +1,6 @@
 """The wording of the remarks on a score: why something is missing, and what should be read with care.
 
-Imports nothing when it runs, so that the command line may count things without waiting for pandas.
+Imports nothing when it runs, so that the command line may count things without waiting for NumPy.
 """
 
 from collections.abc import Iterable, Sequence

@@ -11,7 +11,8 @@ from fortifai.fidelity import intervals, remarks
 from fortifai.fidelity.onset import THRESHOLDS, Restricted, Trajectory, pair_by_seed, restrict, restrict_over_thresholds
 from fortifai.fidelity.rule import Rule, in_words
 from fortifai.fidelity.scores import Estimate, ScoreRow, ThresholdScore
-from fortifai.fidelity.trajectories.groups import Chains, Group
+from fortifai.fidelity.trajectories.curves import Group
+from fortifai.fidelity.trajectories.groups import Chains
 
 SAME_VALUE = 1e-9
 """Relative. Values that differ by less are the same value, computed or written in another way."""

@@ -14,7 +14,8 @@ from fortifai.fidelity.row import ObjectiveInGroup, RawRow
 from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ScoreTable
 from fortifai.fidelity.threshold import choose_threshold
-from fortifai.fidelity.trajectories.groups import Chains, Group, Objectives, grouped_chains, metrics_of
+from fortifai.fidelity.trajectories.curves import Group
+from fortifai.fidelity.trajectories.groups import Chains, Objectives, grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import TrajectorySource, load
 from fortifai.records.numbers import RunNumbers
@@ -22,7 +23,7 @@ from fortifai.storage import Better
 
 
 def score(
-    path_or_frame: TrajectorySource | RunNumbers,
+    path_or_frame: "TrajectorySource | RunNumbers",
     *,
     rule: str | None = None,
     baseline: str = BASELINE,
@@ -39,7 +40,8 @@ def score(
 
     Args:
         path_or_frame: A run folder, an entry, a file or a folder of files (comma or tab-separated, JSON lines or Parquet), a
-            table with at least the columns objective, generation, metric, value, or the numbers of a run.
+            data frame (of pandas, Polars or any library that speaks Arrow) with at least the columns objective, generation,
+            metric, value, or the numbers of a run.
         rule: ``"phi<0.75"``, ``"metric<value"``, ``"metric>value"`` or ``"|metric-value|>value"``, each with ``" for 2"`` if it
             must hold for more than one generation; by default that of the run's suite, else phi<0.75.
         baseline: The objective that the others are compared with, and whose generation 0 fidelity is measured from.
@@ -69,8 +71,8 @@ def score(
     if calibrate_threshold is not None and (rule is not None or not loaded.rule.by_fidelity or loaded.rule.generations > 1):
         raise UserError(f"--calibrate-threshold sets the threshold of phi itself, and cannot go with the rule {loaded.rule}")
     rows: list[RawRow] = []
-    for metric in metrics_of(loaded.table, loaded.rule):
-        groups = dict(grouped_chains(loaded.table, metric, loaded.rule, baseline))
+    for metric in metrics_of(loaded.curves, loaded.rule):
+        groups = dict(grouped_chains(loaded.curves, metric, loaded.rule, baseline))
         used, remarks, judges = loaded.rule, loaded.remarks_on(metric), None
         if calibrate_threshold is not None:
             chosen = choose_threshold(_controls(groups), calibrate_threshold, _suite(groups))

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from fortifai.fidelity.onset import Floats, scored_horizons
 from fortifai.fidelity.rule import PHI
-from fortifai.fidelity.trajectories.groups import Group, grouped_chains
+from fortifai.fidelity.trajectories.curves import Group
+from fortifai.fidelity.trajectories.groups import grouped_chains
 from fortifai.fidelity.trajectories.source import load
 from fortifai.records.numbers import RunNumbers
 from fortifai.report.pictures import drawn_of
@@ -59,7 +60,7 @@ def _curves(name: str, numbers: RunNumbers, baseline: str) -> Iterator[Curve]:
         return
     metrics = sorted({chain.fidelity_metric for chain in numbers.chains})
     for metric in metrics:
-        for group, objectives in grouped_chains(loaded.table, metric, loaded.rule, baseline):
+        for group, objectives in grouped_chains(loaded.curves, metric, loaded.rule, baseline):
             chains = objectives.get(baseline)
             if chains is None or chains.unscored or not chains.trajectories or group.is_control:
                 continue

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fortifai.fidelity.trajectories.groups import Group
+from fortifai.fidelity.trajectories.curves import Group
 from fortifai.records.reading import read_chains, read_records
 from fortifai.report.style import AREA, HEADING, OKABE_ITO, STYLE, Picture, file_name, heading, save
 from fortifai.sanitise import label

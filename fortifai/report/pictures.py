@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -14,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from fortifai.errors import UserError
 from fortifai.fidelity.onset import ALL_THRESHOLDS, Floats, Horizons, Trajectory, restrict, scored_horizons
 from fortifai.fidelity.rule import BASELINE, Rule
-from fortifai.fidelity.trajectories.groups import Group, grouped_chains, metrics_of
+from fortifai.fidelity.trajectories.curves import Group
+from fortifai.fidelity.trajectories.groups import grouped_chains, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
 from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
 from fortifai.records.numbers import RunNumbers
@@ -90,7 +90,7 @@ def plot(
     reading = Reading(columns or {}, first_generation, run_name, generation_zero)
     loaded = load(path_or_frame, rule, baseline, better, null, reading)
     drawn = _draw(loaded, baseline, metrics, horizon, Path(out))
-    if not isinstance(path_or_frame, pd.DataFrame) and Path(path_or_frame).is_dir():
+    if isinstance(path_or_frame, str | Path) and Path(path_or_frame).is_dir():
         drawn += draw_confidence(Path(path_or_frame), Path(out), baseline)
     return [file for picture in drawn for file in (picture.svg, picture.png)]
 
@@ -110,8 +110,8 @@ def _draw(
     loaded: LoadedTrajectories, baseline: str, metrics: Collection[str] | None, horizon: int | None, out: Path
 ) -> list[Picture]:
     drawn: list[Picture] = []
-    for metric in metrics_of(loaded.table, loaded.rule) if metrics is None else metrics:
-        for group, objectives in grouped_chains(loaded.table, metric, loaded.rule, baseline):
+    for metric in metrics_of(loaded.curves, loaded.rule) if metrics is None else metrics:
+        for group, objectives in grouped_chains(loaded.curves, metric, loaded.rule, baseline):
             scored = [name for name, chains in objectives.items() if chains.trajectories and not chains.unscored]
             order = sorted(scored, key=lambda name: (name != baseline, name))
             if order:

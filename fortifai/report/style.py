@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fortifai import sanitise
 from fortifai.errors import UserError
-from fortifai.fidelity.trajectories.groups import Group
+from fortifai.fidelity.trajectories.curves import Group
 
 OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 from trajectory_support import falling, frame
 
@@ -53,6 +55,8 @@ def test_every_kind_of_file_scores_as_the_table(tmp_path, name):
 
 def test_parquet_scores_as_the_table(tmp_path):
     assert score(written(tmp_path, "t.parquet", parquet(LONG))) == score(LONG)
+    for index in (LONG.sample(frac=1, random_state=0), LONG.set_index("seed")):  # one that counts rows, and one that is data
+        assert score(written(tmp_path, "t.parquet", parquet(index))) == score(LONG)
     with pytest.raises(UserError, match="cannot be read as Parquet"):
         score(written(tmp_path, "t.parquet", parquet(LONG)[:200]))
 
@@ -156,3 +160,41 @@ def test_without_the_baseline_the_objectives_and_the_option_are_named():
 def test_broken_json_lines_are_refused_with_their_line(tmp_path, content, message):
     with pytest.raises(UserError, match=message):
         read_file(written(tmp_path, "t.jsonl", content.encode()))
+
+
+FRAMES = {
+    "pandas": LONG,
+    "pandas, of Arrow": LONG.convert_dtypes(dtype_backend="pyarrow"),
+    "Polars": polars.DataFrame(LONG.to_dict("list")),
+    "pyarrow": pyarrow.Table.from_pandas(LONG.set_axis(range(7, 7 + len(LONG)))),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_a_data_frame_of_any_library_that_speaks_arrow_scores_as_that_of_pandas(kind):
+    assert score(FRAMES[kind]) == score(LONG)
+    assert compare(FRAMES[kind], LONG).rows[0].difference.value == 0
+
+
+def test_what_is_missing_in_a_frame_of_polars_is_read_as_in_one_of_pandas():
+    missing = LONG.assign(value=LONG["value"].where(LONG["generation"] != 9), regime=None, strategy="replace")
+    assert score(polars.DataFrame(missing.to_dict("list"))) == score(missing)
+    with pytest.raises(UserError, match="the table, row 3: value must be a number, not 'x'"):
+        score(polars.DataFrame({**LONG.to_dict("list"), "value": ["x" if row == 3 else "1" for row in range(len(LONG))]}))
+
+
+def test_a_frame_of_float32_is_read_by_its_shortest_digits():
+    whole = LONG.assign(value=LONG["value"].round(3))
+    single = whole.astype({"value": "float32"})
+    frames = single, polars.DataFrame({name: single[name].to_numpy() for name in single})
+    assert [score(each) for each in frames] == [score(whole)] * 2
+
+
+def test_what_a_frame_holds_beside_the_columns_that_are_read_does_not_matter():
+    odd = LONG.assign(
+        host=[["a", row] for row in range(len(LONG))], at=pd.Timestamp("2026-01-01"), seed=LONG["seed"].astype("category")
+    )
+    odd.index = pd.MultiIndex.from_product([["run"], range(len(LONG))])
+    assert score(odd) == score(LONG)
+    with pytest.raises(UserError, match=r"the table, row \('run', 4\): value must be a number, not 'x'"):
+        score(odd.assign(value=["x" if row == 4 else 1 for row in range(len(odd))]))

@@ -1,15 +1,16 @@
 """A plain file is read at once and any other record by record: both mean the same."""
 
+import math
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trajectory_support import falling, frame
+from trajectory_support import as_rows, falling, frame
 
 from fortifai.errors import UserError
 from fortifai.fidelity import score
 from fortifai.fidelity.trajectories import files
-from fortifai.fidelity.trajectories.files import read_file
 from fortifai.fidelity.trajectories.reading import read
 
 LONG = frame({(o, s): falling(t + s / 3) for o, t in (("ce", 2), ("tce:gamma=0.9", 5)) for s in range(3)})
@@ -20,8 +21,7 @@ def both_ways(path, what, monkeypatch_context):
     answers = []
     for at_once in (True, False):
         with monkeypatch_context() as patch:
-            if not at_once:
-                patch.setattr(files, "_plain", lambda content, separator: None)
+            patch.setattr(files, "AT_ONCE", 0 if at_once else math.inf)
             try:
                 answers.append(what(path))
             except UserError as error:
@@ -30,7 +30,7 @@ def both_ways(path, what, monkeypatch_context):
 
 
 def was_read_at_once(path):
-    return files._plain(path.read_bytes(), "\t" if path.suffix == ".tsv" else ",") is not None
+    return files._plain(path.read_bytes(), str(path), "\t" if path.suffix == ".tsv" else ",") is not None
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
@@ -80,8 +80,8 @@ def test_whatever_a_file_holds_is_read_or_refused_alike(tmp_path_factory, rows, 
     if isinstance(by_record, str):
         assert at_once == by_record
     else:
-        pd.testing.assert_frame_equal(at_once, by_record)
-        assert at_once.attrs["remarks"] == by_record.attrs["remarks"]
+        pd.testing.assert_frame_equal(as_rows(at_once), as_rows(by_record))
+        assert at_once.remarks == by_record.remarks
 
 
 @settings(max_examples=100, deadline=None)
@@ -93,16 +93,21 @@ def test_numbers_are_the_nearest_to_what_is_written(tmp_path_factory, values):
     lines = [f"ce,{generation},w1,{value}" for generation, value in enumerate(values)]
     path.write_text("\n".join(["objective,generation,metric,value", *lines]) + "\n")
     assert was_read_at_once(path)
-    assert read(path)["value"].to_list() == [float(str(value)) for value in values]
+    nearest = [float(str(value)) for value in values]
+    for (curve,) in (each.curves for each in both_ways(path, read, pytest.MonkeyPatch.context)):
+        assert curve.value.tolist() == nearest
 
 
-def test_a_column_of_many_texts_stays_text_and_one_of_few_is_shared(tmp_path):
+def test_a_large_file_is_read_at_once(tmp_path, monkeypatch):
     path = tmp_path / "t.csv"
-    seeds = range(2**62, 2**62 + files._MOST_SHARED + 2)
-    path.write_text("objective,seed,generation,metric,value\n" + "".join(f"ce,{seed},0,w1,1\n" for seed in seeds))
-    table = read_file(path)
-    assert (table["seed"].dtype, str(table["objective"].dtype)) == (object, "category")
-    assert read(path)["seed"].to_list() == list(seeds)
+    LONG.to_csv(path, index=False)
+    read_at_once = []
+    monkeypatch.setattr(files, "_plain", lambda *args: read_at_once.append(args))
+    score(path)
+    assert not read_at_once
+    monkeypatch.setattr(files, "AT_ONCE", path.stat().st_size)
+    score(path)
+    assert read_at_once
 
 
 def test_lines_are_named_as_they_stand_in_the_file(tmp_path):

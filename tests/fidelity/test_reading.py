@@ -2,14 +2,12 @@
 
 import json
 
-import pandas as pd
 import pytest
-from trajectory_support import distance, falling, frame, write_chain, write_run
+from trajectory_support import as_rows, distance, falling, frame, write_chain, write_run
 
 from fortifai.errors import UserError
 from fortifai.fidelity import score
 from fortifai.fidelity.trajectories.reading import read, read_run
-from fortifai.fidelity.trajectories.tidy import COLUMNS
 from fortifai.records.schema import ChainRecord, GenerationRecord
 
 
@@ -19,13 +17,12 @@ def run(tmp_path):
 
 
 def states(run):
-    return read_run(run).drop_duplicates("seed").set_index("seed")["state"].to_dict()
+    return {curve.seed: curve.state for curve in read_run(run).curves}
 
 
 def test_a_run_is_read_with_every_metric_of_every_generation(run):
     write_chain(run, "ce", 0, falling(4, 6), masked=0.1)
-    table = read_run(run)
-    assert list(table.columns) == COLUMNS
+    table = as_rows(read_run(run))
     assert sorted(table["metric"].unique()) == ["masked_share", "tail_mass", "w1"]
     assert (table.groupby("metric").size() == 7).all()
     scored = table[table["metric"] == "w1"].sort_values("generation")
@@ -191,4 +188,4 @@ def test_a_broken_csv_is_refused_with_its_line(tmp_path, text, message):
 
 def test_seeds_of_a_csv_are_numbers_so_that_10_comes_after_9(tmp_path):
     frame({("ce", s): distance(1, 0.5) for s in (10, 9)}).to_csv(tmp_path / "t.csv", index=False)
-    assert pd.api.types.is_integer_dtype(read(tmp_path / "t.csv")["seed"])
+    assert [curve.seed for curve in read(tmp_path / "t.csv").curves] == [9, 10]

@@ -52,6 +52,12 @@ def test_a_null_that_stands_in_one_row_of_a_chain_holds_for_all_of_it():
     assert score(last_only) == score(data)
 
 
+def test_a_direction_that_stands_in_one_row_of_a_chain_holds_for_all_of_it():
+    accuracy = {(objective, seed): [0.9, 0.8, 0.6, 0.5] for objective in ("ce", TCE) for seed in range(3)}
+    data = frame(accuracy, null=0.5, better="higher")
+    assert score(data.assign(better=data["better"].where(data["generation"] == 3))) == score(data)
+
+
 def test_nulls_that_differ_by_objective_are_refused_with_both_values():
     data = table()
     data.loc[data["objective"] == TCE, "null"] = 1.5
@@ -124,7 +130,7 @@ def test_seeds_keep_all_their_digits(tmp_path):
     large = 2**53
     rows = "".join(f"ce,{seed},{generation},w1,1\n" for seed in (large, large + 1) for generation in (0, 1))
     (tmp_path / "t.csv").write_text(HEADER + rows + "ce,7.0,0,w1,1\n")
-    assert sorted(read(tmp_path / "t.csv")["seed"].unique()) == [7, large, large + 1]
+    assert [curve.seed for curve in read(tmp_path / "t.csv").curves] == [7, large, large + 1]
 
 
 def test_doubled_columns_of_a_data_frame_are_refused():

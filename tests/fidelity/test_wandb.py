@@ -49,7 +49,7 @@ def test_the_form_of_a_runs_name_can_be_said(tmp_path):
         score(path, **NULL)
     assert plain(score(path, run_name="{} - {objective} ({seed})", **NULL)) == plain(score(frame(CURVES)))
     with_regime = read(chart(tmp_path / "r.csv", CURVES, "small/{}/{}"), Reading(run_name="{regime}/{objective}/{seed}"))
-    assert (set(with_regime["regime"]), set(with_regime["seed"])) == ({"small"}, {0, 1, 2})
+    assert {(curve.group.regime, curve.seed) for curve in with_regime.curves} == {("small", 0), ("small", 1), ("small", 2)}
     one = {("ce", 0): falling(2), (TCE, 0): falling(4)}
     assert score(chart(tmp_path / "o.csv", one, "{}"), run_name="{objective}", **NULL).rows[1].extension_ratio.value == 2
 
@@ -81,9 +81,8 @@ def test_another_axis_has_to_be_named_and_its_steps_are_no_metric(tmp_path):
 def test_an_empty_cell_was_not_measured_and_nan_is_divergence(tmp_path):
     curves = {("ce", 0): falling(2), ("ce", 1): [*falling(8)[:4], float("nan"), *falling(8)[5:]]}
     ended = {("ce", 0, generation) for generation in (8, 9, 10)}
-    table = read(chart(tmp_path / "t.csv", curves, ended=ended)).drop_duplicates("seed")
-    assert table["state"].to_list() == ["complete", "diverged"]
-    assert table["horizon"].to_list() == [7, 10]
+    read_curves = read(chart(tmp_path / "t.csv", curves, ended=ended)).curves
+    assert [(curve.state, curve.horizon) for curve in read_curves] == [("complete", 7), ("diverged", 10)]
 
 
 def test_values_that_stand_for_several_steps_are_counted(tmp_path):

@@ -42,11 +42,9 @@ def test_a_column_for_each_metric_scores_as_the_long_table(tmp_path):
 
 
 def test_an_empty_cell_of_a_wide_table_was_not_measured_and_a_nan_is_divergence(tmp_path):
-    table = read(file(tmp_path, "objective,seed,0,1,2\nce,0,1,2,\nce,1,1,nan,2\n"))
-    ends = table.drop_duplicates("seed").set_index("seed")
-    assert ends["state"].to_dict() == {0: "complete", 1: "diverged"}
-    assert ends["horizon"].to_dict() == {0: 1, 1: 2}
-    assert set(table["metric"]) == {"value"}
+    curves = read(file(tmp_path, "objective,seed,0,1,2\nce,0,1,2,\nce,1,1,nan,2\n")).curves
+    assert [(curve.seed, curve.state, curve.horizon) for curve in curves] == [(0, "complete", 1), (1, "diverged", 2)]
+    assert {curve.metric for curve in curves} == {"value"}
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def command(script: str, *words: object) -> Answer:
         ("fortifai.modalities.tabular", ("list",)),
         ("numpy", ("plan", "quick")),
         ("torch", ("plan", "quick")),
-        ("pandas", ("score", "nothing.csv")),
+        ("scipy.special", ("score", "nothing.csv")),
     ],
 )
 def test_an_interrupt_while_a_command_is_imported_is_one_line(module, words):

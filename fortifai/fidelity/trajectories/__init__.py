@@ -1,1 +1,1 @@
-"""Trajectories from anywhere, made into one tidy table and grouped into chains. Imports no torch."""
+"""Trajectories from anywhere, made into curves and grouped into chains. Imports neither torch nor pandas."""

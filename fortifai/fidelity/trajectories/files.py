@@ -12,15 +12,16 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
-import pandas as pd
 
 from fortifai.errors import UserError
-from fortifai.fidelity.trajectories.places import place
+from fortifai.fidelity.trajectories.frames import from_arrow, numbers_of
+from fortifai.fidelity.trajectories.table import Coder, Column, Table, as_objects
 
 if TYPE_CHECKING:
     import _csv
@@ -38,19 +39,19 @@ OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 NEVER_MISSING = ("objective", "generation", "metric", "value")
 
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+AT_ONCE = 1_000_000
+"""Bytes of a file that is worth waiting for pyarrow, which reads it at once."""
+
 CHUNK = 1_000
 """Records that are read at a time: with 20 times as many it takes twice as long, as they no longer fit the processor's cache."""
 
 _NUMBER = r"^[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$"
 
-_MOST_SHARED = 20_000
-"""Texts of a column that are kept to be shared between its rows; one with more holds numbers, and has little to share."""
 
+def read_file(path: str | Path) -> Table:
+    """Return a file as a table of text, as it is written, with the line of each row.
 
-def read_file(path: str | Path) -> pd.DataFrame:
-    """Return a file as a table of text, as it is written; the index holds the line of each row.
-
-    A Parquet file keeps its types, and is indexed by row.
+    A Parquet file keeps its types, and has rows instead of lines.
 
     Raises:
         UserError: Naming the line that is wrong, for a file that cannot be read.
@@ -60,11 +61,9 @@ def read_file(path: str | Path) -> pd.DataFrame:
     return _read(path, str(path), "\t" if name.endswith((".tsv", ".tab")) else ",")
 
 
-def read_standard_input() -> pd.DataFrame:
+def read_standard_input() -> Table:
     """Return what comes through a pipe as a table of text, as `read_file` does; tabs are recognised in its first line."""
-    table = _read(None, STANDARD_INPUT, None)
-    table.attrs["source"] = STANDARD_INPUT
-    return table
+    return _read(None, STANDARD_INPUT, None)
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -72,31 +71,31 @@ def tables_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and path.name.lower().removesuffix(".gz").endswith(ENDINGS))
 
 
-def read_folder(folder: Path) -> pd.DataFrame:
-    """Return the files of a folder as one table of text; the index holds the file and the line of each row.
+def read_folder(folder: Path) -> Table:
+    """Return the files of a folder as one table of text, with the file and the line of each row.
 
     Raises:
         UserError: When a file cannot be read, or has other columns than the first.
     """
-    tables: list[pd.DataFrame] = []
+    tables: list[Table] = []
     for path in tables_in(folder):
         table = read_file(path)
-        if tables and set(table.columns) != set(tables[0].columns):
-            first, other = (", ".join(map(str, columns)) for columns in (tables[0].columns, table.columns))
+        if tables and {*table.columns} != {*tables[0].columns}:
+            first, other = (", ".join(each.columns) for each in (tables[0], table))
             raise UserError(f"{path}: has the columns {other}, and the files before it {first}")
-        table.index = pd.Index([f"{path.name}, {place(table.index, row)}" for row in range(len(table))], dtype=object)
-        tables.append(table)
-    return pd.concat(tables)
+        tables.append(replace(table, places=as_objects([f"{path.name}, {table.place(row)}" for row in range(len(table))])))
+    columns = {name: Column.of(np.concatenate([each.columns[name].cells for each in tables])) for name in tables[0].columns}
+    return Table(columns, np.concatenate([table.places for table in tables]), str(folder))
 
 
-def _read(path: Path | None, source: str, separator: str | None) -> pd.DataFrame:
+def _read(path: Path | None, source: str, separator: str | None) -> Table:
     try:
         with _opened(path) as stream:
             start = stream.peek(4)
             if start.startswith(_PARQUET):
                 return _parquet(stream, source)
             content = stream.read()
-            if (table := _plain(content, separator)) is not None:
+            if len(content) >= AT_ONCE and (table := _plain(content, source, separator)) is not None:
                 return table
             with io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="") as text:
                 if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
@@ -118,19 +117,22 @@ def _opened(path: Path | None) -> Iterator[io.BufferedReader]:
         yield stream
 
 
-def _parquet(stream: BinaryIO, source: str) -> pd.DataFrame:
+def _parquet(stream: BinaryIO, source: str) -> Table:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     try:
-        table = pd.read_parquet(io.BytesIO(stream.read()))
+        table = parquet.ParquetFile(pa.BufferReader(stream.read())).read()  # read_table waits a second for pandas
     except (ValueError, OSError) as error:
         raise UserError(f"{source}: cannot be read as Parquet: {error}") from None
-    return table.reset_index(drop=True)
+    return from_arrow(table, source)
 
 
-def _plain(content: bytes, separator: str | None) -> pd.DataFrame | None:
+def _plain(content: bytes, source: str, separator: str | None) -> Table | None:
     """Return the table of a file that holds nothing but fields and signs between them, or None for any other.
 
     This takes a quarter of the time of reading record by record, which is left for whatever has to be explained or forgiven:
-    quotes, spaces after a sign, other ends of lines, empty lines, rows of another width. Columns with few values are categories.
+    quotes, spaces after a sign, other ends of lines, empty lines, rows of another width.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -153,17 +155,15 @@ def _plain(content: bytes, separator: str | None) -> pd.DataFrame | None:
         )
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
-    lines = pd.RangeIndex(2, 2 + table.num_rows, name="line")
-    fields = {}
+    fields: dict[str, Column] = {}
     for name in named:
-        fields[name] = _numbers(table[name]) if name.strip().casefold() == "value" else None
-        if fields[name] is None:
-            fields[name] = _shared(table[name])
+        numbers = _numbers(table[name]) if name.strip().casefold() == "value" else None
+        fields[name] = numbers or _texts(table[name])
         table = table.drop_columns([name])  # every copy of a large file counts
-    return pd.DataFrame(fields, copy=False).set_axis(lines, axis="index")
+    return Table(fields, np.arange(2, 2 + table.num_rows), source, "line")
 
 
-def _numbers(column: "pa.ChunkedArray") -> pd.Series | None:
+def _numbers(column: "pa.ChunkedArray") -> Column | None:
     """Return a column of plain numbers, each the nearest to what is written; None where one is missing or anything else."""
     import pyarrow as pa
     from pyarrow import compute
@@ -171,19 +171,14 @@ def _numbers(column: "pa.ChunkedArray") -> pd.Series | None:
     if not compute.all(compute.match_substring_regex(column, _NUMBER)).as_py():
         return None
     try:
-        return pd.Series(column.cast(pa.float64()).to_numpy())
+        return Column.of(numbers_of(column.cast(pa.float64())))
     except pa.ArrowInvalid:
         return None
 
 
-def _shared(column: "pa.ChunkedArray") -> pd.Series:
-    """Return a column of text, whose values are categories where there are few of them."""
+def _texts(column: "pa.ChunkedArray") -> Column:
     encoded = column.combine_chunks().dictionary_encode()
-    texts = pd.Index(encoded.dictionary.to_pylist(), dtype=object)
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    if len(texts) > _MOST_SHARED:
-        return pd.Series(texts.to_numpy()[codes], dtype=object)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=texts))
+    return Column(as_objects(encoded.dictionary.to_pylist()), np.from_dlpack(encoded.indices).astype(np.int64))
 
 
 def _without_nul(lines: Iterator[str], source: str) -> Iterator[str]:
@@ -193,7 +188,7 @@ def _without_nul(lines: Iterator[str], source: str) -> Iterator[str]:
         yield line
 
 
-def _delimited(text: Iterator[str], source: str, separator: str | None) -> pd.DataFrame:
+def _delimited(text: Iterator[str], source: str, separator: str | None) -> Table:
     """Return a table of fields that are separated by a sign; None stands for tabs if the first line has them, else commas."""
     lines = _without_nul(text, source)
     heading, first = next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), (0, ""))
@@ -206,8 +201,7 @@ def _delimited(text: Iterator[str], source: str, separator: str | None) -> pd.Da
         raise UserError(f"{source}: its columns are separated by {other}, and should be by commas")
     if doubled := [name for position, name in enumerate(header) if name.strip() and name in header[:position]]:
         raise UserError(f"{source}, line {heading}: the column {doubled[0]!r} is there twice")
-    columns: list[list[str]] = [[] for _ in header]
-    shared: list[dict[str, str]] = [{} for _ in header]
+    columns = [Coder() for _ in header]
     numbers: list[int] = []
     width = len(header)  # of the records: all of them may leave out columns at the end
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
@@ -221,16 +215,12 @@ def _delimited(text: Iterator[str], source: str, separator: str | None) -> pd.Da
                 if len(record) != width or width > len(header):
                     raise UserError(f"{source}, line {number}: {_miscounted(len(record), width, len(header))}")
             numbers += [number for number, _ in chunk]
-            for values, texts, fields in zip(columns, shared, zip(*(record for _, record in chunk), strict=True), strict=False):
-                values.extend(map(texts.setdefault, fields, fields) if len(texts) < _MOST_SHARED else fields)
+            for column, fields in zip(columns, zip(*(record for _, record in chunk), strict=True), strict=False):
+                column.add(fields)
     except csv.Error as error:
         raise UserError(f"{source}, line {heading + reader.line_num}: cannot be read as CSV: {error}") from None
-    table = {}
-    for name in header[:width]:
-        fields_of_column = np.array(columns.pop(0), dtype=object)  # which frees the list: every copy of a large file counts
-        if name.strip():
-            table[name] = fields_of_column
-    return pd.DataFrame(table, copy=False).set_axis(pd.Index(numbers, name="line"), axis="index")
+    named = zip(header[:width], columns, strict=False)
+    return Table({name: column.column() for name, column in named if name.strip()}, np.array(numbers), source, "line")
 
 
 def _numbered(reader: "_csv.Reader", heading: int) -> Iterator[tuple[int, list[str]]]:
@@ -249,7 +239,7 @@ def _miscounted(fields: int, width: int, columns: int) -> str:
     return f"the row is cut short: it has {fields} fields, and the rows before it have {width}"
 
 
-def _json_lines(lines: Iterator[str], source: str) -> pd.DataFrame:
+def _json_lines(lines: Iterator[str], source: str) -> Table:
     """Return a table of one JSON object a line; a number keeps the digits that it is written with."""
     records: list[dict[str, str]] = []
     numbers: list[int] = []
@@ -269,8 +259,8 @@ def _json_lines(lines: Iterator[str], source: str) -> pd.DataFrame:
         for number, record in zip(numbers, records, strict=True):
             if name in names and name not in record:
                 raise UserError(f"{source}, line {number}: has no {name!r}, which other lines have")
-    table = {name: pd.Series([record.get(name, "") for record in records], dtype=object) for name in names}
-    return pd.DataFrame(table).set_axis(pd.Index(numbers, name="line"), axis="index")
+    columns = {name: Column.of([record.get(name, "") for record in records]) for name in names}
+    return Table(columns, np.array(numbers), source, "line")
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, str]:

@@ -1,36 +1,18 @@
-"""From the tidy table to the chains of each group, measured by health: phi, or the rule's own metric."""
+"""From curves to the chains of each group, measured by health: phi, or the rule's own metric."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from fortifai.errors import UserError, did_you_mean
 from fortifai.fidelity.onset import Floats, Seed, Trajectory
-from fortifai.fidelity.rule import Rule, is_control, quoted
-from fortifai.fidelity.trajectories.tidy import GROUP, MASKED_SHARE
+from fortifai.fidelity.rule import Rule, quoted
+from fortifai.fidelity.trajectories.curves import MASKED_SHARE, Curve, Group, metrics_in
 
 SAME_NULL = 1e-9
 """Relative. Nulls that differ by less are the same, written with fewer digits."""
-
-
-class Group(NamedTuple):
-    """What chains must share to be compared; None where the data does not say."""
-
-    suite: str | None
-    modality: str | None
-    model: str | None
-    regime: str | None
-    strategy: str | None
-
-    @property
-    def is_control(self) -> bool:
-        """Whether these are control chains: fresh real data in every generation."""
-        return is_control(self.strategy)
 
 
 @dataclass
@@ -62,39 +44,23 @@ class Chains:
     is_unpaired: bool = False
 
 
-class _Curve(NamedTuple):
-    """One metric along one chain as the table holds it; G rows, ordered by generation.
-
-    ``null``: NaN where no row has one. ``generation`` and ``value``: (G,).
-    """
-
-    objective: str
-    seed: Seed
-    generation: Floats
-    value: Floats
-    null: float
-    better: str | None
-    state: str
-    horizon: int
-
-
 Objectives = dict[str, Chains]
 """The chains of one group by objective."""
 
 
-def metrics_of(table: pd.DataFrame, rule: Rule) -> list[str]:
+def metrics_of(curves: Sequence[Curve], rule: Rule) -> list[str]:
     """Return the metrics that a rule scores by: the one it names, or by phi every one that has a null.
 
     Raises:
         UserError: When phi has no null to measure from, and for an unknown metric, with the nearest.
     """
-    known = sorted(table["metric"].unique())
+    known = metrics_in(curves)
     if not rule.by_fidelity:
         if rule.name not in known:
             hint = f"; {nearest}" if (nearest := did_you_mean(rule.name, known)) else ""
             raise UserError(f"rule {str(rule)!r}: unknown metric {rule.name!r}{hint} (in the data: {', '.join(known)})")
         return [rule.name]
-    with_null = sorted(table.loc[table["null"].notna(), "metric"].unique())
+    with_null = metrics_in(curve for curve in curves if not math.isnan(curve.null))
     if not with_null:
         raise UserError(
             f"rule {str(rule)!r} needs a null, the metric's value for a model that has lost everything: add a column null, "
@@ -103,11 +69,11 @@ def metrics_of(table: pd.DataFrame, rule: Rule) -> list[str]:
     return with_null
 
 
-def grouped_chains(table: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> Iterator[tuple[Group, Objectives]]:
+def grouped_chains(curves: Sequence[Curve], metric: str, rule: Rule, baseline: str) -> Iterator[tuple[Group, Objectives]]:
     """Yield every group that a metric was measured in, with the chains of its objectives.
 
     Args:
-        table: A tidy table.
+        curves: Of any metrics, in order.
         metric: The metric to score by.
         rule: Decides what health is: phi, or the metric with the sign that lets it fall.
         baseline: The objective whose generation 0 phi is measured from, seed by seed.
@@ -115,23 +81,24 @@ def grouped_chains(table: pd.DataFrame, metric: str, rule: Rule, baseline: str) 
     Raises:
         UserError: When nulls of one group differ between its objectives: then phi is not on the same scale.
     """
-    is_relevant = table["metric"].isin([metric, MASKED_SHARE])
-    relevant = table if is_relevant.all() else table[is_relevant]
-    by_group = relevant.groupby(GROUP, dropna=False)
-    # Of a single group no copy is made, which counts with a large file.
-    groups = by_group if by_group.ngroups > 1 else [(tuple(relevant[GROUP].iloc[0]), relevant)]
-    for key, rows in groups:
-        if (rows["metric"] == metric).any():
-            group = Group(*(name if isinstance(name, str) else None for name in key))
-            yield group, _objectives(rows, metric, rule, baseline)
+    measured: dict[Group, list[Curve]] = {}
+    masked: dict[Group, dict[tuple[str, Seed], Curve]] = {}
+    for curve in curves:
+        if curve.metric == metric:
+            measured.setdefault(curve.group, []).append(curve)
+        if curve.metric == MASKED_SHARE:
+            masked.setdefault(curve.group, {})[curve.objective, curve.seed] = curve
+    for group, own in measured.items():
+        yield group, _objectives(own, masked.get(group, {}), rule, baseline)
 
 
-def rows_of_group(table: pd.DataFrame, group: Group, metric: str) -> pd.DataFrame:
-    """Return the rows of one metric in one group; what the group does not say is not compared."""
-    rows = table[table["metric"] == metric]
-    for name, value in group._asdict().items():
-        rows = rows[rows[name] == value] if value is not None else rows
-    return rows
+def curves_of_group(curves: Sequence[Curve], group: Group, metric: str) -> list[Curve]:
+    """Return the curves of one metric in one group; what the group does not say is not compared."""
+    return [
+        curve
+        for curve in curves
+        if curve.metric == metric and all(name in (None, own) for name, own in zip(group, curve.group, strict=True))
+    ]
 
 
 def fidelity(value: Floats, null: float, reference: float) -> Floats:
@@ -150,14 +117,10 @@ def fidelity(value: Floats, null: float, reference: float) -> Floats:
     return (null - value) / (null - reference) if null != reference else np.full_like(value, np.nan)
 
 
-def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> Objectives:
-    """Return the chains of one group's rows."""
-    is_metric = rows["metric"] == metric
-    values = rows if is_metric.all() else rows[is_metric]
+def _objectives(curves: Sequence[Curve], masked: Mapping[tuple[str, Seed], Curve], rule: Rule, baseline: str) -> Objectives:
+    """Return the chains of one metric in one group; ``masked``: the share that was masked along each, where it is known."""
     if rule.by_fidelity:
-        _require_one_null(values, metric)
-    masked = {(curve.objective, curve.seed): curve for curve in _curves(rows[rows["metric"] == MASKED_SHARE])}
-    curves = list(_curves(values))
+        _require_one_null(curves)
     references = {
         curve.seed: curve.value[0]
         for curve in curves
@@ -193,28 +156,31 @@ def _objectives(rows: pd.DataFrame, metric: str, rule: Rule, baseline: str) -> O
     return objectives
 
 
-def _require_one_null(values: pd.DataFrame, metric: str) -> None:
+def _require_one_null(curves: Sequence[Curve]) -> None:
     """Raise UserError when objectives of one group have nulls that differ, with both values.
 
     Nulls may differ from seed to seed. They are then compared seed by seed; where objectives have no seed in common, only nulls
     that are the same for all seeds of an objective can be.
     """
-    if values["null"].nunique() < 2:
+    known = sorted((curve for curve in curves if not math.isnan(curve.null)), key=lambda curve: curve.seed)
+    if len({curve.null for curve in known}) < 2:
         return
-    nulls = values[["objective", "seed", "null"]].dropna().drop_duplicates()
-    for seed, of_seed in [*nulls.groupby("seed"), (None, nulls[["objective", "null"]].drop_duplicates())]:
-        least, most = of_seed.loc[of_seed["null"].idxmin()], of_seed.loc[of_seed["null"].idxmax()]
-        if seed is None and of_seed["objective"].duplicated().any():
-            continue
-        if most["null"] - least["null"] > SAME_NULL * max(abs(most["null"]), abs(least["null"])):
+    by_seed: dict[Seed | None, list[Curve]] = {}
+    for curve in known:
+        by_seed.setdefault(curve.seed, []).append(curve)
+    if len({(curve.objective, curve.null) for curve in known}) == len({curve.objective for curve in known}):
+        by_seed[None] = known
+    for seed, own in by_seed.items():
+        least, most = (extreme(own, key=lambda curve: curve.null) for extreme in (min, max))
+        if most.null - least.null > SAME_NULL * max(abs(most.null), abs(least.null)):
             where = "" if seed is None else f", seed {seed}"
             raise UserError(
-                f"the null of {metric} is {least['null']:.12g} for {least['objective']} and {most['null']:.12g} for "
-                f"{most['objective']}{where}: objectives that are compared need the same (--null {metric}=VALUE)"
+                f"the null of {least.metric} is {least.null:.12g} for {least.objective} and {most.null:.12g} for "
+                f"{most.objective}{where}: objectives that are compared need the same (--null {least.metric}=VALUE)"
             )
 
 
-def _is_finished(curve: _Curve, chains: Chains) -> bool:
+def _is_finished(curve: Curve, chains: Chains) -> bool:
     """Return whether a chain counts; one that does not is added to the incomplete ones."""
     begun = curve.generation[0] == 0 and (curve.state == "diverged" or bool(np.isfinite(curve.value[0])))
     if curve.state == "incomplete" or not begun:
@@ -236,34 +202,7 @@ def _no_range(null: float, reference: float, higher: bool) -> str | None:
     return f"unscored: the baseline's generation 0 ({reference:.4g}) is no better than the null ({null:.4g}), as {direction}"
 
 
-def _curves(rows: pd.DataFrame) -> Iterator[_Curve]:
-    """Yield one metric's curves of the chains of a group, ordered by objective and seed: the order of rows does not matter."""
-    if rows.empty:
-        return
-    (objectives, names), (seeds, numbers) = (pd.factorize(rows[name], sort=True) for name in ("objective", "seed"))
-    generation, value, null = (rows[name].to_numpy(float) for name in ("generation", "value", "null"))
-    order = np.lexsort((generation, seeds, objectives))
-    objectives, seeds = objectives[order], seeds[order]
-    generation, value, null = generation[order], value[order], null[order]
-    begins = np.flatnonzero((np.diff(objectives, prepend=-1) != 0) | (np.diff(seeds, prepend=-1) != 0))
-    first_rows = rows[["better", "state", "horizon"]].iloc[order[begins]].itertuples(index=False, name=None)
-    bounds = pairwise([*begins.tolist(), len(rows)])
-    for (start, end), (better, state, horizon) in zip(bounds, first_rows, strict=True):
-        known = null[start:end][~np.isnan(null[start:end])]
-        seed = numbers[seeds[start]]
-        yield _Curve(
-            objective=str(names[objectives[start]]),
-            seed=seed if isinstance(seed, str) else int(seed),
-            generation=generation[start:end],
-            value=value[start:end],
-            null=float(known[0]) if known.size else math.nan,
-            better=better,
-            state=state,
-            horizon=int(horizon),
-        )
-
-
-def _trajectory(curve: _Curve, health: Floats, masked: _Curve | None, hold: int) -> Trajectory:
+def _trajectory(curve: Curve, health: Floats, masked: Curve | None, hold: int) -> Trajectory:
     finite = np.isfinite(curve.value)
     end = int(finite.size if finite.all() else finite.argmin())
     generation = curve.generation[:end]

@@ -1,15 +1,18 @@
-"""Run folders and files, read into one tidy table: a row for every value of every metric of every generation."""
+"""Run folders and files, read into curves: of every metric along every chain."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from fortifai.errors import UserError
+from fortifai.fidelity.trajectories.curves import MASKED_SHARE, Curve, Group, Trajectories, in_order
 from fortifai.fidelity.trajectories.files import read_file, read_folder, tables_in
 from fortifai.fidelity.trajectories.generation_zero import with_generation_zero
 from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading, from_outside
-from fortifai.fidelity.trajectories.tidy import CHAIN, MASKED_SHARE, tidy
+from fortifai.fidelity.trajectories.table import Column, Table
 from fortifai.fidelity.trajectories.wandb import is_chart
 from fortifai.fidelity.trajectories.wide import names_generations
 from fortifai.limits import is_explore_seed
@@ -25,7 +28,8 @@ STATES = {"done": "complete", "diverged": "diverged"}
 ChainWithRecords = tuple[ChainRecord, Sequence[GenerationRecord], str]
 """A chain, its records, and its state."""
 
-CHAIN_FIELDS = [name for name in CHAIN if name in ChainRecord.model_fields]
+CHAIN_FIELDS = (*Group._fields, "objective", "seed")
+"""What tells one chain from another."""
 
 
 def is_run(path: Path) -> bool:
@@ -33,8 +37,8 @@ def is_run(path: Path) -> bool:
     return path.is_dir() and ((path / "suite.json").exists() or not tables_in(path))
 
 
-def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
-    """Return a run folder, a file or a folder of files as a tidy table (see `fortifai.fidelity.trajectories.tidy`).
+def read(path: str | Path, reading: Reading = AS_IT_IS) -> Trajectories:
+    """Return a run folder, a file or a folder of files as curves.
 
     Args:
         path: A run folder; an entry of a leaderboard; a file of comma or tab-separated fields, JSON lines or Parquet, compressed
@@ -51,7 +55,7 @@ def read(path: str | Path, reading: Reading = AS_IT_IS) -> pd.DataFrame:
         _require_as_it_is(path, reading)
         return read_numbers(read_entry(path).numbers, str(path))
     if not is_run(path):
-        return read_frame(read_folder(path) if path.is_dir() else read_file(path), str(path), reading)
+        return read_table(read_folder(path) if path.is_dir() else read_file(path), reading)
     _require_as_it_is(path, reading)
     return read_run(path)
 
@@ -64,37 +68,36 @@ def _require_as_it_is(path: Path, reading: Reading) -> None:
         )
 
 
-def read_frame(frame: pd.DataFrame, source: str, reading: Reading = AS_IT_IS) -> pd.DataFrame:
-    """Return a table from outside as a tidy table, with the generation 0 that lies in another file.
+def read_table(table: Table, reading: Reading = AS_IT_IS) -> Trajectories:
+    """Return a table from outside as curves, with the generation 0 that lies in another file.
 
     Args:
-        frame: Any table of trajectories, which is not changed.
-        source: What errors call it.
+        table: Any table of trajectories.
         reading: What the user said of it.
 
     Raises:
         UserError: When either of the two cannot be read, or they do not belong together.
     """
-    table = from_outside(frame, source, reading)
+    series = from_outside(table, reading)
     if reading.generation_zero is None:
-        return table
+        return series
     if reading.first_generation:
         raise UserError("--first-generation says which generation of the file is 0, and --generation-zero that 0 lies elsewhere")
     path = Path(reading.generation_zero)
     if not path.is_file():
         raise UserError(f"{path}: no such file to read generation 0 from")
     zero = read_file(path)
-    columns = {ours: theirs for ours, theirs in reading.columns.items() if theirs in zero}
-    if "generation" not in columns and not is_chart(zero) and not names_generations(zero):
-        zero = zero.assign(generation="0")
-    run_name = reading.run_name if is_chart(zero) else None
-    return with_generation_zero(table, from_outside(zero, str(path), Reading(columns, run_name=run_name)), str(path))
+    columns = {ours: theirs for ours, theirs in reading.columns.items() if theirs in zero.columns}
+    if "generation" not in columns and not is_chart(zero.columns) and not names_generations(zero.columns):
+        zero = zero.assign(generation=Column.constant("0", len(zero)))
+    run_name = reading.run_name if is_chart(zero.columns) else None
+    return with_generation_zero(series, from_outside(zero, Reading(columns, run_name=run_name)).curves, str(path))
 
 
-def read_run(path: str | Path) -> pd.DataFrame:
-    """Return a run folder as a tidy table.
+def read_run(path: str | Path) -> Trajectories:
+    """Return a run folder as curves.
 
-    A chain without a single record has one row, of generation 0 and no value, so that it is seen and counted as incomplete.
+    A chain without a single record has generation 0, without a value, so that it is seen and counted as incomplete.
     Only the fidelity metric carries ``better`` and ``null``.
 
     Raises:
@@ -108,13 +111,11 @@ def read_run(path: str | Path) -> pd.DataFrame:
         for read in verification.chains
     ]
     missing = [str(finding) for finding in verification.of("missing")]
-    return _tidy_chains(chains, str(run), missing, unverified=bool(verification.of("unverified")))
+    return _of_chains(chains, str(run), missing, unverified=bool(verification.of("unverified")))
 
 
-def read_numbers(numbers: RunNumbers, source: str) -> pd.DataFrame:
-    """Return the numbers of a run as a tidy table: the one that `read_run` returns for its folder, and its suite's rule.
-
-    The rule is in ``attrs["rule"]``.
+def read_numbers(numbers: RunNumbers, source: str) -> Trajectories:
+    """Return the numbers of a run as curves: those that `read_run` returns for its folder, with its suite's rule.
 
     Args:
         numbers: Of the run.
@@ -124,12 +125,11 @@ def read_numbers(numbers: RunNumbers, source: str) -> pd.DataFrame:
         UserError: There are no chains, or one is there twice.
     """
     chains = [(numbers.record(chain), records_of(chain), chain.state) for chain in numbers.chains]
-    table = _tidy_chains(chains, source, numbers.missing, unverified=not all(chain.has_hashes for chain, *_ in chains))
-    table.attrs["rule"] = numbers.suite.rule
-    return table
+    trajectories = _of_chains(chains, source, numbers.missing, unverified=not all(chain.has_hashes for chain, *_ in chains))
+    return replace(trajectories, rule=numbers.suite.rule)
 
 
-def _tidy_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[str], *, unverified: bool) -> pd.DataFrame:
+def _of_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[str], *, unverified: bool) -> Trajectories:
     if not chains:
         raise UserError(f"{source}: no chains in it yet; run the suite first")
     ids: dict[tuple[object, ...], str] = {}
@@ -141,7 +141,8 @@ def _tidy_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[
                 f"{source}: chains {first} and {chain.id} are both {chain.objective} under {chain.strategy}, seed {chain.seed}, "
                 "with different settings or data; remove the one that does not belong"
             )
-    table = tidy(pd.concat([_chain_frame(*chain) for chain in chains], ignore_index=True), source)
+        if chain.null is not None and not math.isfinite(chain.null):
+            raise UserError(f"{source}: the null of chain {chain.id} must be finite")
     remarks = []
     if missing:
         remarks.append(f"not whole: {missing[0]} is missing{f', and {len(missing) - 1} more' if len(missing) > 1 else ''}")
@@ -151,21 +152,24 @@ def _tidy_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[
         remarks.append(
             "explored: of seeds that settings are chosen on; the suite's other seeds confirm what was chosen, or do not"
         )
-    table.attrs["remarks"] = [*table.attrs["remarks"], *remarks]
-    return table
+    return Trajectories(in_order(curve for chain in chains for curve in _curves(*chain)), remarks)
 
 
-def _chain_frame(chain: ChainRecord, records: Sequence[GenerationRecord], state: str) -> pd.DataFrame:
-    values = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
-    wide = pd.DataFrame(values, dtype=float).rename_axis("generation")
-    if chain.fidelity_metric not in wide:
-        wide[chain.fidelity_metric] = float("nan")
-    long = wide.reset_index().melt("generation", var_name="metric", value_name="value")
-    scored = long["metric"] == chain.fidelity_metric
-    return long.assign(
-        **{name: getattr(chain, name) for name in CHAIN_FIELDS},
-        better=scored.map({True: chain.better, False: None}),
-        null=scored.map({True: float("nan") if chain.null is None else chain.null, False: float("nan")}),
-        state=STATES.get(state, "incomplete"),
-        horizon=chain.horizon,
-    )
+def _curves(chain: ChainRecord, records: Sequence[GenerationRecord], state: str) -> Iterator[Curve]:
+    """Yield the curves of a chain, of every metric that any of its generations has."""
+    rows = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
+    metrics = dict.fromkeys([*(name for row in rows for name in row), chain.fidelity_metric])
+    for metric in metrics:
+        is_scored = metric == chain.fidelity_metric
+        yield Curve(
+            group=Group(*(getattr(chain, name) for name in Group._fields)),
+            objective=chain.objective,
+            seed=chain.seed,
+            metric=metric,
+            generation=np.arange(len(rows), dtype=float),
+            value=np.array([row.get(metric) for row in rows], dtype=float),
+            null=chain.null if is_scored and chain.null is not None else math.nan,
+            better=chain.better if is_scored else None,
+            state=STATES.get(state, "incomplete"),
+            horizon=chain.horizon,
+        )

@@ -1,44 +1,51 @@
 """What is scored: a run folder, a file or a table, with the rule to score it by and what there is to remark on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypeAlias
 
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, Rule, parse_rule
+from fortifai.fidelity.trajectories.curves import Curve, objectives_in
+from fortifai.fidelity.trajectories.frames import table_of
 from fortifai.fidelity.trajectories.metric_options import contradicts_direction, with_better, with_null
 from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading
-from fortifai.fidelity.trajectories.reading import is_run, read, read_frame, read_numbers
+from fortifai.fidelity.trajectories.reading import is_run, read, read_numbers, read_table
+from fortifai.fidelity.trajectories.table import Table
 from fortifai.records.numbers import RunNumbers
 from fortifai.records.reading import read_suite
 from fortifai.storage import Better
 
-TrajectorySource = str | Path | pd.DataFrame
-"""A run folder, an entry, a file or a folder of files, or a table of trajectories."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fortifai.fidelity.trajectories.frames import ArrowFrame
+
+TrajectorySource: TypeAlias = "str | Path | pd.DataFrame | ArrowFrame | Table"
+"""A run folder, an entry, a file or a folder of files, or a data frame of trajectories."""
 
 
 @dataclass(frozen=True)
 class LoadedTrajectories:
     """Trajectories as they were read, and the rule to score them by.
 
-    ``remarks`` are on all of the table, ``null_remarks`` on single metrics, by name.
+    ``remarks`` are on all of them, ``null_remarks`` on single metrics, by name.
     """
 
-    table: pd.DataFrame
+    curves: Sequence[Curve]
     rule: Rule
     remarks: list[str]
     null_remarks: dict[str, str]
 
     def remarks_on(self, metric: str) -> list[str]:
         """Return what there is to remark on every row that is scored by a metric."""
-        of_metric = self.null_remarks.get(metric), contradicts_direction(self.table, metric, self.rule)
+        of_metric = self.null_remarks.get(metric), contradicts_direction(self.curves, metric, self.rule)
         return [*self.remarks, *filter(None, of_metric)]
 
 
 def load(
-    source: TrajectorySource | RunNumbers,
+    source: "TrajectorySource | RunNumbers",
     rule: str | None,
     baseline: str,
     better: Better | Mapping[str, Better] | None,
@@ -49,21 +56,19 @@ def load(
 
     Arguments and errors are those of `fortifai.score`; ``reading`` is what the user said of columns and generations.
     """
-    if isinstance(source, pd.DataFrame):
-        table = read_frame(source, str(source.attrs.get("source", "the table")), reading)
-    elif isinstance(source, RunNumbers):
-        table = read_numbers(source, source.suite.identity)
+    if isinstance(source, RunNumbers):
+        trajectories = read_numbers(source, source.suite.identity)
+    elif isinstance(source, str | Path):
+        trajectories = read(source, reading)
+        if rule is None and is_run(Path(source)):
+            rule = read_suite(Path(source)).suite.rule
     else:
-        path = Path(source)
-        table = read(path, reading)
-        if rule is None and is_run(path):
-            rule = read_suite(path).suite.rule
-    rule = rule or table.attrs.get("rule")  # of an entry
-    remarks = list(table.attrs.get("remarks", []))
-    table, null_remarks = with_null(with_better(table, better), null)
+        trajectories = read_table(source if isinstance(source, Table) else table_of(source), reading)
+    rule = rule or trajectories.rule  # of an entry
+    curves, null_remarks = with_null(with_better(trajectories.curves, better), null)
     parsed = parse_rule(rule or DEFAULT_RULE)
-    objectives = sorted(table["objective"].unique())
+    objectives = objectives_in(curves)
     if baseline not in objectives and (parsed.by_fidelity or baseline != BASELINE):
         there = ", ".join(objectives)
         raise UserError(f"the baseline {baseline!r} is not in the data; its objectives are {there}: name one with --baseline")
-    return LoadedTrajectories(table, parsed, remarks, null_remarks)
+    return LoadedTrajectories(curves, parsed, trajectories.remarks, null_remarks)

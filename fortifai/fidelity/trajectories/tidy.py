@@ -1,185 +1,168 @@
-"""The tidy table of trajectories that everything is scored from, and the checks on one that comes from outside.
-
-One row for each chain, metric and generation. Columns: suite, modality, model, regime, strategy (text or missing), objective,
-seed, generation, metric, value, better ("lower", "higher" or missing), null (D_null or NaN), state ("complete", "diverged"
-or "incomplete") and horizon (last generation asked for).
-"""
+"""Tables from outside, checked and taken apart into curves."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Self
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from fortifai.errors import UserError
-from fortifai.fidelity.trajectories.places import place
+from fortifai.fidelity.onset import Floats
+from fortifai.fidelity.trajectories.curves import Curve, Group, Trajectories, in_order
+from fortifai.fidelity.trajectories.table import Cells, Column, Mask, Table, as_number, numbered
 from fortifai.fidelity.trajectories.wide import lengthen
 
-GROUP = ["suite", "modality", "model", "regime", "strategy"]
-"""What chains must share to be compared."""
-
-CHAIN = [*GROUP, "objective", "seed"]
-"""What tells one chain from another."""
-
-REQUIRED = ["objective", "generation", "metric", "value"]
-COLUMNS = [*CHAIN, "generation", "metric", "value", "better", "null", "state", "horizon"]
-
-MASKED_SHARE = "masked_share"
-"""Name of the metric that holds the share of elements which the objective masked."""
+REQUIRED = ("objective", "generation", "metric", "value")
 
 BLANK = frozenset({"", "nan", "na", "none", "null", "<na>"})
 """What stands for a missing number, in lower case."""
 
+MISSING = frozenset({"nan", "none", "nat", "<na>"})
+"""What the objects are called, in lower case, that stand for a missing cell in a data frame."""
+
+DIRECTIONS = {"lower": 0.0, "higher": 1.0, None: math.nan}
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_GENERATION = 10**9
 
 
-def tidy(frame: pd.DataFrame, source: str = "the table", *, first_generation: int = 0) -> pd.DataFrame:
-    """Return a table of trajectories as a tidy table: checked, and with the columns that it leaves out filled in.
+def tidy(table: Table, first_generation: int = 0) -> Trajectories:
+    """Return the curves of a table, which is checked.
 
-    A wide table is made long (see `wide`); the remarks on that are in ``attrs["remarks"]``. Without ``seed`` all rows are
-    seed 0. Without ``state`` and ``horizon``, which only run folders know, a chain ends at its last generation, and has diverged
-    when a value is missing or infinite.
+    A wide table is made long (see `wide`). Without ``seed`` all rows are seed 0. A chain ends at its last generation, and has
+    diverged when a value is missing or infinite. A null, or a direction, that stands in one row holds for all of its curve.
 
     Args:
-        frame: Any table of trajectories, which is not changed.
-        source: What errors call it.
+        table: Any table of trajectories.
         first_generation: The generation that is counted as 0.
 
     Raises:
-        UserError: Naming the column, or the row by its index label.
+        UserError: Naming the column, or the place of the row.
     """
-    frame, remarks = lengthen(frame, source)
-    if absent := [name for name in REQUIRED if name not in frame]:
-        raise UserError(f"{source}: no column {', '.join(absent)}; it has {', '.join(map(str, frame.columns))}")
-    if frame.empty:
-        raise UserError(f"{source}: no rows")
-    places = _Places(source, frame.index)
-    frame = frame.reset_index(drop=True)
-    table = pd.DataFrame({name: _text(frame, name) for name in [*GROUP, "objective", "metric", "better"]})
+    table, remarks = lengthen(table)
+    if absent := [name for name in REQUIRED if name not in table.columns]:
+        raise UserError(f"{table.source}: no column {', '.join(absent)}; it has {', '.join(table.columns)}")
+    if not len(table):
+        raise UserError(f"{table.source}: no rows")
+    texts = {name: _text(table, name) for name in (*Group._fields, "objective", "metric", "better")}
     for name in ("objective", "metric"):
-        places.refuse(table[name].isna(), f"{name} is empty")
-    places.refuse(~table["better"].isin(["lower", "higher", None]), "better must be lower or higher")
+        table.refuse(texts[name].where(lambda text: text is None), f"{name} is empty")
+    table.refuse(texts["better"].where(lambda text: text not in DIRECTIONS), "better must be lower or higher")
 
-    generation = _number(frame, "generation", places)
-    outside = ~(generation >= first_generation) | (generation % 1 != 0) | (generation > LARGEST_GENERATION)
-    places.refuse(outside, f"generation must be a whole number from {first_generation} to a billion")
-    table["generation"] = generation.astype(int) - first_generation
-    table["value"] = _number(frame, "value", places)
-    table["null"] = _number(frame, "null", places) if "null" in frame else np.nan
-    places.refuse(np.isinf(table["null"]), "null must be finite")
-    table["seed"] = _seed(frame, places)
+    generations = _number(table, "generation")
+    outside = generations.where(lambda number: not first_generation <= number <= LARGEST_GENERATION or number % 1 != 0)
+    table.refuse(outside, f"generation must be a whole number from {first_generation} to a billion")
+    generation: Floats = generations.cells - first_generation
+    value: Floats = _number(table, "value").cells
+    nulls = _number(table, "null") if "null" in table.columns else Column.constant(math.nan, len(table))
+    table.refuse(nulls.where(math.isinf), "null must be finite")
+    texts["seed"] = _seed(table)
 
-    curve = table.groupby([*CHAIN, "metric"], dropna=False, sort=False).ngroup()
-    twice = pd.DataFrame({"curve": curve, "generation": table["generation"]}).duplicated()
-    places.refuse(twice, "a second value for the same chain, metric and generation (is a column such as seed missing?)")
-    for name in ("null", "better"):
-        places.refuse(_changes(table[name], curve), f"{name} changes within a chain")
-    if "state" in frame and "horizon" in frame:
-        table["state"], table["horizon"] = frame["state"], frame["horizon"]
-    else:
-        lost = np.zeros(int(curve.max()) + 1, dtype=bool)
-        lost[curve[~np.isfinite(table["value"])]] = True
-        table["state"] = np.array(["complete", "diverged"], dtype=object)[lost[curve].astype(int)]
-        table["horizon"] = table["generation"].groupby(curve).transform("max")
-    table = table[COLUMNS]
-    table.attrs["remarks"] = remarks
-    return table
+    identity = [texts[name] for name in (*Group._fields, "objective", "seed", "metric")]
+    rows = _RowsByCurve.of(numbered(identity, len(table)), generation)
+    table.refuse(
+        rows.repeated(generation), "a second value for the same chain, metric and generation (is a column such as seed missing?)"
+    )
+    null = _of_curves(table, "null", nulls.cells, rows)
+    better = _of_curves(table, "better", texts["better"].each(DIRECTIONS.get).cells, rows)
+    return Trajectories(in_order(_curves(texts, rows, generation, value, null, better)), remarks)
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where the rows of a table stand in what it was read from."""
+class _RowsByCurve(NamedTuple):
+    """The R rows of a table by the K curves that they are of.
 
-    source: str
-    index: "pd.Index[str] | pd.Index[int]"
+    ``curve``: the number of each row's curve, (R,). ``order``: the rows, ordered by curve and generation, (R,). ``starts``: where
+    each curve begins in that order, (K,).
+    """
 
-    def refuse(self, wrong: "pd.Series[bool]", problem: str) -> None:
-        """Raise UserError with the place of the first wrong row and the number of the others."""
-        if wrong.any():
-            rows = np.flatnonzero(wrong)
-            more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-            raise UserError(f"{self.source}, {place(self.index, int(rows[0]))}: {problem}{more}")
+    curve: NDArray[np.int64]
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, curve: NDArray[np.int64], generation: Floats) -> Self:
+        order = np.lexsort((generation, curve))
+        return cls(curve, order, np.flatnonzero(np.diff(curve[order], prepend=-1)))
+
+    def repeated(self, generation: Floats) -> Mask:
+        """Return which rows are of the same curve and generation as an earlier one, (R,)."""
+        same = (np.diff(self.curve[self.order]) == 0) & (np.diff(generation[self.order]) == 0)
+        repeated = np.zeros(len(self.order), dtype=bool)
+        repeated[self.order[1:][same]] = True
+        return repeated
 
 
-def _changes(values: pd.Series, curve: "pd.Series[int]") -> "pd.Series[bool]":
-    """Return which rows are of a curve with more than one value that is not missing, (rows,)."""
-    if values.nunique() < 2:
-        return pd.Series(False, index=values.index)
-    return values.groupby(curve).transform("nunique") > 1
+def _of_curves(table: Table, name: str, numbers: Cells, rows: _RowsByCurve) -> Floats:
+    """Return the number that the rows of each curve say, (K,), NaN where none does; curves whose rows differ are refused."""
+    least, most = (extreme.reduceat(numbers[rows.order].astype(float), rows.starts) for extreme in (np.fmin, np.fmax))
+    table.refuse((least < most)[rows.curve], f"{name} changes within a chain")
+    return np.asarray(least, dtype=np.float64)
 
 
-def _text(frame: pd.DataFrame, name: str) -> pd.Series:
+def _curves(
+    texts: Mapping[str, Column], rows: _RowsByCurve, generation: Floats, value: Floats, null: Floats, better: Floats
+) -> Iterator[Curve]:
+    """Yield the curves; ``generation`` and ``value`` are by row, (R,), ``null`` and ``better`` by curve, (K,)."""
+    generation, value = generation[rows.order], value[rows.order]
+    words = {number: word for word, number in DIRECTIONS.items()}
+    first = {name: column.take(rows.order[rows.starts]).cells for name, column in texts.items()}
+    groups = map(Group, *(first[name] for name in Group._fields))
+    ends = [*rows.starts[1:].tolist(), len(value)]
+    for number, (group, start, end) in enumerate(zip(groups, rows.starts.tolist(), ends, strict=True)):
+        yield Curve(
+            group=group,
+            objective=first["objective"][number],
+            seed=first["seed"][number],
+            metric=first["metric"][number],
+            generation=generation[start:end],
+            value=value[start:end],
+            null=float(null[number]),
+            better=words.get(better[number]),
+            state="complete" if np.isfinite(value[start:end]).all() else "diverged",
+            horizon=int(generation[end - 1]),
+        )
+
+
+def _text(table: Table, name: str) -> Column:
     """Return a column as text, None where it is blank or absent."""
-    if name not in frame:
-        return pd.Series([None] * len(frame), dtype=object)
-    plain: dict[str, str | None] = {}
-
-    def text(value: Any) -> str | None:
-        written = value if isinstance(value, str) else "" if pd.isna(value) else str(value)
-        if written not in plain:
-            plain[written] = written.strip() or None
-        return plain[written]
-
-    return pd.Series(_of_each(frame[name], text, None), dtype=object)
+    if name not in table.columns:
+        return Column.constant(None, len(table))
+    return table.columns[name].each(_as_text)
 
 
-def _number(frame: pd.DataFrame, name: str, places: _Places) -> "pd.Series[float]":
+def _as_text(value: object) -> str | None:
+    text = str(value)
+    return None if not isinstance(value, str) and text.lower() in MISSING else text.strip() or None
+
+
+def _number(table: Table, name: str) -> Column:
     """Return a column as floats, NaN where it is blank."""
-    values = frame[name]
-    if values.dtype in (np.dtype(np.float64), np.dtype(np.int64)):
-        return values.astype(float)
-    # Python's float, because pandas before 3 misses the nearest one in the last bit; a float32 by its shortest digits.
-    numbers = pd.Series(_of_each(values, _float, math.nan), dtype=float)
-    if (missing := numbers.isna()).any():
-        wrong = missing & ~pd.Series(_of_each(values, _is_blank, True), dtype=bool)
-        places.refuse(wrong, f"{name} must be a number, not {str(values[wrong].iloc[0]) if wrong.any() else ''!r}")
-    return numbers
+    column = table.columns[name]
+    if column.values.dtype in (np.float64, np.int64):
+        return Column(column.values.astype(float), column.codes)
+    numbers = np.array([as_number(value) for value in column.values], dtype=float)
+    wrong = np.isnan(numbers) & [str(value).strip().lower() not in BLANK for value in column.values]
+    if wrong.any():
+        rows = wrong[column.codes]
+        table.refuse(rows, f"{name} must be a number, not {str(column.cells[rows.argmax()])!r}")
+    return Column(numbers, column.codes)
 
 
-def _of_each(values: pd.Series, function: Callable[[Any], object], missing: object) -> "np.ndarray[Any, np.dtype[np.object_]]":
-    """Return what a function makes of each value, (rows,); where values are shared between rows, once for each of them."""
-    if not isinstance(values.dtype, pd.CategoricalDtype):
-        return _objects([function(value) for value in values])
-    return _objects([*(function(value) for value in values.cat.categories), missing])[values.cat.codes]
-
-
-def _objects(values: list[object]) -> "np.ndarray[Any, np.dtype[np.object_]]":
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
-def _is_blank(value: object) -> bool:
-    return str(value).strip().lower() in BLANK
-
-
-def _float(value: object) -> float:
-    text = value if isinstance(value, str) else str(value)
-    try:
-        return math.nan if "_" in text else float(text)  # Python takes 1_0 for 10, and nobody else does
-    except ValueError:
-        return math.nan
-
-
-def _seed(frame: pd.DataFrame, places: _Places) -> pd.Series:
+def _seed(table: Table) -> Column:
     """Return seeds as integers, so that 10 comes after 9; as text where one is not a whole number."""
-    if "seed" not in frame:
-        return pd.Series(0, index=frame.index)
-    codes, texts = pd.factorize(_of_each(frame["seed"], lambda value: str(value).strip(), "nan"))
-    blank = np.array([text.lower() in BLANK for text in texts], dtype=bool)
-    if blank.all():
-        return pd.Series(0, index=frame.index)
-    places.refuse(pd.Series(blank[codes]), "seed is empty, though other rows have one")
-    whole = [_whole(text) for text in texts]
-    if any(number is None for number in whole):
-        return pd.Series(texts[codes], dtype=object)
-    too_large = np.array([not -LARGEST_SEED <= (number or 0) <= LARGEST_SEED for number in whole])
-    places.refuse(pd.Series(too_large[codes]), "seed must be below 2^63")
-    return pd.Series(np.array(whole, dtype=np.int64)[codes])
+    if "seed" not in table.columns:
+        return Column.constant(0, len(table))
+    texts = table.columns["seed"].each(lambda value: str(value).strip())
+    is_blank = texts.where(lambda text: text.lower() in BLANK)
+    if is_blank.all():
+        return Column.constant(0, len(table))
+    table.refuse(is_blank, "seed is empty, though other rows have one")
+    whole = texts.each(_whole)
+    if None in whole.values.tolist():
+        return texts
+    table.refuse(whole.where(lambda number: abs(number) > LARGEST_SEED), "seed must be below 2^63")
+    return whole
 
 
 def _whole(text: str) -> int | None:
@@ -189,5 +172,5 @@ def _whole(text: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        number = _float(text)
+        number = as_number(text)
     return int(number) if number % 1 == 0 else None

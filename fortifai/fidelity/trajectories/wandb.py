@@ -5,12 +5,11 @@ over another axis than the step, each run has ``"<run> - _step"`` as well. What 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from string import Formatter
 
-import pandas as pd
-
 from fortifai.errors import UserError, did_you_mean
+from fortifai.fidelity.trajectories.table import Table
 from fortifai.fidelity.trajectories.wide import melt
 
 SEPARATOR, LEAST, MOST = " - ", "__MIN", "__MAX"
@@ -28,27 +27,25 @@ MOST_NAMED = 3
 _USUAL = re.compile(r"(?P<objective>.+?)[\s_,./-]+(?:seed|s)[\s_:=-]*(?P<seed>-?\d+)", re.IGNORECASE)
 
 
-def is_chart(names: Iterable[object]) -> bool:
+def is_chart(names: Iterable[str]) -> bool:
     """Return whether the columns of a table are those of an exported chart."""
-    columns = {str(name) for name in names}
+    columns = {*names}
     return any(SEPARATOR in name and name.endswith(LEAST) and name.removesuffix(LEAST) in columns for name in columns)
 
 
-def long_chart(frame: pd.DataFrame, source: str, run_name: str | None) -> tuple[pd.DataFrame, list[str]]:
+def long_chart(table: Table, run_name: str | None) -> tuple[Table, list[str]]:
     """Return an exported chart as a long table, and remarks on how it was read.
 
     Args:
-        frame: The table, whose axis is called ``generation`` or ``Step``; it is not changed.
-        source: What errors call it.
+        table: The chart, whose axis is called ``generation`` or ``Step``.
         run_name: What names of runs look like, such as ``"{objective}-{seed}"``, where ``{}`` is anything; None stands for an
             objective, a separator, ``seed`` or ``s``, and a number.
 
     Raises:
         UserError: When the axis is another one, a line stands for several runs, or a run's name is not of that form.
     """
-    names = [str(name) for name in frame]
-    axis = next((name for name in names if name == "generation"), None)
-    axis = axis or next((name for name in names if name.strip().casefold() == AXIS), None)
+    names, source = list(table.columns), table.source
+    axis = "generation" if "generation" in names else next((name for name in names if name.strip().casefold() == AXIS), None)
     if axis is None:
         other = next((name for name in names if SEPARATOR not in name), "it")
         raise UserError(f"{source}: a chart over {other!r}: if that counts generations, say so by --column 'generation={other}'")
@@ -64,22 +61,26 @@ def long_chart(frame: pd.DataFrame, source: str, run_name: str | None) -> tuple[
             f"{source}: the runs {', '.join(map(repr, unclear[:MOST_NAMED]))}{more} are not called {form}: say what their names "
             f"are made of, as in {OPTION}, where {{}} is anything that does not matter"
         )
-    long = melt(frame.rename(columns={axis: "generation"}), values, "column", source)
-    named = {name: fields or {} for name, fields in runs.items()}
-    known = [field for field in FIELDS if any(field in fields for fields in named.values())]
-    columns = {field: long["column"].map({name: fields.get(field) for name, fields in named.items()}) for field in known}
-    long = long.assign(**columns, metric=long["column"].map({name: metric for name, (_, _, metric) in parts.items()}))
-    return long.drop(columns="column"), _remarks(frame, axis, parts)
+    long = melt(table.without("generation").assign(generation=table.columns[axis]), values, "column")
+    lines = long.columns["column"]
+    known = [field for field in FIELDS if any(field in (fields or {}) for fields in runs.values())]
+    for field in known:
+        said = {name: (fields or {}).get(field) for name, fields in runs.items()}
+        long = long.assign(**{field: lines.each(said.get)})
+    long = long.assign(metric=lines.each(lambda name: parts[name][2]))
+    return long.without("column"), _remarks(table, axis, parts)
 
 
-def _remarks(frame: pd.DataFrame, axis: str, parts: dict[str, tuple[str, str, str]]) -> list[str]:
+def _remarks(table: Table, axis: str, parts: Mapping[str, tuple[str, str, str]]) -> list[str]:
     runs, metrics = ({part[index] for part in parts.values()} for index in (0, 2))
     remarks = [
         f"read as a chart of Weights & Biases, with {len(runs)} runs, metric {', '.join(sorted(metrics))}, over {axis}; "
         f"{LEAST} and {MOST} ignored"
     ]
-    bands = [(name + LEAST, name + MOST) for name in parts if name + LEAST in frame and name + MOST in frame]
-    if averaged := sum(int((frame[least].astype(str) != frame[most].astype(str)).sum()) for least, most in bands):
+    bands = [(name + LEAST, name + MOST) for name in parts if {name + LEAST, name + MOST} <= {*table.columns}]
+    if averaged := sum(
+        str(least) != str(most) for ends in bands for least, most in zip(*(table.columns[end].cells for end in ends), strict=True)
+    ):
         remarks.append(f"{averaged} values of it are means over several steps, as {LEAST} and {MOST} differ")
     return remarks
 

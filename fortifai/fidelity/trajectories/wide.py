@@ -1,13 +1,14 @@
 """Wide tables, made long: a column for each metric, or a column for each generation."""
 
+import math
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from fortifai.errors import UserError
-from fortifai.fidelity.trajectories.places import place
+from fortifai.fidelity.trajectories.table import Column, Table, as_number, as_objects
 
 KNOWN = frozenset(
     {"suite", "modality", "model", "regime", "strategy", "objective", "seed"}
@@ -21,93 +22,85 @@ UNNAMED = "value"
 _GENERATION = re.compile(r"(?:g|gen|generation)?[ _-]?(\d{1,9})", re.IGNORECASE)
 
 
-def names_generations(names: Iterable[object]) -> bool:
+def names_generations(names: Iterable[str]) -> bool:
     """Return whether a table says which generation its values are of: in a column, or by columns that are generations."""
-    plain = [str(name).strip() for name in names]
+    plain = [name.strip() for name in names]
     return any(name.casefold() == "generation" or _GENERATION.fullmatch(name) for name in plain)
 
 
-def lengthen(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
+def lengthen(table: Table) -> tuple[Table, list[str]]:
     """Return a table with the columns generation, metric and value, and remarks on how it was read.
 
     Without ``metric`` and ``value``, every other column of numbers is a metric. Without ``generation``, columns such as ``0``,
     ``g1`` or ``generation_2`` are generations. A long table comes back as it is. An empty cell of a wide table is a value
     that was not measured, since a wide table has a cell for everything; ``nan`` or ``inf`` written out is a divergence.
 
-    Args:
-        frame: A table, long or wide, which is not changed.
-        source: What errors call it.
-
     Raises:
         UserError: For a NaN in a data frame, which could be either, and for a column null or better beside several metrics.
     """
-    if "generation" in frame and ("metric" in frame or "value" in frame):
-        return frame, []
-    frame = frame.astype(object)  # columns of a file whose values are shared between rows
-    return (_from_metrics if "generation" in frame else _from_generations)(frame, source)
+    if "generation" not in table.columns:
+        return _from_generations(table)
+    return (table, []) if {"metric", "value"} & {*table.columns} else _from_metrics(table)
 
 
-def _from_generations(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
-    generations = {name: int(match[1]) for name in frame if (match := _GENERATION.fullmatch(str(name).strip()))}
+def _from_generations(table: Table) -> tuple[Table, list[str]]:
+    generations = {name: int(match[1]) for name in table.columns if (match := _GENERATION.fullmatch(name.strip()))}
     if not generations:
-        return frame, []
+        return table, []
     remarks = [
         f"read as a wide table, a column for each generation from {min(generations.values())} to {max(generations.values())}"
     ]
-    if "metric" not in frame:
-        frame = frame.assign(metric=UNNAMED)
+    if "metric" not in table.columns:
+        table = table.assign(metric=Column.constant(UNNAMED, len(table)))
         remarks.append(f"the metric has no name, and is called {UNNAMED!r}")
-    long = melt(frame.drop(columns="value", errors="ignore"), generations, "generation", source)
-    return long.assign(generation=long["generation"].map(generations)), remarks
+    long = melt(table.without("value"), list(generations), "generation")
+    return long.assign(generation=long.columns["generation"].each(generations.get)), remarks
 
 
-def _from_metrics(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
-    others = [name for name in frame if name not in KNOWN]
-    metrics = [name for name in others if _has_numbers(frame[name])]
+def _from_metrics(table: Table) -> tuple[Table, list[str]]:
+    others = [name for name in table.columns if name not in KNOWN]
+    metrics = [name for name in others if any(not math.isnan(as_number(value)) for value in table.columns[name].values)]
     if not metrics:
-        return frame, []
-    remarks = [f"read as a wide table, a column for each metric: {', '.join(map(str, metrics))}"]
-    if ignored := [str(name) for name in others if name not in metrics]:
+        return table, []
+    remarks = [f"read as a wide table, a column for each metric: {', '.join(metrics)}"]
+    if ignored := [name for name in others if name not in metrics]:
         remarks.append(f"not numbers, and ignored: {', '.join(ignored)}")
-    if len(metrics) > 1 and (shared := [name for name in ("null", "better") if name in frame]):
+    if len(metrics) > 1 and (shared := [name for name in ("null", "better") if name in table.columns]):
         raise UserError(
-            f"{source}: one column {' and '.join(shared)} for the metrics {', '.join(map(str, metrics))}; "
+            f"{table.source}: one column {' and '.join(shared)} for the metrics {', '.join(metrics)}; "
             "use a long table, or say it by metric, as in --null METRIC=VALUE"
         )
-    return melt(frame, metrics, "metric", source), remarks
+    return melt(table, metrics, "metric"), remarks
 
 
-def _has_numbers(column: pd.Series) -> bool:
-    return bool(pd.to_numeric(column, errors="coerce").notna().any())
-
-
-def melt(frame: pd.DataFrame, columns: Iterable[Hashable], into: str, source: str) -> pd.DataFrame:
+def melt(table: Table, columns: Sequence[str], into: str) -> Table:
     """Return a row for each cell of some columns that is not empty, with the column's name in a column ``into``.
 
     Args:
-        frame: A wide table, which is not changed; of its other columns only those with a meaning of their own stay.
+        table: A wide table; of its other columns only those with a meaning of their own stay.
         columns: The columns that hold values.
         into: Name of the column for their names.
-        source: What errors call the table.
 
     Raises:
         UserError: For a NaN in a data frame, which may be a value that was not measured or a divergence.
     """
-    labels = [place(frame.index, row) for row in range(len(frame))]
-    fixed = frame[[name for name in frame if name in KNOWN and name != into]]
-    parts = []
-    for column in columns:
-        values = frame[column].to_numpy(dtype=object)
-        unclear = np.array([isinstance(value, float) and np.isnan(value) for value in values], dtype=bool)
+    for name in columns:
+        unclear = table.columns[name].where(lambda value: not isinstance(value, str) and str(value) == "nan")
         if unclear.any():
             raise UserError(
-                f"{source}, {labels[int(unclear.argmax())]}, column {column}: a NaN in a wide table may be a value that was not "
-                "measured or a divergence; leave out the first and keep the second in a long table, or write the first as ''"
+                f"{table.source}, {table.place(int(unclear.argmax()))}, column {name}: a NaN in a wide table may be a value that "
+                "was not measured or a divergence; leave out the first and keep the second in a long table, or write the first "
+                "as ''"
             )
-        part = fixed.copy()
-        part[into] = pd.Series([column] * len(part), index=part.index, dtype=object)
-        part["value"] = values
-        part.index = pd.Index([f"{label}, column {column}" for label in labels])
-        # As an array, since pandas takes an empty list for names of columns.
-        parts.append(part[np.array([value is not None and str(value).strip() != "" for value in values], dtype=bool)])
-    return pd.concat(parts)
+    measured = [np.flatnonzero(~table.columns[name].where(_is_empty)) for name in columns]  # the rows of each
+    rows = np.concatenate(measured)
+    which = np.repeat(np.arange(len(columns)), [own.size for own in measured])
+    names = Column(as_objects(columns), np.arange(len(columns))).take(which)
+    values = Column.of(cell for name, own in zip(columns, measured, strict=True) for cell in table.columns[name].cells[own])
+    fixed = {name: column.take(rows) for name, column in table.columns.items() if name in KNOWN}
+    places = [f"{table.place(row)}, column {name}" for row, name in zip(rows.tolist(), names.cells, strict=True)]
+    return replace(table, columns=fixed | {into: names, "value": values}, places=as_objects(places))
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or str(value).strip() == ""
