@@ -1,7 +1,6 @@
 """A score for another program: CSV with every digit, and tables of Markdown and LaTeX that go into a text as they are."""
 
 from fortifai.fidelity.scores import ScoreTable
-from fortifai.report.markdown import environment
 from fortifai.report.tables import number_notes, with_title
 from fortifai.sanitise import latex, markdown, one_line
 
@@ -19,6 +18,8 @@ def as_markdown(table: ScoreTable, name: str) -> str:
         table: The score, of at least one row.
         name: What the title begins with where the rows are of no suite.
     """
+    from fortifai.report.markdown import environment  # here, so that no other form waits for Jinja
+
     title, headings, rows = with_title(table, name)
     numbered, notes = number_notes(headings, rows)
     template = environment("fortifai.report").get_template("table.md.j2")
