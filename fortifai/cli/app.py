@@ -7,6 +7,7 @@ import typer
 import fortifai
 from fortifai.cli import (
     calibrating,
+    checking,
     comparing,
     describing,
     exporting,
@@ -57,6 +58,7 @@ app.command("report")(reporting.report)
 app.command("export")(exporting.export)
 app.command("verify")(verifying.verify)
 app.command("calibrate")(calibrating.calibrate)
+app.command("check-adapter")(checking.check_adapter)
 app.add_typer(leaderboards.app, name="leaderboard")
 
 

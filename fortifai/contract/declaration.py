@@ -1,6 +1,6 @@
 """What a modality declares of itself, without importing torch: its classes, metrics and elements, and where the code is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,25 @@ GROUP = "fortifai.modalities"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Example:
+    """The smallest setting in which an adapter shows what it can do; `fortifai check-adapter` checks it there, in seconds.
+
+    Attributes:
+        model: Keys of a regime's table ``model``, those that are not the defaults; likewise ``data`` and ``sampling``.
+        data: Which data.
+        sampling: How a model is read out.
+        n: Samples that a model is fitted to: enough for two fits to differ by more than chance.
+        metric: What a fit has to beat the null by; default: the first of the modality's that suites can be scored by.
+    """
+
+    model: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
+    sampling: Mapping[str, object] = field(default_factory=dict)
+    n: int = 200
+    metric: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModalityDeclaration:
     """What an entry point of group ``fortifai.modalities`` names.
 
@@ -35,6 +54,8 @@ class ModalityDeclaration:
         elements: What an objective may weigh as one, such as pixel and sample, and on which scales its confidence is.
         requires: Modules that must be importable, beside those that every chain needs.
         extra: The extra of ``pip install fortifai[extra]`` that brings them.
+        example: The small setting that the adapter is checked in.
+        expected_failures: Names of checks of `fortifai check-adapter` that the adapter fails, each with the reason.
     """
 
     name: str
@@ -48,6 +69,8 @@ class ModalityDeclaration:
     elements: Elements = field(default_factory=Elements)
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    example: Example = field(default_factory=Example, hash=False)
+    expected_failures: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def missing(self) -> str | None:
         """Return what must be installed before the adapter can run, or None."""

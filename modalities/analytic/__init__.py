@@ -6,9 +6,11 @@ at once; see `batch`.
 
 import math
 
-from fortifai.contract.declaration import ModalityDeclaration
+from fortifai.contract.declaration import Example, ModalityDeclaration
 from fortifai.contract.metric import Metric
 from fortifai.objectives import Elements
+
+EXAMPLE = Example(data={"rows": 4000, "held_out": 500}, n=1000)
 
 GAUSSIAN = ModalityDeclaration(
     name="analytic-gaussian",
@@ -17,6 +19,7 @@ GAUSSIAN = ModalityDeclaration(
     adapter="fortifai.modalities.analytic.gaussian:GaussianAdapter",
     config="fortifai.modalities.analytic.config:GaussianConfig",
     data="fortifai.modalities.analytic.config:AnalyticData",
+    example=EXAMPLE,
     elements=Elements(density=True, relative=True),
     metrics=(
         Metric(
@@ -46,6 +49,7 @@ CATEGORICAL = ModalityDeclaration(
     adapter="fortifai.modalities.analytic.categorical:CategoricalAdapter",
     config="fortifai.modalities.analytic.config:CategoricalConfig",
     data="fortifai.modalities.analytic.config:AnalyticData",
+    example=EXAMPLE,
     metrics=(
         Metric(
             compute="fortifai.modalities.analytic.metrics:frequency_distance",
@@ -64,6 +68,7 @@ REGRESSION = ModalityDeclaration(
     adapter="fortifai.modalities.analytic.regression:RegressionAdapter",
     config="fortifai.modalities.analytic.config:RegressionConfig",
     data="fortifai.modalities.analytic.config:AnalyticData",
+    example=EXAMPLE,
     metrics=(
         Metric(
             compute="fortifai.modalities.analytic.metrics:response_distance",

