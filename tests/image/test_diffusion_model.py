@@ -34,14 +34,6 @@ def test_a_saved_model_is_loaded_equal_to_the_last_bit(fitted: Fitted, tmp_path:
     assert written == pytest.approx(adapter.model_bytes(), rel=0.1)
 
 
-def test_torchs_own_generator_is_left_alone(tmp_path: Path) -> None:
-    adapter = adapter_of(steps=1)
-    before = torch.get_rng_state()
-    adapter.save(fit(adapter).model, tmp_path)
-    adapter.sample(adapter.load_model(tmp_path), adapter.splits.test.take(slice(2)), FEW_STEPS, stream(0))
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 @pytest.mark.parametrize(
     ("channels", "groups"), [((16, 32, 32), 4), ((8, 16), 2), ((12, 24), 1), ((7, 9), 1), ((128, 256), 32), ((256,), 32)]
 )
@@ -79,12 +71,6 @@ def test_half_precision_learns_about_the_same(precision: str) -> None:
 def test_sizes_that_cannot_be_trained_are_refused(n: int, config: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         adapter_of(**config).check(n)
-
-
-def test_an_absent_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="'cuda:0' is not available"):
-        adapter_of(device="cuda:0").check(64)
 
 
 def test_a_sensible_size_passes() -> None:

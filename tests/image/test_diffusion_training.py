@@ -76,13 +76,6 @@ def test_weights_of_samples_reach_the_model() -> None:
     assert not torch.equal(as_it_is, by_others)
 
 
-def test_cross_entropy_is_tce_that_masks_nothing() -> None:
-    plain, truncated = (fit(adapter_of(), name) for name in ("ce", "tce:gamma=1"))
-    assert torch.equal(weights(plain.model), weights(truncated.model))
-    assert torch.equal(plain.model.mean_squares, truncated.model.mean_squares)
-    assert plain.masked_share == truncated.masked_share == 0
-
-
 def test_a_fit_lowers_the_error_on_images_never_seen(fitted: Fitted) -> None:
     adapter, model = fitted
     test = adapter.splits.test

@@ -166,12 +166,6 @@ def test_sizes_that_cannot_be_trained_are_refused(n: int, message: str, adapter:
     adapter.check(200)
 
 
-def test_an_absent_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="'cuda:0' is not available on this machine"):
-        adapter_of(device="cuda:0").check(200)
-
-
 def test_features_are_those_of_the_data_that_an_adapter_is_bound_to(adapter: VAEAdapter) -> None:
     assert adapter.classifier is adapter.classifier is adapter.extractor
     assert adapter.classifier.classes == 10

@@ -7,10 +7,8 @@ import torch
 from pydantic import ValidationError
 
 from fortifai import objectives
-from fortifai.config import Sampling
 from fortifai.contract.declaration import modalities
 from fortifai.contract.modality import Fit
-from fortifai.contract.samples import Samples
 from fortifai.errors import UserError
 from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.modalities.tabular.config import MixtureConfig, TableData
@@ -38,18 +36,6 @@ def test_the_declaration_makes_the_adapter_with_its_data() -> None:
     assert adapter.splits.train["x"].shape == (7000, 2)
 
 
-def test_a_fit_is_the_same_for_the_same_stream(adapter: GaussianMixtureAdapter) -> None:
-    first, second = fit(adapter).model, fit(adapter).model
-    assert torch.equal(first.covariances, second.covariances)
-
-
-def test_a_fit_does_not_change_the_model_it_starts_from(adapter: GaussianMixtureAdapter) -> None:
-    start = fit(adapter).model
-    before = {name: tensor.clone() for name, tensor in vars(start).items()}
-    adapter.fit(adapter.splits.train, CrossEntropy(), start, stream("fit"))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in vars(start).items())
-
-
 def test_a_saved_model_comes_back_to_the_last_bit(adapter: GaussianMixtureAdapter, tmp_path: Path) -> None:
     model = fit(adapter).model
     adapter.save(model, tmp_path)
@@ -57,26 +43,6 @@ def test_a_saved_model_comes_back_to_the_last_bit(adapter: GaussianMixtureAdapte
     assert all(torch.equal(tensor, vars(loaded)[name]) for name, tensor in vars(model).items())
     written = sum(file.stat().st_size for file in tmp_path.iterdir())
     assert written == pytest.approx(adapter.model_bytes(), abs=256)
-
-
-def test_samples_are_as_many_as_the_source_and_repeatable(adapter: GaussianMixtureAdapter) -> None:
-    model, source = fit(adapter).model, adapter.splits.train.take(slice(123))
-    first, second = (adapter.sample(model, source, Sampling(), stream("sample"))["x"] for _ in range(2))
-    assert first.shape == (123, 2)
-    assert first.dtype == torch.float64
-    assert torch.equal(first, second)
-
-
-def test_sharper_sampling_has_less_spread(adapter: GaussianMixtureAdapter) -> None:
-    model = fit(adapter, 1000).model
-    plain, sharp = (
-        adapter.likelihood(
-            model, Samples.real(**adapter.sample(model, adapter.splits.train, Sampling(temperature=t), stream("sample")))
-        )
-        for t in (1.0, 0.5)
-    )
-    assert sharp.confidence.mean() > plain.confidence.mean()
-    assert sharp.nll.mean() < plain.nll.mean()
 
 
 def test_the_model_knows_real_data_it_never_saw(adapter: GaussianMixtureAdapter) -> None:
@@ -108,14 +74,6 @@ def test_the_masked_share_is_reported(adapter: GaussianMixtureAdapter) -> None:
     keep = objectives.resolve("tce-quantile:keep=0.9")
     assert fit(adapter, 1000, keep).masked_share == pytest.approx(0.1, abs=0.01)
     assert fit(adapter, 1000).masked_share == 0
-
-
-def test_weights_of_samples_count(adapter: GaussianMixtureAdapter) -> None:
-    pool = adapter.splits.train.take(slice(1000))
-    right = (pool["x"][:, 0] > 0).double()
-    only = adapter.fit(pool.weighted(right), CrossEntropy(), None, stream("fit")).model
-    drawn = adapter.sample(only, pool, Sampling(), stream("sample"))["x"]
-    assert float((drawn[:, 0] > 0).double().mean()) > 0.9
 
 
 @pytest.mark.parametrize(

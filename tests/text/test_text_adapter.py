@@ -62,12 +62,6 @@ def test_more_blocks_than_the_text_has_are_refused(fitted):
         fitted[0].check(10**6)
 
 
-def test_an_absent_device_is_refused(short_text, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="not available"):
-        adapter_of(short_text, model={"device": "cuda"}).check(8)
-
-
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [("lama", "did you mean 'llama'"), ("zzz", "llama, gpt2 and"), ("t5", "t5 is not a causal language model")],

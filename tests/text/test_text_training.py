@@ -23,13 +23,6 @@ def test_training_lowers_the_loss_of_text_never_seen(short_text, fitted):
     assert longer.notes["training_tokens"] == 30 * BLOCKS * BLOCK
 
 
-def test_cross_entropy_is_tce_that_masks_nothing(short_text):
-    adapter = adapter_of(short_text)
-    plain, truncated = (fit(adapter, name) for name in ("ce", "tce:gamma=1"))
-    assert torch.equal(weights(plain.model), weights(truncated.model))
-    assert plain.masked_share == truncated.masked_share == 0
-
-
 def test_the_share_of_masked_tokens_is_that_of_the_quantile(short_text):
     assert fit(adapter_of(short_text), "tce-quantile:keep=0.75").masked_share == pytest.approx(0.25, abs=0.01)
 
