@@ -18,6 +18,7 @@ import torch
 from docs_support import ROOT, blocks, rows, section
 
 from fortifai import metrics, objectives
+from fortifai.conformance.running import check_adapter
 from fortifai.contract.declaration import ModalityDeclaration
 from fortifai.contract.modality import Modality
 from fortifai.contract.samples import Samples
@@ -214,3 +215,9 @@ def test_the_table_of_objectives_names_what_an_objective_has() -> None:
     named = {name for first, _ in rows(section(CONTRIBUTING, "## Add an objective")) for name in re.findall(r"`(\w+)", first)}
     assert len(named) == 9
     assert all(hasattr(Scaled, name) for name in named)
+
+
+def test_the_example_of_an_adapter_passes_every_check(adapter: Any, declaration: ModalityDeclaration, tmp_path: Path) -> None:
+    outcomes = list(check_adapter(declaration, [f"data.source={tmp_path / 'spectra.npy'}"]))
+    assert [f"{outcome.check.name}: {outcome.reason}" for outcome in outcomes if outcome.state == "failed"] == []
+    assert sum(outcome.state == "passed" for outcome in outcomes) > 30
