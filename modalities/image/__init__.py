@@ -10,7 +10,7 @@ UNITS = ("pixel", "sample")
 
 VAE = ModalityDeclaration(
     name="image-vae",
-    version="2",
+    version="3",
     summary="images, by convolutional variational autoencoders",
     adapter="fortifai.modalities.image.vae.adapter:VAEAdapter",
     config="fortifai.modalities.image.vae.config:VAEConfig",
@@ -28,8 +28,6 @@ VAE = ModalityDeclaration(
         n=256,
     ),
     expected_failures={
-        "likelihood_does_not_depend_on_the_others": "torch draws the last 16 of its normal numbers anew where their count is not "
-        "a multiple of 16, so the latents of the last images depend on how many there are; to mend it would move numbers",
         "the_relative_scale_is_used": "the entropy of black and white pixels, which the example has, is 0: both scales are one",
     },
 )

@@ -6,12 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional
 from vae_support import OBJECTIVES, adapter_of, fit, objective
 
 from fortifai.contract.samples import Samples
 from fortifai.modalities.image.elements import MaskCount
+from fortifai.modalities.image.vae.adapter import DRAWN_AT_ONCE
 from fortifai.modalities.image.vae.elements import pixel_entropy, pixel_nll, weighed
 from fortifai.modalities.image.vae.network import VAE
 from fortifai.modalities.image.vae.training import loss
@@ -71,6 +73,11 @@ def test_by_pixel_the_elements_are_the_pixels() -> None:
 # The adapter measures what training weighs
 
 
+def noise_of(images: int, latents: int) -> Tensor:
+    """The noise that latents are drawn from: that of an image depends on its place alone, and not on how many follow."""
+    return torch.randn(DRAWN_AT_ONCE * 100, latents, generator=stream("vae", "likelihood"))[:images]
+
+
 @pytest.mark.parametrize("binary", [False, True])
 def test_likelihood_is_the_bound_shared_among_pixels_and_does_not_depend_on_batches(binary: bool) -> None:
     adapter = adapter_of(binary=binary)
@@ -82,7 +89,7 @@ def test_likelihood_is_the_bound_shared_among_pixels_and_does_not_depend_on_batc
     mean, log_variance = model.encode(test["x"])
     posterior = Normal(mean, torch.exp(log_variance / 2))
     divergence = kl_divergence(posterior, Normal(0.0, 1.0)).sum(1)
-    logits = model.decode(mean + posterior.stddev * torch.randn(mean.shape, generator=stream("vae", "likelihood")))
+    logits = model.decode(mean + posterior.stddev * noise_of(*mean.shape))
     bce = functional.binary_cross_entropy_with_logits(logits, test["x"], reduction="none")
     torch.testing.assert_close(nll.sum((1, 2, 3)), bce.sum((1, 2, 3)) + divergence, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(confidence, torch.exp(-bce))
@@ -95,7 +102,7 @@ def test_by_unit_an_image_is_what_an_objective_by_sample_weighs() -> None:
     model, test = fit(adapter), adapter.splits.test
     measured = adapter.likelihood(model, test)
     images = adapter.by_unit(measured, objective("tce:unit=sample"))
-    logits, divergence = model(test["x"], torch.randn(len(test), 3, generator=stream("vae", "likelihood")))
+    logits, divergence = model(test["x"], noise_of(len(test), 3))
     trained = weighed(objective("tce:unit=sample"), pixel_nll(logits, test["x"]), divergence, test["x"])
     torch.testing.assert_close(images.nll, trained.nll)
     torch.testing.assert_close(images.confidence, trained.confidence)

@@ -20,6 +20,9 @@ from .config import VAEConfig, VAESampling
 from .elements import images_of, pixel_nll
 from .network import VAE
 
+DRAWN_AT_ONCE = 16
+"""Images whose noise is drawn at once."""
+
 
 class VAEAdapter(ImageAdapter[VAEConfig, VAESampling, VAE]):
     """Convolutional variational autoencoders. They are confident in what they reconstruct well: see `elements.weighed`."""
@@ -105,7 +108,9 @@ class VAEAdapter(ImageAdapter[VAEConfig, VAESampling, VAE]):
     def _evaluated(self, model: VAE, samples: Samples) -> Iterator[Likelihood]:
         """Yield the likelihood of one batch after the other, on the CPU, so that the device holds one batch at a time."""
         device = device_of(self.config.device)
-        latent_noise = torch.randn(len(samples), self.config.latent, generator=stream("vae", "likelihood"))
+        # For more images than there are: torch draws the last numbers of a tensor anew where their count is no multiple of 16.
+        rows = -(-len(samples) // DRAWN_AT_ONCE) * DRAWN_AT_ONCE
+        latent_noise = torch.randn(rows, self.config.latent, generator=stream("vae", "likelihood"))[: len(samples)]
         model.eval()
         with on_device(model, device):
             batches = (tensor.split(self.config.evaluation_batch) for tensor in (samples["x"], latent_noise))
