@@ -14,15 +14,20 @@ PIECE = 2**20
 """Bytes that are hashed at a time."""
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, wait: bool = True) -> None:
     """Write a file of text in UTF-8; see `write_bytes`."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), wait=wait)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, wait: bool = True) -> None:
     """Write a file under a temporary name and rename it, so that a reader never sees half of it.
 
     The temporary name is random and new: a link that somebody laid there is never followed.
+
+    Args:
+        path: The file.
+        content: What is written.
+        wait: Whether to wait until it is on disk, so that a crash of the machine does not take it back.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
@@ -31,9 +36,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if wait:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if wait:
+            _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -126,11 +126,14 @@ def code(text: str) -> str:
 
 def label(text: str) -> str:
     """Return a text as one line of a picture: without formulas, and never one that Matplotlib takes for hidden."""
-    plain = one_line(text)
-    if len(plain) > LONGEST_LABEL:
-        plain = f"{plain[: LONGEST_LABEL - 1]}…"
-    plain = plain.replace("$", r"\$")
+    plain = shortened(text).replace("$", r"\$")
     return f" {plain}" if plain.startswith("_") else plain  # a legend leaves out what begins with an underscore
+
+
+def shortened(text: str) -> str:
+    """Return a text as one line that leaves room for what else a picture shows."""
+    plain = one_line(text)
+    return plain if len(plain) <= LONGEST_LABEL else f"{plain[: LONGEST_LABEL - 1]}…"
 
 
 def file_name(*parts: str) -> str:

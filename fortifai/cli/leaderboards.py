@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -90,11 +91,14 @@ def check(
 def build(
     sources: Annotated[Path, typer.Argument(metavar="RUNS_OR_ENTRIES", help="A folder of runs and entries, or one of them.")],
     out: Annotated[Path, typer.Option(help="The folder that pages are written to.")] = Path("leaderboards"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Processes that compute what is new; by default one for each core.")
+    ] = None,
 ) -> None:
-    """Write leaderboard.json and README.md of every suite that was run."""
+    """Write the board: an index across suites, and the pages and tables of every run and entry."""
     from fortifai.leaderboard import build as build_pages
 
-    for path in build_pages(sources, out, lambda text: print_line(text, error=True)):
+    for path in build_pages(sources, out, lambda text: print_line(text, error=True), workers=workers or os.cpu_count() or 1):
         print_line(str(path))
 
 

@@ -80,14 +80,18 @@ class ScoreTable(ScoreFile):
 
     rows: list[ScoreRow] = Field(description="ordered by group, then the baseline, then by name")
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return the rows as a data frame; an estimate's ends are in columns such as ``fidelity_interval_low``.
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the rows as plain values by column, of which an estimate has three, such as ``fidelity_interval_low``.
 
         Scores by other thresholds are left out.
         """
+        return [_flat(row) for row in self.rows]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the rows as a data frame, with the columns of `to_rows`."""
         import pandas as pd  # here, so that reading a table does not wait half a second for pandas
 
-        return pd.DataFrame([_flat(row) for row in self.rows])
+        return pd.DataFrame(self.to_rows())
 
 
 class ComparisonRow(Stored):

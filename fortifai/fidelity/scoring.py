@@ -15,11 +15,13 @@ from fortifai.fidelity.rule import BASELINE, Rule
 from fortifai.fidelity.scores import Estimate, ScoreRow, ScoreTable
 from fortifai.fidelity.threshold import choose_threshold
 from fortifai.fidelity.trajectories.curves import Group
-from fortifai.fidelity.trajectories.groups import Chains, Objectives, grouped_chains, metrics_of
+from fortifai.fidelity.trajectories.groups import Chains, Objectives, metrics_of
 from fortifai.fidelity.trajectories.outside import Reading
-from fortifai.fidelity.trajectories.source import TrajectorySource, load
+from fortifai.fidelity.trajectories.source import LoadedTrajectories, TrajectorySource, load
 from fortifai.records.numbers import RunNumbers
 from fortifai.storage import Better
+
+CALIBRATES = "--calibrate-threshold sets the threshold of phi itself, and cannot go with the rule {}"
 
 
 def score(
@@ -66,13 +68,22 @@ def score(
     """
     reading = Reading(columns or {}, first_generation, run_name, generation_zero)
     loaded = load(path_or_frame, rule, baseline, better, null, reading)
+    if calibrate_threshold is not None and rule is not None:
+        raise UserError(CALIBRATES.format(loaded.rule))
+    return score_loaded(loaded, baseline, calibrate_threshold=calibrate_threshold, horizon=horizon)
+
+
+def score_loaded(
+    loaded: LoadedTrajectories, baseline: str, *, calibrate_threshold: float | None = None, horizon: int | None = None
+) -> ScoreTable:
+    """Score trajectories that were read already; arguments, rows and errors are those of `score`."""
     if horizon is not None and (horizon < 1 or calibrate_threshold is not None):
         raise UserError("a horizon is a generation from 1, and cannot go with --calibrate-threshold")
-    if calibrate_threshold is not None and (rule is not None or not loaded.rule.by_fidelity or loaded.rule.generations > 1):
-        raise UserError(f"--calibrate-threshold sets the threshold of phi itself, and cannot go with the rule {loaded.rule}")
+    if calibrate_threshold is not None and (not loaded.rule.by_fidelity or loaded.rule.generations > 1):
+        raise UserError(CALIBRATES.format(loaded.rule))
     rows: list[RawRow] = []
     for metric in metrics_of(loaded.curves, loaded.rule):
-        groups = dict(grouped_chains(loaded.curves, metric, loaded.rule, baseline))
+        groups = loaded.groups(metric, baseline)
         used, remarks, judges = loaded.rule, loaded.remarks_on(metric), None
         if calibrate_threshold is not None:
             chosen = choose_threshold(_controls(groups), calibrate_threshold, _suite(groups))

@@ -1,6 +1,7 @@
 """How methods stand across suites: extension ratios by suite and regime, their geometric mean, and a rank as a range."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -42,6 +43,13 @@ class Standing(Stored):
     places: int = Field(description="at how many places it was measured")
     first: int | None = Field(description="the best rank that the intervals allow; null unless it was measured at all places")
     last: int | None = Field(description="the worst rank that the intervals allow; null likewise")
+
+    @property
+    def ranks(self) -> str | None:
+        """The range of ranks as text, such as ``1`` or ``1–3``, or None."""
+        if self.first is None:
+            return None
+        return f"{self.first}" if self.first == self.last else f"{self.first}–{self.last}"
 
 
 class Standings(Stored):
@@ -122,17 +130,17 @@ def _ranked(rows: list[Standing], places: int) -> list[Standing]:
     intervals lie wholly below: rows whose intervals overlap share ranks.
     """
     complete = [row for row in rows if row.places == places]
-    ranked = [row if row.places < places else row.model_copy(update=_range(row, complete)) for row in rows]
+    lows = sorted(row.geometric_mean.low for row in complete if row.geometric_mean and row.geometric_mean.low is not None)
+    highs = sorted(row.geometric_mean.high for row in complete if row.geometric_mean and row.geometric_mean.high is not None)
+    ranked = [row if row.places < places else row.model_copy(update=_range(row, lows, highs, len(complete))) for row in rows]
     return sorted(
         ranked, key=lambda row: (-row.places, -(row.geometric_mean.value if row.geometric_mean else 0), row.objective, row.method)
     )
 
 
-def _range(row: Standing, rows: Sequence[Standing]) -> dict[str, int]:
-    above = sum(_is_above(other.geometric_mean, row.geometric_mean) for other in rows)
-    below = sum(_is_above(row.geometric_mean, other.geometric_mean) for other in rows)
-    return {"first": 1 + above, "last": len(rows) - below}
-
-
-def _is_above(one: Ratio | None, other: Ratio | None) -> bool:
-    return one is not None and other is not None and one.low is not None and other.high is not None and one.low > other.high
+def _range(row: Standing, lows: Sequence[float], highs: Sequence[float], rows: int) -> dict[str, int]:
+    """Return the range of a row's ranks among so many, whose intervals have these ends, in order, as far as they are known."""
+    own = row.geometric_mean
+    above = len(lows) - bisect_right(lows, own.high) if own and own.high is not None else 0
+    below = bisect_left(highs, own.low) if own and own.low is not None else 0
+    return {"first": 1 + above, "last": rows - below}

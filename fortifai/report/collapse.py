@@ -1,70 +1,62 @@
-"""One picture of how the baseline collapses in several runs."""
+"""One plot of how the baseline collapses in several runs."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
 from fortifai.fidelity.onset import Floats, scored_horizons
 from fortifai.fidelity.rule import PHI
 from fortifai.fidelity.trajectories.curves import Group
-from fortifai.fidelity.trajectories.groups import grouped_chains
-from fortifai.fidelity.trajectories.source import load
-from fortifai.records.numbers import RunNumbers
-from fortifai.report.pictures import drawn_of
-from fortifai.report.style import STYLE, Picture, look, save
-from fortifai.sanitise import label
-
-SIZE = (7, 4)
-"""Width and height without the legend, in inches."""
-
-ROW = 0.18
-"""Height of a row of the legend, in inches."""
-
-Curve = tuple[str, Floats, Floats]
-"""A name, generations, and median fidelity at each."""
+from fortifai.fidelity.trajectories.source import LoadedTrajectories
+from fortifai.report.axis import Axis
+from fortifai.report.plots import Line, Plot, drawn_of
 
 
-def draw_collapse(runs: Iterable[tuple[str, RunNumbers]], out: Path, baseline: str) -> Picture | None:
-    """Draw the median fidelity of the baseline by generation, a line for each regime and strategy of each run but the control.
+class Curve(NamedTuple):
+    """How the baseline collapses in one group: its regime and strategy, how many chains, and their median fidelity from 0 on."""
+
+    name: str
+    chains: int
+    fidelity: Floats
+
+
+def collapse_plot(curves: Sequence[tuple[str, Curve]]) -> Plot | None:
+    """Return the plot of some curves, a line each, or None where there is none.
 
     Args:
-        runs: The name and the numbers of each run.
-        out: The folder that is written to.
-        baseline: The objective whose lines are drawn.
-
-    Returns:
-        The picture, or None where there is no line to draw.
+        curves: The name of each run, and its curve.
     """
-    curves = [curve for name, numbers in runs for curve in _curves(name, numbers, baseline)]
-    if not curves:
+    lines = [
+        Line(" · ".join(filter(None, (name, curve.name))), np.arange(len(curve.fidelity), dtype=float), curve.fidelity)
+        for name, curve in curves
+    ]
+    if not lines:
         return None
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(SIZE[0], SIZE[1] + ROW * len(curves)), layout="constrained")
-        axes = figure.add_subplot()
-        for place, (name, generation, fidelity) in enumerate(curves):
-            axes.plot(generation, fidelity, label=label(name), linewidth=1.6, **look(place))
-        axes.set_xscale("symlog", linthresh=1)  # suites differ by a hundred in how long they last
-        axes.set(xlabel="generation", ylabel="fidelity φ (median)", ylim=(-0.1, 1.05), xlim=(0, None))
-        axes.xaxis.set_major_formatter("{x:g}")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=1, frameon=False, handlelength=3.6)
-        svg, png = save(figure, out, "collapse")
-    return Picture("collapse", Group(None, None, None, None, None), PHI, tuple(name for name, *_ in curves), svg, png)
+    longest = max(max(len(line.x) for line in lines) - 1, 1)
+    x = Axis("generation", 0, longest, scale="from 0")  # suites differ by a hundred in how long they last
+    y = Axis("fidelity φ (median)", -0.1, 1.05)
+    everywhere = Group(None, None, None, None, None)
+    return Plot("collapse", everywhere, PHI, tuple(line.name for line in lines), x, y, tuple(lines))
 
 
-def _curves(name: str, numbers: RunNumbers, baseline: str) -> Iterator[Curve]:
-    loaded = load(numbers, numbers.suite.rule, baseline, None, None)
+def curves_of(loaded: LoadedTrajectories, metrics: Sequence[str], baseline: str) -> Iterator[Curve]:
+    """Yield the median fidelity of the baseline by generation, of each regime and strategy but the control.
+
+    Args:
+        loaded: The trajectories.
+        metrics: Those that fidelity is measured by.
+        baseline: The objective whose curves are wanted.
+    """
     if not loaded.rule.by_fidelity:
         return
-    metrics = sorted({chain.fidelity_metric for chain in numbers.chains})
     for metric in metrics:
-        for group, objectives in grouped_chains(loaded.curves, metric, loaded.rule, baseline):
+        for group, objectives in loaded.groups(metric, baseline).items():
             chains = objectives.get(baseline)
             if chains is None or chains.unscored or not chains.trajectories or group.is_control:
                 continue
             horizon = scored_horizons(chains.trajectories, loaded.rule.least_health, None).watched
             generation = np.arange(horizon + 1, dtype=float)
             curves = [drawn_of(one, generation, loaded.rule) for one in chains.trajectories]
-            yield " · ".join(filter(None, (name, group.regime, group.strategy))), generation, np.median(curves, axis=0)
+            name = " · ".join(filter(None, (group.regime, group.strategy)))
+            yield Curve(name, len(curves), np.median(curves, axis=0))

@@ -6,36 +6,21 @@ from pathlib import Path
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE
 from fortifai.fidelity.scores import ScoreTable
-from fortifai.fidelity.scoring import score
+from fortifai.fidelity.scoring import score_loaded
 from fortifai.fidelity.trajectories.reading import STATES
+from fortifai.fidelity.trajectories.source import load
 from fortifai.records.numbers import RunNumbers
 from fortifai.records.reading import read_chains
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report.confidence import draw_confidence
 from fortifai.report.examples import Gallery, collect
-from fortifai.report.pictures import draw_run
+from fortifai.report.pictures import draw
+from fortifai.report.plots import Plot, plots_of
 from fortifai.report.style import Picture
 from fortifai.report.tables import number_notes, with_title
 
 PICTURES = "pictures"
 """The folder beside the pages that pictures are drawn into."""
-
-KINDS = {
-    "fidelity": "Fidelity by generation: the median over chains, and from the worst chain to the best.",
-    "survival": "The share of chains that have not collapsed yet.",
-    "threshold": "FI for every threshold of fidelity: what the choice of the threshold decides.",
-    "confidence": "Confidence p_t on held-out real data (grey) and on the model's own samples (line).",
-}
-"""What the pictures of each kind show, in the order of a page."""
-
-
-HEADINGS = {
-    "fidelity": "Fidelity",
-    "survival": "Chains that have not collapsed",
-    "threshold": "FI by threshold",
-    "confidence": "Confidence",
-}
-"""The heading above the pictures of each kind."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +35,8 @@ class Contents:
         rows: Of the score as text, with a number for each note.
         notes: On the score, in the order of their numbers.
         unfinished: How many chains are not finished.
-        pictures: Those drawn.
+        plots: Of its trajectories.
+        pictures: Their files, and those of confidence.
         gallery: What the generations made.
     """
 
@@ -61,6 +47,7 @@ class Contents:
     rows: list[list[str]]
     notes: list[str]
     unfinished: int
+    plots: list[Plot]
     pictures: list[Picture]
     gallery: Gallery
 
@@ -79,11 +66,13 @@ def gather(run: Path, out: Path) -> Contents:
     unfinished = sum(chain.state not in STATES for chain in numbers.chains)
     if unfinished == len(numbers.chains):
         raise UserError(f"{run}: no finished chain in it yet; `fortifai run` goes on, `fortifai status {run}` says how far it is")
-    table = score(run, baseline=BASELINE)
+    loaded = load(run, None, BASELINE, None, None)
+    table = score_loaded(loaded, BASELINE)
     # Where nothing could be scored there is no fidelity to draw; the table says why.
     is_scored = any(row.fidelity_interval for row in table.rows)
-    pictures = draw_run(run, out / PICTURES) if is_scored else draw_confidence(run, out / PICTURES, BASELINE)
+    plots = plots_of(loaded, BASELINE) if is_scored else []
+    pictures = [*(draw(one, out / PICTURES) for one in plots), *draw_confidence(run, out / PICTURES, BASELINE)]
     gallery = collect(run, read_chains(run), BASELINE, out)
     title, headings, rows = with_title(table, run.name)
     numbered, notes = number_notes(headings, rows)
-    return Contents(numbers, table, title, headings, numbered, notes, unfinished, pictures, gallery)
+    return Contents(numbers, table, title, headings, numbered, notes, unfinished, plots, pictures, gallery)

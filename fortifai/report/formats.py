@@ -1,14 +1,25 @@
 """A score for another program: CSV with every digit, and tables of Markdown and LaTeX that go into a text as they are."""
 
+import csv
+import io
+
 from fortifai.fidelity.scores import ScoreTable
 from fortifai.report.tables import number_notes, with_title
 from fortifai.sanitise import latex, markdown, one_line
 
 
 def as_csv(table: ScoreTable) -> str:
-    """Return a score as CSV: a line for each row, with all digits, and an estimate's ends in columns of their own."""
-    frame = table.to_frame().map(lambda value: one_line(value) if isinstance(value, str) else value)
-    return frame.to_csv(index=False, lineterminator="\n")
+    """Return a score as CSV: a line for each row, with all digits, and an estimate's ends in columns of their own.
+
+    Args:
+        table: The score, of at least one row.
+    """
+    rows = table.to_rows()
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: one_line(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows)
+    return text.getvalue()
 
 
 def as_markdown(table: ScoreTable, name: str) -> str:
@@ -34,18 +45,21 @@ def as_latex(table: ScoreTable, name: str) -> str:
         table: The score, of at least one row.
         name: What the title begins with where the rows are of no suite.
     """
-    import pandas as pd
-
     title, headings, rows = with_title(table, name)
     numbered, notes = number_notes(headings, rows)
-    frame = pd.DataFrame([list(map(latex, row)) for row in numbered], columns=list(map(latex, headings)))
-    tabular = frame.style.hide(axis="index").to_latex(hrules=True, column_format="l" * len(headings))
+    first, *others = (f"{' & '.join(map(latex, row))} \\\\" for row in [headings, *numbered])
     below = [rf"\par {number}: {latex(note)}" for number, note in enumerate(notes, 1)]
     lines = [
         r"\begin{table}",
         r"\centering\footnotesize",
         rf"\caption{{{latex(title)}}}",
-        tabular.rstrip(),
+        rf"\begin{{tabular}}{{{'l' * len(headings)}}}",
+        r"\toprule",
+        first,
+        r"\midrule",
+        *others,
+        r"\bottomrule",
+        r"\end{tabular}",
         *below,
         r"\end{table}",
     ]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,6 +26,7 @@ _VARIABLES = {
 """The colours of pictures that a page defines anew, for dark screens too, by the names of its CSS variables."""
 
 
+@cache  # a template is compiled once, not for every page
 def environment(*packages: str) -> Environment:
     """Return the environment of the HTML templates that lie in packages: what they put out is text, whatever it holds.
 
@@ -62,6 +64,8 @@ def png_uri(content: bytes) -> str:
 
 def inline_svg(file: Path, name: str, title: str, description: str) -> Markup:
     """Return a picture that Matplotlib wrote as part of a page, in the page's colours and without its heading.
+
+    It is for grids of panels, which `inline_plot` does not draw.
 
     Args:
         file: The SVG file.

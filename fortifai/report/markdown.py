@@ -1,5 +1,6 @@
 """Markdown pages: the templates' environment, and files that are written whole or refused in one line. Imports no torch."""
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
@@ -15,6 +16,7 @@ class Markdown(str):
     __slots__ = ()
 
 
+@cache  # a template is compiled once, not for every page
 def environment(package: str) -> Environment:
     """Return the environment of the Markdown templates that lie in a package.
 
@@ -36,12 +38,14 @@ def environment(package: str) -> Environment:
 def write_page(path: Path, text: str) -> Path:
     """Write a page, with the folders above it, and return its path; a full disk leaves the old page.
 
+    Nothing waits for the disk: a page can be written again, and a board has thousands.
+
     Raises:
         UserError: When it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
+        write_text(path, text, wait=False)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     return path

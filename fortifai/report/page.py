@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fortifai.errors import UserError
-from fortifai.report.contents import KINDS, PICTURES, Contents, gather
+from fortifai.report.contents import PICTURES, Contents, gather
 from fortifai.report.markdown import environment, write_page
+from fortifai.report.plots import KINDS
 from fortifai.report.style import Picture
 from fortifai.report.web_page import web_page
 

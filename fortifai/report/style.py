@@ -3,13 +3,14 @@
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fortifai import sanitise
 from fortifai.errors import UserError
 from fortifai.fidelity.trajectories.curves import Group
+
+if TYPE_CHECKING:  # pages are written without Matplotlib
+    from matplotlib.figure import Figure
 
 OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, without its yellow, which is too light on white; the baseline is black."""
@@ -17,8 +18,8 @@ OKABE_ITO = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "
 QUIET, AREA = "#595959", "#bfbfbf"
 """Greys: of lines and words that are no objective's, and of an area."""
 
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)))
-"""One for each colour, so that lines can be told apart without it."""
+DASHES: tuple[tuple[float, ...], ...] = ((), (3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 1.65), (5, 1, 1, 1, 1, 1), (8, 3), (1, 3))
+"""Lengths of line and gap, times the line's width; one for each colour, so that lines can be told apart without it."""
 
 LETTERS_PER_INCH = 12
 """Of the font below: so few that a line of them fits."""
@@ -53,13 +54,19 @@ HEADING = "heading"
 """The id of a picture's title in its SVG file, which a page that has headings of its own leaves out."""
 
 
-def look(place: int) -> dict[str, Any]:
-    """Return colour and dashes of a line by its place, from 0.
+def colour_and_dashes(place: int) -> tuple[int, tuple[float, ...]]:
+    """Return which colour a line has by its place, from 0, and its dashes.
 
     The eighth has the first one's colour with other dashes, and so on.
     """
     turn, index = divmod(place, len(OKABE_ITO))
-    return {"color": OKABE_ITO[index], "linestyle": DASHES[(index + turn) % len(DASHES)]}
+    return index, DASHES[(index + turn) % len(DASHES)]
+
+
+def look(place: int) -> dict[str, Any]:
+    """Return colour and dashes of a line by its place, as Matplotlib calls them."""
+    colour, dashes = colour_and_dashes(place)
+    return {"color": OKABE_ITO[colour], "linestyle": (0, dashes) if dashes else "-"}
 
 
 def heading(parts: Iterable[str | None], inches: float) -> str:
@@ -84,7 +91,7 @@ def file_name(kind: str, about: Iterable[str | None]) -> str:
     return sanitise.file_name(kind, *filter(None, about))
 
 
-def save(figure: Figure, out: Path, name: str) -> tuple[Path, Path]:
+def save(figure: "Figure", out: Path, name: str) -> tuple[Path, Path]:
     """Write a figure as SVG and PNG and return both paths.
 
     Args:

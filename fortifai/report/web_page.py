@@ -8,11 +8,13 @@ from markupsafe import Markup
 from fortifai.fidelity.rule import BASELINE
 from fortifai.report.blocks import in_blocks
 from fortifai.report.commands import commands_of
-from fortifai.report.contents import HEADINGS, KINDS, Contents
+from fortifai.report.contents import Contents
 from fortifai.report.costs import costs_of
 from fortifai.report.examples import Example, Section
 from fortifai.report.filmstrip import UnreadablePicture, first_row
 from fortifai.report.html import environment, inline_svg, png_uri, policy
+from fortifai.report.inline_plot import inline_plot
+from fortifai.report.plots import HEADINGS, KINDS, Plot
 from fortifai.report.style import Picture
 
 
@@ -75,26 +77,32 @@ def web_page(contents: Contents, out: Path) -> str:
         summary=(contents.numbers.suite.model_extra or {}).get("summary"),
         blocks=in_blocks(contents.score, BASELINE, contents.title),
         samples=[_samples(section, out) for section in contents.gallery.sections],
-        figures=_figures(sorted(contents.pictures, key=lambda picture: picture.group.is_control)),
+        figures=_figures(contents),
         costs=costs_of(contents.numbers, BASELINE),
         commands=commands_of(contents.numbers),
     )
 
 
-def _figures(pictures: list[Picture]) -> list[_Figures]:
-    """Return the pictures by kind, one for each regime and strategy."""
+def _figures(contents: Contents) -> list[_Figures]:
+    """Return the plots by kind, one for each regime and strategy, those of control chains last."""
+    confidence = [picture for picture in contents.pictures if picture.kind == "confidence"]
+    everything: list[Plot | Picture] = [*contents.plots, *confidence]
+    shown = sorted(everything, key=lambda one: one.group.is_control)
     return [
         _Figures(kind, HEADINGS[kind], about, figures)
         for kind, about in KINDS.items()
-        if (figures := [_figure(place, picture) for place, picture in enumerate(pictures) if picture.kind == kind])
+        if (figures := [_figure(place, one) for place, one in enumerate(shown) if one.kind == kind])
     ]
 
 
-def _figure(place: int, picture: Picture) -> _Figure:
-    name = " · ".join(filter(None, (picture.group.regime, picture.group.strategy, picture.metric)))
-    title = f"{HEADINGS[picture.kind]}: {name}"
-    description = f"{KINDS[picture.kind]} Objectives: {', '.join(picture.objectives)}. Their numbers are in the score."
-    return _Figure(name, inline_svg(picture.svg, f"picture-{place}", title, description))
+def _figure(place: int, shown: Plot | Picture) -> _Figure:
+    heading = " · ".join(filter(None, (shown.group.regime, shown.group.strategy, shown.metric)))
+    title = f"{HEADINGS[shown.kind]}: {heading}"
+    description = f"{KINDS[shown.kind]} Objectives: {', '.join(shown.objectives)}. Their numbers are in the score."
+    name = f"picture-{place}"
+    if isinstance(shown, Plot):
+        return _Figure(heading, inline_plot(shown, name, title, description))
+    return _Figure(heading, inline_svg(shown.svg, name, title, description))
 
 
 def _samples(section: Section, out: Path) -> _Samples:

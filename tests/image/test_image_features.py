@@ -16,11 +16,12 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
+from fortifai import cache
 from fortifai.contract.samples import Samples, Splits
 from fortifai.errors import UserError
 from fortifai.modalities.image.config import ImageData
 from fortifai.modalities.image.data.splits import Images, load_images
-from fortifai.modalities.image.features import classifier, disk_cache, inception
+from fortifai.modalities.image.features import classifier, inception
 from fortifai.modalities.image.features.classifier import Classifier, pool_classifier
 from fortifai.modalities.image.features.extractor import Extractor, make_extractor
 from fortifai.modalities.image.features.imagenet import ImageNet
@@ -34,7 +35,7 @@ BUILDINGS = {442, 663, 698, 832}  # of ImageNet: bell cote, monastery, palace, s
 def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
-        patch.setenv(disk_cache.VARIABLE, str(folder))
+        patch.setenv(cache.VARIABLE, str(folder))
         yield folder
 
 
@@ -53,7 +54,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Training of a few steps, and an empty cache."""
     monkeypatch.setattr(classifier, "FEWEST_STEPS", 5)
     monkeypatch.setattr(classifier, "MOST_STEPS", 5)
-    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path / "empty"))
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "empty"))
     return tmp_path / "empty"
 
 
@@ -122,7 +123,7 @@ def test_it_is_trained_once(digits: Images, of_digits: Classifier, monkeypatch: 
 def test_held_out_images_have_no_part_in_it(briefly: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, strange = noise(80, 1, 8), Samples.real(x=torch.zeros(7, 1, 8, 8))
     first = pool_classifier(images, CPU)
-    monkeypatch.setenv(disk_cache.VARIABLE, str(briefly / "another"))
+    monkeypatch.setenv(cache.VARIABLE, str(briefly / "another"))
     other = replace(images, splits=Splits(images.splits.train, strange, strange))
     assert same(pool_classifier(other, CPU), first)
     assert [file.name for file in briefly.glob("*.safetensors")] == [file.name for file in (briefly / "another").iterdir()]
@@ -157,7 +158,7 @@ def test_a_cache_that_cannot_be_written_to_is_done_without(
     images = noise(80, 1, 8)
     first = pool_classifier(images, CPU)
     (tmp_path / "file").write_text("a file, where a folder should be")
-    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file"))
     assert same(pool_classifier(images, CPU), first)
 
 
@@ -167,7 +168,7 @@ def test_training_depends_neither_on_threads_nor_on_the_global_generator(briefly
     before = torch.get_rng_state()
     first = pool_classifier(images, CPU)
     assert torch.equal(torch.get_rng_state(), before)
-    monkeypatch.setenv(disk_cache.VARIABLE, str(briefly / "another"))
+    monkeypatch.setenv(cache.VARIABLE, str(briefly / "another"))
     try:
         torch.manual_seed(4)
         torch.set_num_threads(2)
@@ -184,12 +185,12 @@ def test_a_classifier_needs_labels(digits: Images) -> None:
 
 def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    monkeypatch.setenv(disk_cache.VARIABLE, "/elsewhere")
-    assert disk_cache.cache_folder() == Path("/elsewhere")
-    monkeypatch.delenv(disk_cache.VARIABLE)
-    assert disk_cache.cache_folder() == Path("/somewhere/fortifai")
+    monkeypatch.setenv(cache.VARIABLE, "/elsewhere")
+    assert cache.cache_folder() == Path("/elsewhere")
+    monkeypatch.delenv(cache.VARIABLE)
+    assert cache.cache_folder() == Path("/somewhere/fortifai")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert disk_cache.cache_folder() == Path.home() / ".cache" / "fortifai"
+    assert cache.cache_folder() == Path.home() / ".cache" / "fortifai"
 
 
 class Layers(nn.Module):

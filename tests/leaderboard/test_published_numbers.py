@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fortifai.leaderboard.build import page, rank
+from fortifai.leaderboard.ranking import page, rank
 from fortifai.leaderboard.schema import Leaderboard, RankedRow
 from fortifai.records.entry import ENDING
 from fortifai.records.entry_file import read_entry

@@ -1,7 +1,10 @@
 """The board as a site: complete without a script, alone without a network, the same bytes for the same entries."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -83,12 +86,13 @@ def entry(run: Path, method: str, folder: Path) -> Path:
 def test_the_index_has_every_suite_with_its_ratio_and_a_rank(runs: Path, tmp_path: Path) -> None:
     build(runs, tmp_path / "out")
     index = Page(tmp_path / "out" / "index.html")
-    ((heads, row),) = index.tables
+    (heads, row), (_, *entries) = index.tables
     assert heads == ["entry: objective", "quick@1 drift", "other@1 drift", "mean", "rank"]
     assert row[0] == "run: tce"
     assert [cell.split(" [")[0] for cell in row[1:4]] == ["2.33"] * 3
     assert row[4] == "1"
     assert index.plots == 1
+    assert [cells[:2] for cells in entries] == [["other@1", "9"], ["quick@1", "9"]]
     assert {link for link in index.links if not link.startswith("#")} == {"other@1/index.html", "quick@1/index.html"}
 
 
@@ -127,11 +131,30 @@ def test_a_page_loads_nothing_and_runs_one_script_that_its_policy_names(runs: Pa
         assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", text)
 
 
-def test_the_same_runs_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        build(runs, tmp_path / name)
-    for path in (tmp_path / "a").rglob("*.html"):
+def test_the_same_runs_give_the_same_bytes_whatever_the_locale_and_the_clock(runs: Path, tmp_path: Path) -> None:
+    for name, settings in {
+        "a": {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1"},
+        "b": {"TZ": "America/Lima", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "2", "PYTHONUTF8": "1"},
+    }.items():
+        command = "import sys; from pathlib import Path; from fortifai.leaderboard import build; build(*map(Path, sys.argv[1:]))"
+        subprocess.run([sys.executable, "-c", command, runs, tmp_path / name], env={**os.environ, **settings}, check=True)
+    files = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
+    assert len(files) == 1 + 2 * 5
+    for path in files:
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_board_is_written_without_matplotlib(runs: Path, tmp_path: Path) -> None:
+    command = "import sys; from fortifai.leaderboard import build; build(*sys.argv[1:]); print('matplotlib' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", command, runs, tmp_path], check=True, capture_output=True, text=True)
+    assert ended.stdout.strip() == "False"
+
+
+def test_a_long_index_has_its_tables_in_boxes_that_are_scrolled(runs: Path, tmp_path: Path, monkeypatch) -> None:
+    for long, boxes in ((30, 0), (1, 1)):  # two entries, one objective
+        monkeypatch.setattr("fortifai.leaderboard.site.LONG", long)
+        build(runs, tmp_path / "out")
+        assert (tmp_path / "out" / "index.html").read_text("utf-8").count('class="wide tall"') == boxes
 
 
 def test_two_methods_of_a_suite_have_a_folder_each_and_stand_in_one_table(runs: Path, tmp_path: Path) -> None:

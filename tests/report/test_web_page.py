@@ -77,7 +77,7 @@ def test_each_regime_and_strategy_has_one_plot_of_all_objectives(run, tmp_path):
                 assert objective in svg.all("desc")[0].text
     for svg in section(document, "fidelity").all("svg"):
         assert "phi<0.75" in [text.text for text in svg.all("text")]
-        bands = [group for group in svg.all("g") if "FillBetween" in group.attributes.get("id", "")]
+        bands = [path for path in svg.all("path") if path.attributes.get("class", "").startswith("band ")]
         assert len(bands) == 2
 
 
@@ -177,7 +177,7 @@ def test_a_single_chain_has_a_page_without_bands(tmp_path):
     document = web_page_of(run, tmp_path / "r")
     assert "ce: FI 2.00" in section(document, "outcome").text
     (svg,) = section(document, "fidelity").all("svg")
-    assert not [group for group in svg.all("g") if "FillBetween" in group.attributes.get("id", "")]
+    assert not [path for path in svg.all("path") if path.attributes.get("class", "").startswith("band ")]
 
 
 def test_a_chain_that_diverged_has_a_page_that_says_so(tmp_path):

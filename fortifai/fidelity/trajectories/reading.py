@@ -17,15 +17,15 @@ from fortifai.fidelity.trajectories.wandb import is_chart
 from fortifai.fidelity.trajectories.wide import names_generations
 from fortifai.limits import is_explore_seed
 from fortifai.records.entry_file import is_entry, read_entry
-from fortifai.records.numbers import RunNumbers, records_of
+from fortifai.records.numbers import Columns, RunNumbers, columns_of
 from fortifai.records.reading import progress_of
-from fortifai.records.schema import ChainRecord, GenerationRecord
+from fortifai.records.schema import ChainRecord
 from fortifai.records.verification import verify_run
 
 STATES = {"done": "complete", "diverged": "diverged"}
 """How a chain that can be scored ended; one in any other state is incomplete."""
 
-ChainWithRecords = tuple[ChainRecord, Sequence[GenerationRecord], str]
+ChainWithRecords = tuple[ChainRecord, Columns, str]
 """A chain, its records, and its state."""
 
 CHAIN_FIELDS = (*Group._fields, "objective", "seed")
@@ -107,7 +107,11 @@ def read_run(path: str | Path) -> Trajectories:
     verification = verify_run(run, files=False)
     verification.require_undamaged(run)
     chains = [
-        (read.chain, read.recorded.records, progress_of(read.folder, read.chain.horizon, read.recorded).state)
+        (
+            read.chain,
+            columns_of(list(read.recorded.records)),
+            progress_of(read.folder, read.chain.horizon, read.recorded).state,
+        )
         for read in verification.chains
     ]
     missing = [str(finding) for finding in verification.of("missing")]
@@ -124,7 +128,7 @@ def read_numbers(numbers: RunNumbers, source: str) -> Trajectories:
     Raises:
         UserError: There are no chains, or one is there twice.
     """
-    chains = [(numbers.record(chain), records_of(chain), chain.state) for chain in numbers.chains]
+    chains = [(numbers.record(chain), chain.generations, chain.state) for chain in numbers.chains]
     trajectories = _of_chains(chains, source, numbers.missing, unverified=not all(chain.has_hashes for chain, *_ in chains))
     return replace(trajectories, rule=numbers.suite.rule)
 
@@ -155,19 +159,19 @@ def _of_chains(chains: Sequence[ChainWithRecords], source: str, missing: list[st
     return Trajectories(in_order(curve for chain in chains for curve in _curves(*chain)), remarks)
 
 
-def _curves(chain: ChainRecord, records: Sequence[GenerationRecord], state: str) -> Iterator[Curve]:
+def _curves(chain: ChainRecord, columns: Columns, state: str) -> Iterator[Curve]:
     """Yield the curves of a chain, of every metric that any of its generations has."""
-    rows = [{**record.metrics, MASKED_SHARE: record.masked_share} for record in records] or [{}]
-    metrics = dict.fromkeys([*(name for row in rows for name in row), chain.fidelity_metric])
-    for metric in metrics:
+    values = {**columns.metrics, MASKED_SHARE: columns.masked_share} if len(columns) else {}
+    values.setdefault(chain.fidelity_metric, [None] * max(len(columns), 1))
+    for metric, column in values.items():
         is_scored = metric == chain.fidelity_metric
         yield Curve(
             group=Group(*(getattr(chain, name) for name in Group._fields)),
             objective=chain.objective,
             seed=chain.seed,
             metric=metric,
-            generation=np.arange(len(rows), dtype=float),
-            value=np.array([row.get(metric) for row in rows], dtype=float),
+            generation=np.arange(len(column), dtype=float),
+            value=np.array(column, dtype=float),
             null=chain.null if is_scored and chain.null is not None else math.nan,
             better=chain.better if is_scored else None,
             state=STATES.get(state, "incomplete"),

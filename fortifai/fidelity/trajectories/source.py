@@ -1,14 +1,15 @@
 """What is scored: a run folder, a file or a table, with the rule to score it by and what there is to remark on it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import BASELINE, DEFAULT_RULE, Rule, parse_rule
-from fortifai.fidelity.trajectories.curves import Curve, objectives_in
+from fortifai.fidelity.trajectories.curves import Curve, Group, objectives_in
 from fortifai.fidelity.trajectories.frames import table_of
+from fortifai.fidelity.trajectories.groups import Objectives, grouped_chains
 from fortifai.fidelity.trajectories.metric_options import contradicts_direction, with_better, with_null
 from fortifai.fidelity.trajectories.outside import AS_IT_IS, Reading
 from fortifai.fidelity.trajectories.reading import is_run, read, read_numbers, read_table
@@ -37,6 +38,14 @@ class LoadedTrajectories:
     rule: Rule
     remarks: list[str]
     null_remarks: dict[str, str]
+    _groups: dict[tuple[str, str], dict[Group, Objectives]] = field(default_factory=dict, compare=False, repr=False)
+
+    def groups(self, metric: str, baseline: str) -> dict[Group, Objectives]:
+        """Return the chains of every group, by objective, as `grouped_chains` does; each metric's are worked out once."""
+        key = metric, baseline
+        if key not in self._groups:
+            self._groups[key] = dict(grouped_chains(self.curves, metric, self.rule, baseline))
+        return self._groups[key]
 
     def remarks_on(self, metric: str) -> list[str]:
         """Return what there is to remark on every row that is scored by a metric."""

@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fortifai.cache import cache_folder, write_cached
 from fortifai.contract.samples import Samples
 from fortifai.randomness import integer_seed, stream
 
 from ..data.splits import Images
 from .batches import in_batches
-from .disk_cache import cache_folder, write_cached
 
 VERSION = 1
 """Of the architecture and its training: raise it when either changes, so that what older versions cached is not used."""

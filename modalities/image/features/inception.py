@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fortifai.cache import cache_folder
 from fortifai.errors import UserError
 from fortifai.sanitise import user_path
 
 from .batches import in_batches
-from .disk_cache import cache_folder
 
 FILE = "inception-2015-12-05.pt"
 ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE}"
