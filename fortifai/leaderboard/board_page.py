@@ -10,6 +10,7 @@ from markupsafe import Markup
 from fortifai.fidelity.rule import BASELINE, is_control
 from fortifai.fidelity.scores import ScoreTable
 from fortifai.fidelity.trajectories.source import LoadedTrajectories
+from fortifai.leaderboard import pareto
 from fortifai.leaderboard.ranking import page
 from fortifai.leaderboard.schema import Leaderboard, RankedRow
 from fortifai.leaderboard.templates import render
@@ -111,6 +112,11 @@ def _page(numbers: RunNumbers, entry: Entry | None, loaded: LoadedTrajectories, 
         tables=[_table(group) for group in groups],
         figures=[(HEADINGS[kind], KINDS[kind], _figures(plots, kind)) for kind in PLOTS],
         costs=costs_of(numbers, BASELINE),
+        about_paretos=pareto.ABOUT,
+        pareto_headings=pareto.HEADINGS,
+        paretos=[
+            (_figure(one.plot(), f"pareto-{place}"), one.rows()) for place, one in enumerate(pareto.paretos_of(numbers, board))
+        ],
         up=Markup(UP),
         download=Markup(DOWNLOAD),
     )
@@ -122,8 +128,9 @@ def _figures(plots: Sequence[Plot], kind: str) -> list[_Figure]:
 
 def _figure(plot: Plot, name: str) -> _Figure:
     title = " · ".join(filter(None, (plot.group.regime, plot.group.strategy, plot.metric)))
-    description = f"{KINDS[plot.kind]} Lines: {', '.join(plot.objectives)}."
-    return _Figure(title, inline_plot(plot, name, f"{HEADINGS[plot.kind]}: {title}", description))
+    heading, about = HEADINGS.get(plot.kind, "Cost"), KINDS.get(plot.kind, pareto.ABOUT)
+    description = f"{about} Objectives: {', '.join(plot.objectives)}."
+    return _Figure(title, inline_plot(plot, name, f"{heading}: {title}", description))
 
 
 def _table(rows: list[RankedRow]) -> _Table:

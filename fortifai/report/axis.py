@@ -44,7 +44,7 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Return where the ticks are, in order, within the range."""
-        if self.scale == "linear":
+        if self.scale == "linear" or (self.scale == "log" and self.high < 10 * self.low):
             return self._even_ticks()
         powers = range(-9, 10) if self.scale == "log" else range(10)
         wide = self.scale == "from 0" or self.high > 100 * self.low

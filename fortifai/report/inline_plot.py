@@ -26,6 +26,10 @@ SAMPLE = 30
 """How long the piece of line is that stands before each name of the legend."""
 
 
+DOT = "M{} {}a3 3 0 1 0 6 0a3 3 0 1 0-6 0"
+"""A dot, by its left end."""
+
+
 @dataclass(frozen=True)
 class _Text:
     """A text of the drawing; ``look``: classes of the style sheet, which say where it is anchored."""
@@ -64,6 +68,7 @@ class Drawing:
     texts: list[_Text]
     bands: list[_Path]
     lines: list[_Path]
+    dots: list[_Path]
     ends: list[_Path]
 
 
@@ -88,7 +93,11 @@ def _drawing(plot: Plot, name: str, title: str, description: str) -> Drawing:
     spots = [
         (LEFT + place // rows * (WIDTH - LEFT) / columns, legend + ROW * (place % rows) + ROW / 2) for place in range(len(names))
     ]
-    samples = [f"M{_at(x)} {_at(y)}h{SAMPLE - 6}" for x, y in spots]
+    of_lines = [place for place, line in enumerate(plot.lines) if not line.marks]
+    of_dots = [place for place, line in enumerate(plot.lines) if line.marks]
+    samples = {place: f"M{_at(spots[place][0])} {_at(spots[place][1])}h{SAMPLE - 6}" for place in of_lines}
+    dots = [(place, spots[place][0] + SAMPLE / 2 - 3, spots[place][1]) for place in of_dots]
+    dots += [(place, x, y) for place in of_dots for x, y in _positions(plot, plot.lines[place])]
     entries = [_Text(text, _at(x + SAMPLE), _at(y + 3), "start") for text, (x, y) in zip(names, spots, strict=True)]
     return Drawing(
         id=name,
@@ -103,15 +112,16 @@ def _drawing(plot: Plot, name: str, title: str, description: str) -> Drawing:
         grid="".join(_grid(plot)),
         edge=f"M{LEFT} {TOP}v{HIGH}h{WIDTH - LEFT - RIGHT}",
         limits="".join(_limits(plot)),
-        texts=[*_beside(plot), *_names_of_limits(plot), *entries],
+        texts=[*_beside(plot), *_names_of_limits(plot), *_marks(plot), *entries],
         bands=[
             _Path(_area(plot, line.x, *line.band), colour_and_dashes(place)[0])
             for place, line in enumerate(plot.lines)
             if line.band is not None
         ],
-        lines=[_styled(_route(plot, line), place, line) for place, line in enumerate(plot.lines)],
+        lines=[_styled(_route(plot, plot.lines[place]), place, plot.lines[place]) for place in of_lines],
+        dots=[_Path(DOT.format(_at(x - 3), _at(y)), colour_and_dashes(place)[0]) for place, x, y in dots],
         ends=[
-            *(_styled(sample, place, plot.lines[place]) for place, sample in enumerate(samples)),
+            *(_styled(sample, place, plot.lines[place]) for place, sample in samples.items()),
             *(
                 _Path(_end(plot, line), colour_and_dashes(place)[0], "1.2")
                 for place, line in enumerate(plot.lines)
@@ -170,6 +180,16 @@ def _runs(is_in: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Iterator[tuple
     """Yield where each row of true values in a row begins, and where it has ended."""
     changes = np.flatnonzero(np.diff(is_in, prepend=False, append=False)).tolist()
     yield from zip(changes[::2], changes[1::2], strict=True)
+
+
+def _positions(plot: Plot, line: Line) -> list[tuple[float, float]]:
+    return list(zip(_across(plot.x, line.x).tolist(), _up(plot.y, line.y).tolist(), strict=True))
+
+
+def _marks(plot: Plot) -> Iterator[_Text]:
+    for line in plot.lines:
+        for mark, (x, y) in zip(line.marks, _positions(plot, line) if line.marks else (), strict=True):
+            yield _Text(shortened(mark), _at(x + 5), _at(y - 3), "start")
 
 
 def _end(plot: Plot, line: Line) -> str:

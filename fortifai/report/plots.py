@@ -58,6 +58,7 @@ class Line:
         is_baseline: Whether it is what the others are compared with, and so thicker.
         as_steps: Whether it keeps a point's value up to the next one.
         is_open: Whether it would go on behind its end, which is marked then.
+        marks: What is written beside each point, which is then a dot that no line joins to the next; () draws a line.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Line:
     is_baseline: bool = False
     as_steps: bool = False
     is_open: bool = False
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

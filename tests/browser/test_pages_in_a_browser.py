@@ -101,7 +101,7 @@ def test_every_link_leads_somewhere_and_back(watched: Watched, board: Path) -> N
     for name in ("quick@1", "other@1"):
         page.get_by_role("link", name=name).click()
         assert page.locator("h1").inner_text() == name
-        assert page.locator("svg.plot").count() == 6
+        assert page.locator("svg.plot").count() == 7
         page.get_by_role("link", name="The board").click()
     assert page.url == (board / "index.html").as_uri()
 

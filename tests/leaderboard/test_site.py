@@ -104,12 +104,14 @@ def test_a_page_says_what_was_run_what_came_out_and_how_to_run_it(runs: Path, tm
         "tabular · mixture-5 · drift · replace",
         "tabular · mixture-5 · drift · control",  # last
     ]
-    first, second, costs = page.tables
+    first, second, costs, pareto = page.tables
     assert [row[:2] for row in first] == [["rank", "objective"], ["1", TCE], ["2", "ce"]]
     assert first[1][3].startswith("2.33 [")
     assert [row[1] for row in second[1:]] == ["ce"]
     assert costs[0][:3] == ["regime", "strategy", "objective"]
-    assert page.plots == 3 * 2  # fidelity, survival, threshold; two strategies
+    assert pareto[0] == ["no.", "objective", "seconds a chain", "FI", "on the front"]
+    assert [row[1] for row in pareto[1:]] == [TCE, "ce"]
+    assert page.plots == 3 * 2 + 1  # fidelity, survival, threshold; two strategies; what replace costs
     text = file.read_text("utf-8")
     assert "fortifai score runs/quick@1" in text
     assert f"Under `drift`, {TCE} lasts 2.33 times as long as cross entropy [" in text

@@ -76,6 +76,7 @@ def test_an_eighth_line_has_the_colour_of_the_first_with_other_dashes():
         (Axis("", -10, 210, whole=True), ["0", "50", "100", "150", "200"]),
         (Axis("", 0, 300, scale="from 0"), ["0", "1", "10", "100"]),
         (Axis("", 0.8, 30, scale="log"), ["1", "2", "5", "10", "20"]),
+        (Axis("", 0.9, 1.65, scale="log"), ["1", "1.2", "1.4", "1.6"]),
         (Axis("", 0.05, 3000, scale="log"), ["0.1", "1", "10", "100", "1000"]),
     ],
 )
