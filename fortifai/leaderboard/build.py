@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fortifai.errors import UserError
+from fortifai.leaderboard.badge import badge
 from fortifai.leaderboard.board_page import placed
 from fortifai.leaderboard.published import Made, Published, made_of
 from fortifai.leaderboard.site import RUN, index, standings_of
@@ -21,8 +22,8 @@ NOT_PUBLISHED = "is of explore seeds, which settings are chosen on; a published 
 def build(sources: Path, out: Path, remark: Callable[[str], None] = lambda text: None, *, workers: int = 1) -> list[Path]:
     """Write the board: ``index.html`` across suites, and a folder ``<suite>@<version>`` for every run and every entry.
 
-    The folder has ``index.html``, ``README.md``, ``leaderboard.json``, ``score.csv`` and ``score.tex``; where a suite has several
-    entries, each has a folder of its method's name below it.
+    The folder has ``index.html``, ``README.md``, ``leaderboard.json``, ``score.csv``, ``score.tex`` and ``badge.svg``;
+    where a suite has several entries, each has a folder of its method's name below it.
 
     A run is read as the numbers that its entry would hold, so that both give the same bytes. Nothing of an entry is run, and no
     score that it claims is read. What was computed of an entry is kept in the cache, by the hash of its file. Runs of explore
@@ -45,10 +46,12 @@ def build(sources: Path, out: Path, remark: Callable[[str], None] = lambda text:
     published = list(_published(_sources(sources), remark, workers))
     if not published:
         raise UserError(f"{sources}: {NOT_PUBLISHED}")
-    written = [write_page(out / "index.html", index(published, standings_of(published)))]
+    table = standings_of(published)
+    written = [write_page(out / "index.html", index(published, table))]
     for one in published:
         for name, text in one.made.files.items():
             written.append(write_page(out / one.folder / name, placed(text, one.folder, _download(one, out))))
+        written.append(write_page(out / one.folder / "badge.svg", badge(table, one.made.method or RUN)))
     return written
 
 

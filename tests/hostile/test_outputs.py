@@ -178,7 +178,8 @@ def drawing(document: Element) -> set[str]:
 
 
 def test_a_leaderboard_shows_names_and_obeys_none(run, tmp_path):
-    *_, page = build(run, tmp_path / "out")
+    *_, page, badge = build(run, tmp_path / "out")
+    assert not obeyed(badge.read_text("utf-8"))
     text = page.read_text("utf-8")
     requires_a_harmless_page(text)
     (commands,) = [token.content for token in tokens(text) if token.type == "fence"]

@@ -38,6 +38,7 @@ def test_objectives_are_ranked_by_fidelity_interval_and_ties_share_a_rank(runs, 
         "score.tex",
         "leaderboard.json",
         "README.md",
+        "badge.svg",
     ]
     content, _ = board(tmp_path / "out")
     ranks = [(row["rank"], row["objective"]) for row in content["rows"] if row["strategy"] == "replace"]

@@ -116,7 +116,7 @@ def test_a_page_says_what_was_run_what_came_out_and_how_to_run_it(runs: Path, tm
     assert "fortifai score runs/quick@1" in text
     assert f"Under `drift`, {TCE} lasts 2.33 times as long as cross entropy [" in text
     assert "control: none of 3 chains crossed" in text
-    assert page.links == ["../index.html", "score.csv", "score.tex", "leaderboard.json"]
+    assert page.links == ["../index.html", "score.csv", "score.tex", "leaderboard.json", "badge.svg"]
     table = pd.read_csv(file.with_name("score.csv"))
     assert list(table["objective"][table["strategy"] == "replace"]) == [TCE, "ce"]
     assert TCE in file.with_name("score.tex").read_text("utf-8")
@@ -141,7 +141,7 @@ def test_the_same_runs_give_the_same_bytes_whatever_the_locale_and_the_clock(run
         command = "import sys; from pathlib import Path; from fortifai.leaderboard import build; build(*map(Path, sys.argv[1:]))"
         subprocess.run([sys.executable, "-c", command, runs, tmp_path / name], env={**os.environ, **settings}, check=True)
     files = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
-    assert len(files) == 1 + 2 * 5
+    assert len(files) == 1 + 2 * 6
     for path in files:
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
 
