@@ -1,13 +1,14 @@
 """`fortifai leaderboard check`: whether entries may stand, by everything that can be computed from them."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fortifai.entries.rerun import Rerun, choose, rerun
-from fortifai.entries.standing import Standing, duplicate_faults, replaced_faults, start_faults
+from fortifai.entries.standing import Fingerprint, Known, Moments, Start, fingerprint, replaced_faults, start_faults
 from fortifai.entries.suite import identity_faults, missing_of, selection_faults, suite_faults, suite_of
 from fortifai.entries.values import value_faults
 from fortifai.errors import UserError
@@ -57,6 +58,66 @@ class Checked:
     reruns: list[Rerun] = field(default_factory=list)
 
 
+class _Folder:
+    """The entries that stand in a folder, each read once, by the names of their files.
+
+    Attributes:
+        known: All that can be read.
+        one: The same, by name.
+        unreadable: Why the others cannot be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.known = Known()
+        self.one: dict[str, Fingerprint] = {}
+        self.unreadable: dict[str, str] = {}
+        for file in filter(is_entry, _files(path)):
+            try:
+                self.one[file.name] = fingerprint(file, read_entry(file))
+            except UserError as error:
+                self.unreadable[file.name] = f"what stands there cannot be read: {error}"
+            else:
+                self.known.add(self.one[file.name])
+
+
+class _Beside:
+    """What entries are held against: those that stand in a folder, and those of other folders that were checked before."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, _Folder] = {}
+        self._checked = Known()
+        self._of_parent: dict[Path, Known] = defaultdict(Known)
+
+    def folder(self, path: Path) -> _Folder:
+        """Return the entries that stand in a folder."""
+        if path not in self._folders:
+            self._folders[path] = _Folder(path)
+        return self._folders[path]
+
+    def faults(self, one: Fingerprint, folder: _Folder) -> list[str]:
+        """Return what is wrong with an entry beside others; from now on, others are held against it.
+
+        Args:
+            one: The entry.
+            folder: Those that stand; it, and a copy of it under its name, is not held against itself.
+        """
+        parent = one.file.parent
+        itself, siblings = folder.one.get(one.file.name), self._of_parent[parent]
+
+        def stand(key: Start) -> Moments:
+            elsewhere = self._checked.starts(key).minus(siblings.starts(key))
+            return folder.known.starts(key, itself).plus(elsewhere)
+
+        found = [
+            *folder.known.duplicate_faults(one, lambda file: itself is not None and file == itself.file),
+            *self._checked.duplicate_faults(one, lambda file: file.parent == parent),
+            *start_faults(one, stand),
+        ]
+        self._checked.add(one)
+        siblings.add(one)
+        return found
+
+
 def check(
     paths: Sequence[Path],
     *,
@@ -81,7 +142,7 @@ def check(
         raise UserError(f"{', '.join(map(str, paths))}: no entry in it; the name of one ends in {ENDING}")
     if standing is not None and not standing.is_dir():
         raise UserError(f"{standing}: no such folder")
-    results, beside = [], list[tuple[Path, Standing]]()
+    results, beside = [], _Beside()
     for file in files:
         checked = Checked(file)
         results.append(checked)
@@ -93,12 +154,10 @@ def check(
         if standing is not None and _stands(file, standing):
             continue
         checked.digest = verify_entry(entry).digest
-        others = [
-            *_others(file, standing or file.parent, checked),
-            *(other for path, other in beside if path.parent != file.parent),
-        ]
-        checked.faults += _told(entry, file, standing, others, suite)
-        beside.append((file, Standing(file.name, entry)))
+        folder = beside.folder(standing or file.parent)
+        checked.faults += [fault for name, fault in folder.unreadable.items() if name != file.name]
+        checked.faults += _told(entry, file, standing, suite)
+        checked.faults += beside.faults(fingerprint(file, entry), folder)
         if reproduction is not None and reproduction.chains and not checked.faults:
             _run_again(entry, checked, suite, reproduction)
     if standing is not None:
@@ -178,7 +237,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _told(entry: Entry, file: Path, standing: Path | None, others: Sequence[Standing], suite: str | None) -> list[str]:
+def _told(entry: Entry, file: Path, standing: Path | None, suite: str | None) -> list[str]:
     faults = [] if file.name == entry.file_name else [f"it should be called {entry.file_name}"]
     if standing is not None:
         faults += replaced_faults(file, file.read_bytes(), standing)
@@ -186,24 +245,13 @@ def _told(entry: Entry, file: Path, standing: Path | None, others: Sequence[Stan
     faults += own[:MOST_TOLD]
     if len(own) > MOST_TOLD:
         faults.append(f"and {len(own) - MOST_TOLD} more faults")
-    return [*faults, *duplicate_faults(entry, others), *start_faults(entry, others)]
+    return faults
 
 
 def _stands(file: Path, standing: Path) -> bool:
     """Return whether a file is a copy of one that stands, byte for byte."""
     there = standing / file.name
     return there.is_file() and not there.samefile(file) and there.read_bytes() == file.read_bytes()
-
-
-def _others(file: Path, folder: Path, checked: Checked) -> Iterator[Standing]:
-    """Yield the entries that stand in a folder; the file itself, and a copy of it under its name, is none."""
-    for other in sorted(folder.glob(f"*{ENDING}")):
-        if other.name == file.name or not is_entry(other):
-            continue
-        try:
-            yield Standing(other.name, read_entry(other))
-        except UserError as error:
-            checked.faults.append(f"what stands there cannot be read: {error}")
 
 
 def _gone(path: Path, standing: Path) -> Checked:
