@@ -28,7 +28,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     suite = load_suite(request.suite, request.settings)
     selection = Selection.of_user(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
     planned = make_plan(suite, selection)
-    folder = RunFolder.of(request.out, suite)
+    folder = RunFolder.of(request.out, suite, request.name)
     statuses = planned.statuses(folder)
     cost = estimate(planned, folder, workers=request.workers, keep=request.keep)
     chains = [
@@ -75,6 +75,7 @@ def run(
         result = run_suite(
             request.suite,
             request.out,
+            name=request.name,
             seeds=request.seeds,
             generations=request.generations,
             objectives=request.objectives,

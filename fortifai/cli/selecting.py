@@ -29,6 +29,7 @@ class Request:
 
     suite: str
     out: Path
+    name: str | None
     seeds: int | None
     generations: int | None
     objectives: tuple[str, ...]
@@ -43,6 +44,9 @@ class Request:
 def _options(
     suite: SuiteArgument,
     out: Annotated[Path, typer.Option(help="The folder that runs are kept in.")] = Path("runs"),
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run's folder in there; by default the suite's name and version.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Chains for each strategy and objective.")] = None,
     explore: Annotated[
         bool, typer.Option("--explore", help="By the seeds that settings are chosen on; no published table rests on them.")
@@ -77,6 +81,7 @@ def _options(
     return Request(
         suite=suite,
         out=out,
+        name=name,
         seeds=seeds,
         generations=generations,
         objectives=tuple(objective or ()),

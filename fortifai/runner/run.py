@@ -51,6 +51,7 @@ def run(
     suite: str | Path,
     out: str | Path = "runs",
     *,
+    name: str | None = None,
     seeds: int | None = None,
     explore: bool = False,
     generations: int | None = None,
@@ -70,6 +71,7 @@ def run(
     Args:
         suite: A suite's name, or the path of a .toml file.
         out: The folder that runs are kept in.
+        name: What the run's folder is called; None: ``<suite>@<version>``. It changes nothing that is measured.
         seeds: Chains for each strategy and objective; None: as many as the suite says.
         explore: By the seeds that settings are chosen on, in a run folder of their own, ``<suite>@<version>+explore``.
         generations: The last generation; None: the suite's.
@@ -97,7 +99,7 @@ def run(
     if executor not in executors:
         raise UnknownName("executor", executor, executors)
     chosen_executor = executors.get(executor)
-    folder = RunFolder.of(out, chosen)
+    folder = RunFolder.of(out, chosen, name)
     folder.check_owner(chosen)
     plan = make_plan(chosen, selection)
     if plan.remaining(folder):

@@ -39,19 +39,31 @@ from fortifai.records.schema import (
     SuiteDescription,
     SuiteRecord,
 )
+from fortifai.sanitise import NAME_RULE, is_name
 from fortifai.storage import is_of_later_version
 
 
 class RunFolder:
-    """``<out>/<suite>@<version>``, which may not exist yet."""
+    """``<out>/<suite>@<version>``, or another name that the user gives it, which may not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
-    def of(cls, out: str | Path, suite: Suite) -> "RunFolder":
-        """Return the folder that a suite runs in below ``out``."""
-        return cls(Path(out) / suite.tag)
+    def of(cls, out: str | Path, suite: Suite, name: str | None = None) -> "RunFolder":
+        """Return the folder that a suite runs in.
+
+        Args:
+            out: The folder above it.
+            suite: The suite.
+            name: What the folder is called; None: as the suite's identity, which no other name changes.
+
+        Raises:
+            UserError: No folder can have the name.
+        """
+        if name is not None and not is_name(name):
+            raise UserError(f"--name {name!r}: should be {NAME_RULE}")
+        return cls(Path(out) / (name or suite.tag))
 
     def create(self) -> None:
         """Make the folder. Raises UserError when it cannot be made or written."""
@@ -63,15 +75,19 @@ class RunFolder:
             raise UserError(f"{self.path}: cannot be written; choose another --out")
 
     def check_owner(self, suite: Suite) -> None:
-        """Raise UserError if the folder holds another suite of the same name and version, or chains of another protocol."""
+        """Raise UserError if the folder holds another suite, even of the same name and version, or chains of another protocol."""
         if not (self.path / SUITE_FILE).exists():
+            self._require_of(suite, {chain.suite for chain in self._chains()})
             return
         try:
             held = SuiteRecord.load(self.path / SUITE_FILE).suite.model_dump(mode="json")
         except UserError:
             if is_of_later_version(self.path / SUITE_FILE, SuiteRecord):
                 raise  # not to be touched
-            return  # damaged: `claim` sets it aside; chains are known by what decides their numbers
+            # Damaged: `claim` sets it aside; chains are known by what decides their numbers.
+            self._require_of(suite, {chain.suite for chain in self._chains()})
+            return
+        self._require_of(suite, {held["identity"]})
         if differs := _differences(held["regimes"], describe(suite)["regimes"]):
             raise UserError(
                 f"{self.path} holds another suite of this name and version, which differs in {', '.join(differs)}; "
@@ -83,6 +99,11 @@ class RunFolder:
                 f"{self.path} holds chains of protocol {', '.join(other)}, and this fortifai runs protocol {PROTOCOL_VERSION}: "
                 "they can be scored and reported, but not continued; choose another --out"
             )
+
+    def _require_of(self, suite: Suite, held: set[str]) -> None:
+        """Raise UserError unless the suites that are held are this one, or none."""
+        if others := sorted(held - {suite.tag}):
+            raise UserError(f"{self.path} holds {', '.join(others)}, and this is {suite.tag}: choose another --name or --out")
 
     def claim(self, suite: Suite) -> None:
         """Write whose folder it is."""
