@@ -34,6 +34,11 @@ class Executor(ABC):
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
 
+    @property
+    def at_once(self) -> int:
+        """How many tasks run at the same time."""
+        return self.resources.workers
+
     def __enter__(self) -> Self:
         return self
 

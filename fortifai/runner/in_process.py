@@ -20,6 +20,11 @@ class InProcessExecutor(Executor):
         super().__init__(resources)
         self._adapters = Adapters()
 
+    @property
+    def at_once(self) -> int:
+        """One task."""
+        return 1
+
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
         """Run all tasks, and yield events as they come, each with the place of its task."""
         for place, task in enumerate(tasks):

@@ -70,13 +70,20 @@ class RunChain(SuiteTask):
 Task = MeasureNull | RunChain
 
 
+class TaskStarted(Message):
+    """A worker has begun with the task."""
+
+    event: Literal["started"] = "started"
+
+
 class GenerationFinished(Message):
-    """A generation is recorded."""
+    """A generation is recorded; ``seconds``: what it took, by the clock of the worker."""
 
     event: Literal["generation"] = "generation"
     generation: int
     status: Literal["ok", "diverged"]
     reason: str | None = None
+    seconds: float | None = None
 
 
 class Remark(Message):
@@ -109,7 +116,7 @@ class TaskFailed(Message):
     hopeless: bool = False
 
 
-Event = GenerationFinished | Remark | TaskDone | TaskFailed
+Event = TaskStarted | GenerationFinished | Remark | TaskDone | TaskFailed
 
 _TASKS: TypeAdapter[Task] = TypeAdapter(Annotated[Task, Field(discriminator="task")])
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

@@ -9,13 +9,26 @@ from fortifai.errors import RunFailed, UnknownName
 from fortifai.files import is_disk_full
 from fortifai.limits import MOST_CHAINS, MOST_WORKERS, require_count
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
+from fortifai.planning.cost import speed
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.executor import Executor, Resources, executors
-from fortifai.runner.messages import Event, GenerationFinished, Keep, MeasureNull, Remark, RunChain, TaskDone, TaskFailed, as_keep
+from fortifai.runner.forecast import forecast
+from fortifai.runner.messages import (
+    Event,
+    GenerationFinished,
+    Keep,
+    MeasureNull,
+    Remark,
+    RunChain,
+    TaskDone,
+    TaskFailed,
+    TaskStarted,
+    as_keep,
+)
 from fortifai.runner.pictures import can_be_drawn
 from fortifai.runner.progress import Watcher, watch
 from fortifai.runner.run_folder import RunFolder
@@ -145,7 +158,9 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
                 record = chain_record(plan.suite, folder, status.chain)
                 (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
             generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
-            with watch(generations, quiet=how.quiet) as watcher:
+            names = {status.chain.regime for status in remaining}
+            speeds = {name: speed(plan.suite.regime(name), folder.measured(name)) for name in names}
+            with watch(generations, forecast(plan, remaining, speeds, pool.at_once), quiet=how.quiet) as watcher:
                 failures, left = _run_chains(plan, chains, folder, pool, how, watcher)
                 while left:
                     pool.stop()  # whatever of the regime that was given up still runs
@@ -236,6 +251,9 @@ def _run_chains(
             note_failure(folder.chain_of(chain), event.reason, event.trace)
         if event.hopeless:
             others = [other for other in left.values() if other.regime != chain.regime]
+            for other in left.values():
+                if other.regime == chain.regime:
+                    watcher.ended(other)
             failures.append(_given_up(chain.regime, len(left) - len(others)))
             return failures, others
     return failures, []
@@ -270,14 +288,18 @@ def _given_up(regime: str, chains: int) -> str:
 
 def _tell(watcher: Watcher, chain: PlannedChain, event: Event) -> None:
     match event:
-        case GenerationFinished(status="diverged"):
-            watcher.generation()
-            watcher.say(f"{chain} diverged at generation {event.generation}: {event.reason}")
+        case TaskStarted():
+            watcher.started(chain)
         case GenerationFinished():
-            watcher.generation()
+            watcher.generation(chain, event.generation, event.seconds)
+            if event.status == "diverged":
+                watcher.say(f"{chain} diverged at generation {event.generation}: {event.reason}")
+        case TaskDone():
+            watcher.ended(chain)
         case Remark():
             watcher.say(f"{chain}: {event.text}")
         case TaskFailed():
+            watcher.ended(chain)
             watcher.say(f"{chain} failed: {event.reason}")
 
 

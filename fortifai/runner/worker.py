@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,7 @@ from fortifai.runner.messages import (
     Task,
     TaskDone,
     TaskFailed,
+    TaskStarted,
     read_task,
 )
 from fortifai.runner.run_folder import RunFolder
@@ -78,6 +80,7 @@ def perform(task: Task, adapters: Adapters, emit: Emit) -> Event:
         adapters: Those that this process has loaded so far.
         emit: Called with every event on the way.
     """
+    emit(TaskStarted())
     try:
         folder = RunFolder(Path(task.folder))
         folder.run_code(task.code)
@@ -116,8 +119,11 @@ def _run_chain(suite: Suite, folder: RunFolder, task: RunChain, adapters: Adapte
     shared = SharedGeneration(folder.path, identity, chain.adapter, remark)
     if history.recorded():
         shared.mend()  # not needed any more by this chain, and perhaps by others
+    begun = time.perf_counter()
     for generation in run_chain(chain, history, planned.horizon, checkpoints=path, shared=shared):
-        emit(GenerationFinished(generation=generation.generation, status=generation.status, reason=generation.reason))
+        begun, seconds = time.perf_counter(), time.perf_counter() - begun
+        number, status, reason = generation.generation, generation.status, generation.reason
+        emit(GenerationFinished(generation=number, status=status, reason=reason, seconds=seconds))
     history.close()
 
 

@@ -17,6 +17,7 @@ from fortifai.runner.messages import (
     Task,
     TaskDone,
     TaskFailed,
+    TaskStarted,
     read_event,
     read_task,
 )
@@ -35,7 +36,8 @@ TASKS: list[Task] = [
     RunChain(**SUITE, chain=UNIDENTIFIED, keep="last"),
 ]
 EVENTS: list[Event] = [
-    GenerationFinished(generation=3, status="ok"),
+    TaskStarted(),
+    GenerationFinished(generation=3, status="ok", seconds=1.5),
     GenerationFinished(generation=3, status="diverged", reason="the loss is nan"),
     Remark(text="the examples of real were not drawn:\nout of ink"),
     TaskDone(),
