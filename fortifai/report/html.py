@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from fortifai import sanitise
 from fortifai.report.style import AREA, HEADING, OKABE_ITO, QUIET
 
+_CODE = re.compile(r"`([^`]+)`")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile("#[0-9a-f]{6}")
 _FONT = re.compile(r"font-family:[^;]*;? ?")
@@ -30,7 +31,7 @@ _VARIABLES = {
 def environment(*packages: str) -> Environment:
     """Return the environment of the HTML templates that lie in packages: what they put out is text, whatever it holds.
 
-    The filter ``lines`` keeps the line breaks of a text, as does a ``pre``.
+    The filter ``lines`` keeps the line breaks of a text, as does a ``pre``; ``sentence`` shows what stands in backticks as code.
     """
     templates = Environment(
         loader=ChoiceLoader([PackageLoader(package, "") for package in packages]),
@@ -41,7 +42,14 @@ def environment(*packages: str) -> Environment:
         finalize=_shown,
     )
     templates.filters["lines"] = lambda text: escape(sanitise.lines(text))
+    templates.filters["sentence"] = with_code
     return templates
+
+
+def with_code(text: str | None) -> Markup:
+    """Return a sentence, in which what stands in backticks is code, and everything is text; nothing for None."""
+    words = _CODE.split(sanitise.one_line(text or ""))  # every other one stood in backticks
+    return Markup("").join(Markup("<code>{}</code>").format(word) if place % 2 else word for place, word in enumerate(words))
 
 
 def policy(script: str) -> str:

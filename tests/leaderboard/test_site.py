@@ -114,7 +114,7 @@ def test_a_page_says_what_was_run_what_came_out_and_how_to_run_it(runs: Path, tm
     assert page.plots == 3 * 2 + 1  # fidelity, survival, threshold; two strategies; what replace costs
     text = file.read_text("utf-8")
     assert "fortifai score runs/quick@1" in text
-    assert f"Under `drift`, {TCE} lasts 2.33 times as long as cross entropy [" in text
+    assert f"Under <code>drift</code>, {TCE} lasts 2.33 times as long as cross entropy [" in text
     assert "control: none of 3 chains crossed" in text
     assert page.links == ["../index.html", "score.csv", "score.tex", "leaderboard.json", "badge.svg"]
     table = pd.read_csv(file.with_name("score.csv"))
