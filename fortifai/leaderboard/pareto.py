@@ -9,7 +9,7 @@ import numpy as np
 
 from fortifai.fidelity.rule import is_control
 from fortifai.fidelity.scores import Estimate
-from fortifai.fidelity.trajectories.groups import Group
+from fortifai.fidelity.trajectories.curves import Group
 from fortifai.fidelity.trajectories.reading import STATES
 from fortifai.leaderboard.schema import Leaderboard
 from fortifai.records.numbers import ChainNumbers, RunNumbers
