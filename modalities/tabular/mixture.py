@@ -110,7 +110,14 @@ def combined(mixtures: Sequence[GaussianMixture], weights: Sequence[float]) -> G
 
 
 def _of_eigenvalues(matrices: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return symmetric matrices, (K, D, D), with a function of their eigenvalues in place of them."""
-    values, vectors = torch.linalg.eigh(matrices)
+    """Return symmetric matrices, (K, D, D), with a function of their eigenvalues in place of them.
+
+    Raises:
+        Diverged: They are so far apart in scale, or no numbers, that they have no eigenvalues to working precision.
+    """
+    try:
+        values, vectors = torch.linalg.eigh(matrices)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # it is documented, and missing from the stub
+        raise Diverged("a covariance has no eigenvalues to working precision") from None
     result: Tensor = (vectors * function(values)[:, None, :]) @ vectors.mT
     return result

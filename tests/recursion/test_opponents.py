@@ -106,6 +106,10 @@ def test_an_extrapolated_mixture_is_a_mixture() -> None:
     assert float(far.weights.sum()) == pytest.approx(1)
     assert bool((far.weights > 0).all())
     assert bool((torch.linalg.eigvalsh(far.covariances) > 0).all())
+    with pytest.raises(Diverged):
+        combined([one, GaussianMixture(one.weights, one.means, one.covariances * math.nan)], [2.0, -1.0])
+    with pytest.raises(Diverged):
+        combined([one, other], [1e6, 1 - 1e6])
     scaled = GaussianMixture(one.weights, one.means, 4 * one.covariances)
     assert torch.allclose(combined([one, scaled], [2.0, -1.0]).covariances, one.covariances / 4)
 
