@@ -41,14 +41,17 @@ def chain_identity(regime: Regime, strategy: str, objective: str, seed: int, dat
     }
 
 
-def generation_0_identity(regime: Regime, objective: str, seed: int, data_hash: str | None, draws: int = 1) -> dict[str, Any]:
+def generation_0_identity(
+    regime: Regime, strategy: str, objective: str, seed: int, data_hash: str | None, draws: int = 1
+) -> dict[str, Any]:
     """Return all that decides generation 0, as JSON values: chains for which it is the same can share one.
 
-    Every strategy fits it to the same n real samples, and an objective counts as what it is there: one that goes by a chain's
-    earlier generations is cross entropy in the first.
+    A strategy that does not say otherwise fits it to the same n real samples as all others, and an objective counts as what it is
+    there: one that goes by a chain's earlier generations is cross entropy in the first.
 
     Args:
         regime: The regime, of which the Identity fields count, but for its name.
+        strategy: Canonical name of how training sets are composed.
         objective: Canonical name of the loss.
         seed: Names the chain's random streams.
         data_hash: `Splits.data_hash` of the real data; None where it is missing on this machine.
@@ -62,6 +65,7 @@ def generation_0_identity(regime: Regime, objective: str, seed: int, data_hash: 
         "seed": seed,
         "data_hash": data_hash,
         "draws": draws,
+        **({"strategy": strategy} if strategies.resolve(strategy).own_generation_0 else {}),
         **_code([objective, *regime.metrics]),
     }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from fortifai import needs
 from fortifai.contract.declaration import modalities
 from fortifai.errors import UserError
+from fortifai.metrics import SHARED
 from fortifai.needs import Need
 from fortifai.planning.suite import Regime
 from fortifai.recursion import strategies
@@ -80,6 +81,11 @@ def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Iterable[
         strategy = strategies.resolve(name)
         if lacking := sorted(ask for ask in strategy.asks if ask != "first" and not _answers(adapter, ask)):
             raise UserError(f"strategy {name!r} cannot be run in modality {regime.modality!r}, which has no {WHAT[lacking[0]]}")
+        own = strategy.adapter_for(adapter)
+        own.check(n)
+        reads = [metric.name for metric in map(regime.metric, regime.metrics) if metric not in SHARED and "model" in metric.reads]
+        if own is not adapter and reads:
+            raise UserError(f"strategy {name!r} has models that metric {reads[0]!r} cannot read: leave it out of metrics")
         if strategy.warm_only and regime.start != "warm":
             raise UserError(f'strategy {name!r} compares parameters of models that start from one another: set start = "warm"')
         if (drawn := max(strategy.fresh(n, generation) for generation in range(horizon + 1))) > pool:

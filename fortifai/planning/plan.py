@@ -69,7 +69,7 @@ class Plan:
         """Return the name of a chain's generation 0: the same for all chains that fit the same one."""
         regime, adapter = self.suite.regime(chain.regime), self.adapters[chain.regime]
         draws = adapter.draws if adapter is not None and strategies.resolve(chain.strategy).recursive else 1
-        return identity_hash(generation_0_identity(regime, chain.objective, chain.seed, chain.data_hash, draws))
+        return identity_hash(generation_0_identity(regime, chain.strategy, chain.objective, chain.seed, chain.data_hash, draws))
 
     def generations_0(self, statuses: Iterable[ChainStatus]) -> Counter[str]:
         """Return by name the generations 0 that these chains have yet to get, with how many chains share each."""

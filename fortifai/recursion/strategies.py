@@ -20,6 +20,7 @@ from fortifai.registry import Registry
 if TYPE_CHECKING:
     import torch
 
+    from fortifai.contract.modality import AnyModality
     from fortifai.contract.samples import Samples
 
 
@@ -57,6 +58,9 @@ class Strategy(Parametrised):
 
     recursive: ClassVar[bool] = True
     """Whether training sets hold what earlier generations made."""
+
+    own_generation_0: ClassVar[bool] = False
+    """Whether its generation 0 is another than that of the other strategies, so that they cannot share one."""
 
     warm_only: ClassVar[bool] = False
     """Whether it compares the parameters of models, which means something only where each fit starts from the last one."""
@@ -110,6 +114,14 @@ class Strategy(Parametrised):
             supply: What there is to compose from.
         """
         return training
+
+    def adapter_for(self, adapter: "AnyModality") -> "AnyModality":
+        """Return the adapter that its chains run, by default the regime's own.
+
+        Args:
+            adapter: The regime's, bound to its data.
+        """
+        return adapter
 
     def after_fit(self, model: ModelT, models: Models[ModelT]) -> ModelT:
         """Return the model that generation g >= 1 has, by default the one that was fitted.

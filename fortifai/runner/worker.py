@@ -115,7 +115,8 @@ def _run_chain(suite: Suite, folder: RunFolder, task: RunChain, adapters: Adapte
     history = ChainFolder(path, chain, task.keep, remark)
     record = chain_record(suite, folder, planned)
     history.open(record)
-    identity = generation_0_identity(suite.regime(planned.regime), planned.objective, planned.seed, record.data_hash, chain.draws)
+    regime = suite.regime(planned.regime)
+    identity = generation_0_identity(regime, planned.strategy, planned.objective, planned.seed, record.data_hash, chain.draws)
     shared = SharedGeneration(folder.path, identity, chain.adapter, remark)
     if history.recorded():
         shared.mend()  # not needed any more by this chain, and perhaps by others
@@ -143,14 +144,15 @@ def chain_of(suite: Suite, planned: PlannedChain, adapters: Adapters) -> Chain:
     adapter = adapters.bind(regime)
     if adapter.splits.data_hash() != planned.data_hash:
         raise UserError(f"the data of regime {regime.name!r} has changed since the run was started; run it again")
+    strategy = strategies.resolve(planned.strategy)
     return Chain(
-        adapter=adapter,
+        adapter=strategy.adapter_for(adapter),
         sampling=regime.sampling,
         n=planned.n,
         start=regime.start,
         metrics=tuple(regime.metric(name) for name in regime.metrics),
         fidelity_metric=regime.fidelity_metric,
-        strategy=strategies.resolve(planned.strategy),
+        strategy=strategy,
         objective=resolve_objective(planned.objective),
         seed=planned.seed,
     )

@@ -97,8 +97,8 @@ def test_the_chain_id_stays_the_same_from_one_version_to_the_next():
     assert chain_id({"b": 1, "a": [0.5, "ce"]}) == chain_id({"a": [0.5, "ce"], "b": 1}) == "75bd9ccdc52265e3"
 
 
-def first(chosen: Regime, objective: str = "ce", seed: int = 0, data_hash: str = "0" * 16) -> str:
-    return chain_id(generation_0_identity(chosen, objective, seed, data_hash))
+def first(chosen: Regime, objective: str = "ce", seed: int = 0, data_hash: str = "0" * 16, strategy: str = "replace") -> str:
+    return chain_id(generation_0_identity(chosen, strategy, objective, seed, data_hash))
 
 
 @pytest.mark.parametrize(("table", "name", "value", "role"), list(cases()))
@@ -116,3 +116,9 @@ def test_generation_0_is_shared_by_objectives_that_begin_alike_and_by_nothing_el
     others = {first(regime(), name) for name in ("tce:gamma=0.9", "tce:gamma=0.8", "focal:gamma=2")}
     assert (len(alike), len(others), len(alike | others)) == (1, 3, 4)
     assert len({first(regime()), first(regime(), seed=1), first(regime(), data_hash="1" * 16)}) == 3
+
+
+def test_generation_0_is_shared_by_strategies_unless_they_have_one_of_their_own():
+    assert len({first(regime(), strategy=name) for name in ("replace", "control", "select", "neon")}) == 1
+    own = {first(regime(), strategy=name) for name in ("replace", "ecosystem:members=2", "ecosystem:members=3")}
+    assert len(own) == 3
