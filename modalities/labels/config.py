@@ -1,0 +1,23 @@
+"""What a suite can set about classifiers. Imports no torch."""
+
+from pydantic import Field
+
+from fortifai.config import Identity, ModelConfig, Runtime
+from fortifai.device import DeviceName
+
+
+class ClassifierConfig(ModelConfig):
+    """A fully connected classifier with rectified layers between pixels and classes."""
+
+    hidden: Identity[tuple[int, ...]] = Field((64,), max_length=8, description="units of each layer between; none: a linear one")
+    learning_rate: Identity[float] = Field(2e-3, gt=0, le=1)
+    weight_decay: Identity[float] = Field(0.0, ge=0, le=1)
+    batch: Identity[int] = Field(64, ge=1, description="images a step")
+    epochs: Identity[int] = Field(10, ge=1, le=10_000, description="passes of a fit")
+    first_epochs: Identity[int | None] = Field(None, ge=1, le=10_000, description="passes of a fit from random weights")
+    device: Runtime[DeviceName] = "auto"
+
+    @property
+    def label(self) -> str:
+        """A short name for tables, such as ``mlp-64``."""
+        return "-".join(["mlp", *map(str, self.hidden)]) if self.hidden else "linear"
