@@ -30,6 +30,7 @@ BELOW = {
     "laws": {*CORE, "records", "recursion"},
     "conformance": {*CORE, "metrics", "recursion", "planning"},
     "testing": {*CORE, "conformance"},
+    "scaffold": {"flat", "contract", "planning"},
     "integrations": {"flat", "objectives"},
     "modalities": {*CORE, "records", "fidelity", "integrations"},
     "cli": {
@@ -46,6 +47,7 @@ BELOW = {
         "entries",
         "laws",
         "conformance",
+        "scaffold",
     },
 }
 """Which rooms each room may import; flat are the modules that lie in no folder, but for testing, which has its own."""

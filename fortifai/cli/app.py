@@ -6,6 +6,7 @@ import typer
 
 import fortifai
 from fortifai.cli import (
+    beginning,
     calibrating,
     checking,
     comparing,
@@ -59,6 +60,7 @@ app.command("export")(exporting.export)
 app.command("verify")(verifying.verify)
 app.command("calibrate")(calibrating.calibrate)
 app.command("check-adapter")(checking.check_adapter)
+app.command("new-modality")(beginning.new_modality)
 app.add_typer(leaderboards.app, name="leaderboard")
 
 
