@@ -7,7 +7,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PIECE = 2**20
@@ -198,6 +198,15 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(PIECE):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files of a folder; one that is removed meanwhile counts as nothing."""
+    total = 0
+    for inner in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += inner.lstat().st_size if is_regular(inner) else 0
+    return total
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -33,17 +33,24 @@ def plan(chosen: Suite | None = None, **selection: Any) -> Plan:
 
 @dataclass
 class Done:
-    """What is done: by chain id, where the chain stands; what generations took that were run; and shared generations 0."""
+    """What is done.
+
+    By chain id, where the chain stands; what generations took that were run; shared generations 0; the bytes of a kept model.
+    """
 
     states: dict[str, Progress] = field(default_factory=dict)
     speed: list[Measured] = field(default_factory=list)
     generations_0: set[str] = field(default_factory=set)
+    model: int | None = None
 
     def progress(self, chain_id: str, horizon: int) -> Progress:
         return self.states.get(chain_id, Progress("pending", 0))
 
     def measured(self, regime: str) -> list[Measured]:
         return self.speed
+
+    def model_bytes(self, regime: str) -> int | None:
+        return self.model
 
     def has_generation_0(self, key: str) -> bool:
         return key in self.generations_0

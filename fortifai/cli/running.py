@@ -47,7 +47,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     done = sum(status.is_over for status in statuses)
     bytes_of = ((cost.disk_bytes, "disk"), (cost.memory_bytes, "memory"))
     takes = [f"about {duration(cost.seconds)} with {counted(request.workers, 'worker')}"]
-    takes += [f"{size(count)} of {what}" for count, what in bytes_of if count is not None]
+    takes += [f"{size(count)} of {what}" if count is not None else f"{what} unknown" for count, what in bytes_of]
     print_line(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
     if cost.sharing:
         print_line(f"generation 0 is fitted {counted(cost.generations_0, 'time')} for {counted(cost.sharing, 'chain')}")

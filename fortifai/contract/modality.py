@@ -192,7 +192,10 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
         """Return the model that `save` wrote, equal to the last bit."""
 
     def model_bytes(self) -> int | None:
-        """Return the bytes of one saved model, for the plan's estimate of disk and memory; None: unknown."""
+        """Return the bytes of one saved model, for the plan's estimate of disk and memory.
+
+        The default, None: unknown until one is saved, and then as large as that.
+        """
         return None
 
     def verify(self, samples: Samples) -> Tensor:

@@ -39,7 +39,8 @@ class Cost:
 
     Attributes:
         seconds: Wall-clock seconds with the workers that were asked for.
-        disk_bytes: Bytes that finished chains leave on disk; None where they depend on data or a model that is missing here.
+        disk_bytes: Bytes that finished chains leave on disk; None where they depend on data or a model that is missing here, or
+            on models of which no adapter says how large they are, and none is kept yet.
         memory_bytes: Bytes of memory at the peak; None likewise.
         gpu_seconds: How much of the seconds is that of regimes that need a GPU, which workers share rather than multiply.
         generations_0: How often generation 0 is fitted.
@@ -102,7 +103,7 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
         cost = missing * pace.of_first(statuses[0].chain.n) + _seconds_left(statuses, pace)
         seconds += 0 if regime.gpu else cost
         gpu_seconds += cost if regime.gpu else 0
-        size = _bytes_of(plan.adapters[name])
+        size = _bytes_of(name, plan.adapters[name], done)
         if size is None:
             sizes_known = False
             continue
@@ -169,9 +170,13 @@ def _seconds_left(statuses: Sequence[ChainStatus], pace: Speed) -> float:
     )
 
 
-def _bytes_of(adapter: "AnyModality | None") -> _Bytes | None:
-    model = None if adapter is None else adapter.model_bytes()
-    if adapter is None or model is None:
+def _bytes_of(regime: str, adapter: "AnyModality | None", done: Done) -> _Bytes | None:
+    """Return a regime's sizes: a model's as the adapter says, or as one that is kept has; None while neither is known."""
+    if adapter is None:
+        return None
+    told = adapter.model_bytes()
+    model = done.model_bytes(regime) if told is None else told
+    if model is None:
         return None
     pool = adapter.splits.train
     return _Bytes(pool.nbytes(), pool.nbytes() / len(pool), model, adapter.draws)

@@ -37,6 +37,9 @@ class Done(Protocol):
     def measured(self, regime: str) -> Sequence[Measured]:
         """Return what every generation took that a regime has run; one that chains share, once."""
 
+    def model_bytes(self, regime: str) -> int | None:
+        """Return the bytes of the largest model that is kept of a regime; None: none is."""
+
     def has_generation_0(self, key: str) -> bool:
         """Return whether a generation 0, by `Plan.generation_0`, is there for chains to take over."""
 

@@ -11,7 +11,7 @@ import fortifai
 from fortifai.code_files import CodeFile, run_file
 from fortifai.config import Role
 from fortifai.errors import RunFailed, UserError
-from fortifai.files import remove, remove_at_once, set_aside, sweep, write_bytes
+from fortifai.files import remove, remove_at_once, set_aside, size_of, sweep, write_bytes
 from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.plan import Measured
@@ -198,6 +198,12 @@ class RunFolder:
             except UserError:  # gone or damaged: there are others to go by
                 continue
         return [Measured(r.generation, r.training.size, sum(r.seconds.values())) for r in records if r.training]
+
+    def model_bytes(self, regime: str) -> int | None:
+        """Return the bytes of the largest model that is kept of a regime's chains; None: none is."""
+        chains = (self.path / chain.id for chain in self._chains() if chain.regime == regime)
+        models = (model for chain in chains for model in chain.glob(f"generation-*/{MODEL}"))
+        return max(map(size_of, models), default=None)
 
     def has_generation_0(self, key: str) -> bool:
         """Return whether a generation 0 is there for chains to take over."""

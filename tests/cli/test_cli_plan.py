@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from fortifai.contract.modality import Modality
 from fortifai.fidelity.power import smallest_visible_ratio
+from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.planning.suite_file import load_suite
 from fortifai.runner.run_folder import RunFolder
 
@@ -103,6 +105,14 @@ def test_plan_for_people_says_how_many_and_how_long(call, small, tmp_path):
     assert "12 chains, 0 of them done; the rest takes about 1 s with 2 workers" in text
     assert "generation 0 is fitted 4 times for 12 chains" in text
     assert "2 pending" in text
+
+
+def test_plan_says_that_disk_and_memory_are_unknown_until_a_model_is_kept(call, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(GaussianMixtureAdapter, "model_bytes", Modality.model_bytes)
+    assert "with 1 worker, disk unknown, memory unknown\n" in call("plan", small, "--out", tmp_path).out
+    assert call("plan", small, "--out", tmp_path, "--json").json["estimate"]["disk_bytes"] is None
+    monkeypatch.setattr(RunFolder, "model_bytes", lambda folder, regime: 1_000)
+    assert "unknown" not in call("plan", small, "--out", tmp_path).out
 
 
 def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call, small, tmp_path, monkeypatch):

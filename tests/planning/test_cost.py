@@ -3,6 +3,8 @@
 import pytest
 from planning_support import Done, cost, plan, regime, suite
 
+from fortifai.contract.modality import Modality
+from fortifai.modalities.tabular.adapter import GaussianMixtureAdapter
 from fortifai.planning.cost import chain_seconds
 from fortifai.planning.plan import Measured
 from fortifai.records.reading import Progress
@@ -88,3 +90,18 @@ def test_workers_share_a_gpu_and_multiply_cores():
     assert cost(gpu, workers=2).seconds == cost(gpu, workers=2).gpu_seconds == cost().seconds
     both = suite(regime(), regime(name="on-a-gpu", gpu=True))
     assert cost(both, workers=2).seconds == pytest.approx(cost().seconds / 2 + cost().seconds)
+
+
+def test_a_model_of_unknown_size_is_as_large_as_one_that_is_kept(monkeypatch):
+    told = cost(keep="all")
+    monkeypatch.setattr(GaussianMixtureAdapter, "model_bytes", Modality.model_bytes)
+    unknown = cost(keep="all")
+    assert (unknown.disk_bytes, unknown.memory_bytes) == (None, None)
+    assert unknown.seconds == told.seconds
+    small, large = (cost(done=Done(model=size), keep="all") for size in (1_000, 101_000))
+    assert large.disk_bytes - small.disk_bytes == (8 * 4 + 4) * 100_000  # of every generation, and those that chains share
+    assert large.memory_bytes > small.memory_bytes
+
+
+def test_what_the_adapter_says_of_its_models_counts_before_what_is_kept():
+    assert cost(done=Done(model=10**9)).disk_bytes == cost().disk_bytes

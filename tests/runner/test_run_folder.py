@@ -12,6 +12,7 @@ import fortifai
 from fortifai.errors import UserError
 from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.suite_file import load_suite
+from fortifai.records.layout import GENERATION_0
 from fortifai.records.reading import read_chains
 from fortifai.records.status import read_status
 from fortifai.runner import lock
@@ -77,3 +78,12 @@ def test_a_null_is_measured_once_and_recorded(undisturbed: Path) -> None:
     middle = sorted(null["values"])[31:33]
     assert null["value"] == pytest.approx(sum(middle) / 2)
     assert {chain.null for chain in read_chains(undisturbed)} == {null["value"]}
+
+
+def test_a_model_is_as_large_as_the_largest_that_is_kept(tmp_path: Path, undisturbed: Path) -> None:
+    kept = [folder for folder in undisturbed.glob("*/generation-*/model") if folder.parent.parent.name != GENERATION_0]
+    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in kept]
+    regime = read_chains(undisturbed)[0].regime
+    assert RunFolder(undisturbed).model_bytes(regime) == max(sizes) > 0
+    assert RunFolder(undisturbed).model_bytes("another") is None
+    assert RunFolder(tmp_path).model_bytes(regime) is None
