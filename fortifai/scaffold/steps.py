@@ -46,7 +46,7 @@ def commands_of(name: str, folder: Path) -> tuple[str, ...]:
     """
     where = shlex.quote(str(folder))
     return (
-        f"pip install -e {where}",
+        f"pip install -e {shlex.quote(f'{folder}[dev]')}",
         f"fortifai check-adapter {name}",
         f"pytest {where}",
         f"fortifai run {name}-quick --out runs",
