@@ -27,7 +27,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
 
     suite = load_suite(request.suite, request.settings)
     selection = Selection.of_user(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
-    planned = make_plan(suite, selection)
+    planned = make_plan(suite, selection, from_memory=True, say=lambda text: print_line(text, error=True))
     folder = RunFolder.of(request.out, suite, request.name)
     statuses = planned.statuses(folder)
     cost = estimate(planned, folder, workers=request.workers, keep=request.keep)

@@ -104,7 +104,7 @@ def _plan(suite: Suite, chosen: list[ChainNumbers]) -> Plan:
             differs = f"the data of regime {chain.regime}, or a file of its own code, is not the same"
             raise UserError(f"chain {chain.id} cannot be run again here: {differs}")
     chains = (planned[chain.id].model_copy(update={"horizon": chain.horizon}) for chain in chosen)
-    return Plan(suite, tuple(chains), plan.needs, plan.adapters)
+    return Plan(suite, tuple(chains), plan.needs, plan.facts)
 
 
 def _same_machine(a: RunNumbers, chain: ChainNumbers, b: RunNumbers, other: ChainNumbers) -> bool:

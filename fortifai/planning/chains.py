@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from fortifai.code_files import admit
 from fortifai.errors import UserError
 from fortifai.limits import EXPLORE_FROM, MOST_GENERATIONS, MOST_SEEDS, require_count
+from fortifai.planning.facts import Facts
 from fortifai.planning.identity import chain_id, chain_identity
 from fortifai.planning.suite import Regime, canonical_objectives, canonical_strategies
 from fortifai.records.reading import ChainState
 from fortifai.recursion import strategies
-
-if TYPE_CHECKING:
-    from fortifai.contract.modality import AnyModality
 
 
 @dataclass(frozen=True)
@@ -96,14 +94,22 @@ class ChainStatus:
         return self.state in ("done", "diverged")
 
 
-def chains_of(
-    regime: Regime, adapter: "AnyModality | None", selection: Selection, *, explore: bool = False
-) -> Iterator[PlannedChain]:
+def horizons_of(regime: Regime, selection: Selection) -> dict[str, int]:
+    """Return the last generation to run of every strategy that is selected, by canonical name.
+
+    Raises:
+        UserError: A strategy is unknown.
+    """
+    chosen = canonical_strategies(tuple(selection.strategies)) or regime.strategies
+    return {name: strategies.resolve(name).horizon(selection.generations or regime.generations) for name in chosen}
+
+
+def chains_of(regime: Regime, facts: Facts | None, selection: Selection, *, explore: bool = False) -> Iterator[PlannedChain]:
     """Yield a regime's chains, seed by seed.
 
     Args:
         regime: Whose chains.
-        adapter: The regime's, bound to its data; None where something is missing on this machine: the chains have no ids then.
+        facts: Of the regime's data; None where something is missing on this machine: the chains have no ids then.
         selection: Which of them.
         explore: Whether by the seeds that settings are chosen on.
 
@@ -113,13 +119,13 @@ def chains_of(
     objectives = regime.objectives
     if selection.objectives:
         objectives = canonical_objectives(tuple(selection.objectives), regime.modality, regime.start)
-    data_hash = None if adapter is None else adapter.splits.data_hash()
-    n = regime.size(None if adapter is None else len(adapter.splits.train))
+    data_hash = None if facts is None else facts.data_hash
+    n = regime.size(None if facts is None else facts.pool)
     first, count = (EXPLORE_FROM, regime.explore_seeds) if explore else (0, regime.seeds)
     seeds = selection.seeds or count
-    chosen = canonical_strategies(tuple(selection.strategies)) or regime.strategies
+    horizons = horizons_of(regime, selection)
     for seed in range(first, first + seeds):
-        for strategy in (name for name in chosen if seed - first < regime.seeds_of(name, seeds)):
+        for strategy in (name for name in horizons if seed - first < regime.seeds_of(name, seeds)):
             for objective in objectives:
                 identified = data_hash and chain_id(chain_identity(regime, strategy, objective, seed, data_hash))
                 yield PlannedChain(
@@ -128,7 +134,7 @@ def chains_of(
                     strategy=strategy,
                     objective=objective,
                     seed=seed,
-                    horizon=strategies.resolve(strategy).horizon(selection.generations or regime.generations),
+                    horizon=horizons[strategy],
                     n=n,
                     data_hash=data_hash,
                 )

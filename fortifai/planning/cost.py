@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fortifai.planning.chains import ChainStatus
+from fortifai.planning.facts import Facts
 from fortifai.planning.plan import Done, Measured, Plan
 from fortifai.planning.suite import Regime
 from fortifai.recursion import strategies
 from fortifai.recursion.strategies import Strategy
-
-if TYPE_CHECKING:
-    from fortifai.contract.modality import AnyModality
 
 PROCESS_BYTES = 720 * 2**20
 """Resident memory of a worker with torch, scikit-learn, pandas and a table loaded, before its first fit (measured: 710 MiB)."""
@@ -103,7 +100,7 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
         cost = missing * pace.of_first(statuses[0].chain.n) + _seconds_left(statuses, pace)
         seconds += 0 if regime.gpu else cost
         gpu_seconds += cost if regime.gpu else 0
-        size = _bytes_of(name, plan.adapters[name], done)
+        size = _bytes_of(name, plan.facts[name], done)
         if size is None:
             sizes_known = False
             continue
@@ -170,16 +167,14 @@ def _seconds_left(statuses: Sequence[ChainStatus], pace: Speed) -> float:
     )
 
 
-def _bytes_of(regime: str, adapter: "AnyModality | None", done: Done) -> _Bytes | None:
+def _bytes_of(regime: str, facts: Facts | None, done: Done) -> _Bytes | None:
     """Return a regime's sizes: a model's as the adapter says, or as one that is kept has; None while neither is known."""
-    if adapter is None:
+    if facts is None:
         return None
-    told = adapter.model_bytes()
-    model = done.model_bytes(regime) if told is None else told
+    model = done.model_bytes(regime) if facts.model_bytes is None else facts.model_bytes
     if model is None:
         return None
-    pool = adapter.splits.train
-    return _Bytes(pool.nbytes(), pool.nbytes() / len(pool), model, adapter.draws)
+    return _Bytes(facts.pool_bytes, facts.pool_bytes / facts.pool, model, facts.draws)
 
 
 def _memory(status: ChainStatus, size: _Bytes) -> float:

@@ -1,6 +1,6 @@
 """A regime's adapter, made with its data once, and what a machine must have for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fortifai import needs
@@ -59,7 +59,7 @@ def adapter_needs(regime: Regime) -> Sequence[Need]:
     return modalities.get(regime.modality).needs(regime.model, regime.data)
 
 
-def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Iterable[tuple[str, int]]) -> None:
+def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Mapping[str, int]) -> None:
     """Raise UserError for anything that would fail every chain of a regime.
 
     That is a metric that needs more samples or that this data rules out, and a strategy that draws more real samples than
@@ -68,7 +68,7 @@ def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Iterable[
     Args:
         regime: What is to be run.
         adapter: Its adapter.
-        horizons: Each strategy, by name, with the last generation to run.
+        horizons: By the name of each strategy, the last generation to run.
     """
     pool = len(adapter.splits.train)
     n = regime.size(pool)
@@ -77,7 +77,7 @@ def require_runnable(regime: Regime, adapter: "AnyModality", horizons: Iterable[
         if "synthetic" in metric.reads and n < metric.least_n:
             remedy = "raise n, or name the metrics to measure without it"
             raise UserError(f"n = {n} samples are too few for metric {metric.name!r}, which needs {metric.least_n}: {remedy}")
-    for name, horizon in dict(horizons).items():
+    for name, horizon in horizons.items():
         strategy = strategies.resolve(name)
         if lacking := sorted(ask for ask in strategy.asks if ask != "first" and not _answers(adapter, ask)):
             raise UserError(f"strategy {name!r} cannot be run in modality {regime.modality!r}, which has no {WHAT[lacking[0]]}")

@@ -1,23 +1,21 @@
 """A plan: the chains of a selection, made once, with what they need that not every machine has."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from fortifai import needs
 from fortifai.code_files import CodeFile, used_by
 from fortifai.needs import Need
-from fortifai.planning.chains import ChainStatus, PlannedChain, Selection, chains_of
+from fortifai.planning.chains import ChainStatus, PlannedChain, Selection, chains_of, horizons_of
+from fortifai.planning.facts import Facts, Memory, facts_of
 from fortifai.planning.identity import generation_0_identity
 from fortifai.planning.loading import Adapters, adapter_needs, needs_of, require_runnable
 from fortifai.planning.suite import Suite
 from fortifai.records.hashing import identity_hash
 from fortifai.records.reading import Progress
 from fortifai.recursion import strategies
-
-if TYPE_CHECKING:
-    from fortifai.contract.modality import AnyModality
 
 
 class Measured(NamedTuple):
@@ -52,13 +50,13 @@ class Plan:
         suite: Whose chains they are.
         chains: Seed by seed, so that a run that is stopped early has whole comparisons and not one objective's chains alone.
         needs: What they need that not every machine has.
-        adapters: By regime, the adapter bound to its data; None where something is missing on this machine.
+        facts: By regime, what is known of its data and model; None where something is missing on this machine.
     """
 
     suite: Suite
     chains: tuple[PlannedChain, ...]
     needs: tuple[Need, ...] = ()
-    adapters: "Mapping[str, AnyModality | None]" = field(default_factory=dict, compare=False, repr=False)
+    facts: Mapping[str, Facts | None] = field(default_factory=dict, compare=False, repr=False)
 
     def statuses(self, done: Done) -> list[ChainStatus]:
         """Return where every chain stands, in order."""
@@ -70,8 +68,8 @@ class Plan:
 
     def generation_0(self, chain: PlannedChain) -> str:
         """Return the name of a chain's generation 0: the same for all chains that fit the same one."""
-        regime, adapter = self.suite.regime(chain.regime), self.adapters[chain.regime]
-        draws = adapter.draws if adapter is not None and strategies.resolve(chain.strategy).recursive else 1
+        regime, facts = self.suite.regime(chain.regime), self.facts[chain.regime]
+        draws = facts.draws if facts is not None and strategies.resolve(chain.strategy).recursive else 1
         return identity_hash(generation_0_identity(regime, chain.strategy, chain.objective, chain.seed, chain.data_hash, draws))
 
     def generations_0(self, statuses: Iterable[ChainStatus]) -> Counter[str]:
@@ -89,7 +87,7 @@ class Plan:
         needs.require(self.needs, f"suite {self.suite.name}")
 
 
-def make_plan(suite: Suite, selection: Selection) -> Plan:
+def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, say: Callable[[str], object] = len) -> Plan:
     """List the chains of a suite.
 
     Loads the real data, whose hash is part of every chain's identity; where it is missing on this machine, the chains are
@@ -98,26 +96,37 @@ def make_plan(suite: Suite, selection: Selection) -> Plan:
     Args:
         suite: Whose chains.
         selection: Which of them.
+        from_memory: Whether a regime that was planned before, and of which nothing has changed since, need not be loaded: to look
+            at a plan, not to run it.
+        say: Called with what is loaded, before it is.
 
     Raises:
         UserError: A name is unknown, or a size is one that the data or the model cannot serve.
     """
     regimes = [suite.regime(name) for name in dict.fromkeys(selection.regimes)] or list(suite.regimes)
     bound = Adapters()
-    adapters: dict[str, AnyModality | None] = {}
+    facts: dict[str, Facts | None] = {}
     chains: list[PlannedChain] = []
     required: dict[Need, None] = {}
     for regime in regimes:
-        required.update(dict.fromkeys(needs_of(regime)))
-        absent = any(need.missing is not None for need in adapter_needs(regime))
-        adapter = adapters[regime.name] = None if absent else bound.bind(regime)
-        planned = list(chains_of(regime, adapter, selection, explore=suite.explores))
-        if adapter is not None:
-            require_runnable(regime, adapter, ((chain.strategy, chain.horizon) for chain in planned))
-        chains += planned
+        horizons = horizons_of(regime, selection)
+        memory = Memory(regime, horizons)
+        known = memory.recall() if from_memory else None
+        if known is None:
+            say(f"reading the data of regime {regime.name}")
+            required.update(dict.fromkeys(needs_of(regime)))
+            needed = adapter_needs(regime)
+            if not any(need.missing is not None for need in needed):
+                adapter = bound.bind(regime)
+                require_runnable(regime, adapter, horizons)
+                known = facts_of(adapter)
+                if not needed and not regime.gpu:  # what a machine must have is looked for anew
+                    memory.keep(known)
+        facts[regime.name] = known
+        chains += chains_of(regime, known, selection, explore=suite.explores)
     order = {regime.name: place for place, regime in enumerate(regimes)}
     chains.sort(key=lambda chain: (chain.seed, order[chain.regime]))
-    return Plan(suite, tuple(chains), tuple(required), adapters)
+    return Plan(suite, tuple(chains), tuple(required), facts)
 
 
 def _status(chain: PlannedChain, done: Done) -> ChainStatus:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -57,7 +58,7 @@ def _require_free(name: str) -> None:
     _require_not_in(suites, f"{name}-quick")
 
 
-def _require_not_in(registry: Registry[object], name: str) -> None:
+def _require_not_in(registry: Registry[Any], name: str) -> None:
     if name in registry:
         point = registry.entry_point(name)
         raise UserError(f"{registry.kind} {name!r} is there already: {brought_by(point) if point else 'fortifai'} brings it")

@@ -108,6 +108,7 @@ def test_plan_for_people_says_how_many_and_how_long(call, small, tmp_path):
 
 
 def test_plan_says_that_disk_and_memory_are_unknown_until_a_model_is_kept(call, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORTIFAI_CACHE", str(tmp_path / "cache"))  # where no plan is remembered from before
     monkeypatch.setattr(GaussianMixtureAdapter, "model_bytes", Modality.model_bytes)
     assert "with 1 worker, disk unknown, memory unknown\n" in call("plan", small, "--out", tmp_path).out
     assert call("plan", small, "--out", tmp_path, "--json").json["estimate"]["disk_bytes"] is None

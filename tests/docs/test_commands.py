@@ -75,6 +75,7 @@ def test_every_suite_regime_objective_and_strategy_of_a_command_exists(
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     for code in blocks(page, "python"):  # files of the reader's own begin with their name
         if (file := code.partition("\n")[0].removeprefix("# ")).endswith(".py"):
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file).write_text(code)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(code_files, "_files", {})

@@ -55,7 +55,7 @@ def test_a_strategy_that_ends_by_itself_has_a_shorter_horizon():
 
 def test_n_can_be_a_share_of_the_pool_that_is_read():
     planned = plan(suite(regime(n="pool/6", pool=600)))
-    pool = len(planned.adapters["plain"].splits.train)
+    pool = planned.facts["plain"].pool
     assert {chain.n for chain in planned.chains} == {pool // 6}
     assert pool // 6 != 100
 

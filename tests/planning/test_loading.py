@@ -46,8 +46,7 @@ def test_regimes_of_one_model_and_data_share_an_adapter_and_others_do_not(adapte
     other = MixtureConfig(components=3)
     planned = plan(suite(regime(), regime(name="larger", n=80), regime(name="finer", model=other)))
     assert [config.components for config, _ in adapters_made] == [2, 3]
-    assert planned.adapters["plain"] is planned.adapters["larger"]
-    assert planned.adapters["plain"] is not planned.adapters["finer"]
+    assert len({facts.data_hash for facts in planned.facts.values()}) == 1
 
 
 class ListedData(Frozen):
@@ -60,7 +59,7 @@ class Listed:
     """An adapter whose data is configured by a list."""
 
     def __init__(self, config: ModelConfig, data: ListedData) -> None:
-        self.splits = plan(seeds=1).adapters["plain"].splits
+        self.splits = Adapters().bind(regime()).splits
 
     def check(self, n: int) -> None:
         pass
@@ -144,7 +143,7 @@ def test_without_its_data_a_plan_lists_the_chains_all_the_same(needy):
     assert {(chain.id, chain.data_hash) for chain in planned.chains} == {(None, None)}
     assert {status.state for status in planned.statuses(NOTHING)} == {"unavailable"}
     assert len(planned.remaining(NOTHING)) == 4
-    assert planned.adapters == {"plain": None}
+    assert planned.facts == {"plain": None}
 
 
 def test_without_its_data_the_cost_is_known_in_seconds_and_not_in_bytes(needy):

@@ -140,6 +140,11 @@ def test_a_process_makes_an_adapter_once_for_all_regimes_that_share_it(
     suite.write_text(suite.read_text() + "[regimes.larger]\nn = 50\n")
     loads = tmp_path / "loads"
     words = (command, suite, "--out", tmp_path, "--seeds", 1, "--generations", 1)
-    assert command_line(*words, environment={**environment, "LOADS": str(loads)}).returncode == 0
+    assert (
+        command_line(
+            *words, environment={**environment, "LOADS": str(loads), "FORTIFAI_CACHE": str(tmp_path / "cache")}
+        ).returncode
+        == 0
+    )
     processes = loads.read_text().split()
     assert len(processes) == len(set(processes)) == {"plan": 1, "run": 2}[command]  # a run has a worker beside itself
