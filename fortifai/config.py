@@ -35,7 +35,10 @@ class Role(Enum):
 
 
 Identity = Annotated[T, Role.IDENTITY]
+"""``Identity[T]``: a field that decides the numbers, and enters the id of a chain."""
+
 Runtime = Annotated[T, Role.RUNTIME]
+"""``Runtime[T]``: a field that does not."""
 
 
 class Frozen(BaseModel):

@@ -19,11 +19,11 @@ def new_modality(
 
     folder = user_path(out) if out is not None else Path(f"fortifai-{name}")
     files = write_package(name, folder)
-    steps = steps_of(package_of(name), name)
+    steps = [(str(folder / step.file), step.what) for step in steps_of(package_of(name), name)]
     print_line(f"{folder}: {len(files)} files, a package that works as it stands. Type:")
     for command in commands_of(name, folder):
         print_line(f"  {command}")
     print_line("To make it your own, edit in this order, and type them again:")
-    width = max(len(step.file) for step in steps)
-    for number, step in enumerate(steps, start=1):
-        print_line(f"  {number}. {step.file:<{width}}  {step.what}")
+    width = max(len(file) for file, _ in steps)
+    for number, (file, what) in enumerate(steps, start=1):
+        print_line(f"  {number}. {file:<{width}}  {what}")

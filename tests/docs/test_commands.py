@@ -79,13 +79,14 @@ def test_every_suite_regime_objective_and_strategy_of_a_command_exists(
             (tmp_path / file).write_text(code)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(code_files, "_files", {})
+    begun = {f"{words[1]}-quick" for words in ours(page) if words[0] == "new-modality"}  # suites of the reader's own packages
     for words in ours(page):
         given = values(words)
         for objective in given.get("objective") or ():
             objectives.resolve(admit(objective))
         for strategy in given.get("strategy") or ():
             strategies.resolve(admit(strategy))
-        if "suite" in given:
+        if "suite" in given and given["suite"] not in begun:
             suite = load_suite(given["suite"], given.get("set_") or ())
             for regime in given.get("regime") or ():
                 suite.regime(regime)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -209,6 +210,29 @@ def test_the_tables_of_the_contract_name_every_method_with_its_arguments() -> No
     for name, arguments in described.items():
         parameters = [parameter for parameter in inspect.signature(getattr(Modality, name)).parameters if parameter != "self"]
         assert parameters == arguments, name
+
+
+def test_what_a_package_imports_is_there_and_in_the_api() -> None:
+    described = re.findall(r"^::: (.+)$", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE)
+    table = rows(section(CONTRIBUTING, "## What a package of your own imports"))
+    listed = {f"{where.strip('`')}.{what}" for where, names, _ in table for what in re.findall(r"`(\w+)`", names)}
+    assert len(listed) > 20
+    assert all(resolve_name(what) is not None for what in listed)
+    assert listed <= set(described)
+
+
+def test_every_import_of_an_example_and_of_a_new_package_is_in_the_table() -> None:
+    table = rows(section(CONTRIBUTING, "## What a package of your own imports"))
+    listed = {(where.strip("`"), what) for where, names, _ in table for what in re.findall(r"`(\w+)`", names)}
+    templates = [file.read_text("utf-8") for file in (ROOT / "fortifai" / "scaffold" / "template").rglob("*.py.j2")]
+    used = {
+        (where, what.strip())
+        for code in (*(code for code in PYTHON if "executors" not in code), *templates)
+        for where, names in re.findall(r"^from (fortifai\.[\w.]+) import (.+)$", code, re.MULTILINE)
+        for what in names.split(",")
+    }
+    assert len(used) > 20
+    assert used <= listed
 
 
 def test_the_table_of_objectives_names_what_an_objective_has() -> None:

@@ -64,7 +64,7 @@ def test_the_page_ends_with_a_score_of_ones_own_data_and_model(walked: Path) -> 
     baseline = rows["ce", "replace"]
     assert baseline.chains == 5
     assert baseline.fidelity_interval is not None
-    assert {chain.identity["modality"]["version"] for chain in read_chains(run)} == {"2"}
+    assert {chain.identity["adapter"] for chain in read_chains(run)} == {"2"}
     shown = next(run.glob("*/examples/*.txt")).read_text()
     assert shown.startswith("mean texture, mean smoothness")
 
