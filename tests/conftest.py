@@ -5,16 +5,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from fortifai.cache import VARIABLE
-
 settings.register_profile("patient", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=5_000)  # pytest --hypothesis-profile=thorough
 settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests neither see what a user's cache holds nor leave anything in it."""
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is cached in a folder that nobody has used before: neither the user's, nor that of another process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("FORTIFAI_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -27,7 +27,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
 
     suite = load_suite(request.suite, request.settings)
     selection = Selection.of_user(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
-    planned = make_plan(suite, selection, from_memory=True, say=lambda text: print_line(text, error=True))
+    planned = make_plan(suite, selection, from_memory=True, say=_say_on_a_terminal)
     folder = RunFolder.of(request.out, suite, request.name)
     statuses = planned.statuses(folder)
     cost = estimate(planned, folder, workers=request.workers, keep=request.keep)
@@ -123,6 +123,11 @@ def status(
             print_line(f"{chain['regime']} {chain['strategy']} {chain['objective']} seed {chain['seed']}: "
                        f"{chain['state']} at generation {chain['finished']}: {chain['reason']}")  # fmt: skip
     print_line(_told(state["suite"], state))
+
+
+def _say_on_a_terminal(text: str) -> None:
+    if sys.stderr.isatty():  # for somebody who waits
+        print_line(text, error=True)
 
 
 def _without(option: str, words: Sequence[str]) -> list[str]:

@@ -9,6 +9,12 @@ from hostile_support import SUITE, Answer, Call
 from fortifai.cli import main
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every plan read its data."""
+    monkeypatch.setenv("FORTIFAI_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path) -> Call:
     """Run the command line in this process, in an empty folder."""

@@ -71,7 +71,7 @@ def test_after_a_command_an_interrupt_is_python_s_again(call):
 
 @pytest.mark.parametrize("allocate", [np.zeros, torch.zeros, lambda size: [0] * size], ids=["numpy", "torch", "python"])
 def test_memory_that_the_machine_does_not_have_is_one_line(call, monkeypatch, small, allocate):
-    monkeypatch.setattr("fortifai.planning.plan.make_plan", lambda *_: allocate(10**15))
+    monkeypatch.setattr("fortifai.planning.plan.make_plan", lambda *_, **__: allocate(10**15))
     answer = call("plan", small)
     assert answer == Answer(1, "", "fortifai: out of memory; take fewer samples, chains or workers, or a machine that has more\n")
 
