@@ -260,10 +260,11 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
         return samples.data
 
     def show(self, data: Mapping[str, Tensor], stem: Path) -> None:
-        """Write a few samples for people to see, as one small file. The default writes nothing.
+        """Write a few samples for people to see, as one small file, and to hear, as another. The default writes nothing.
 
         A text (UTF-8) and a PNG picture appear in the report (`records.layout.FIRST_ROW_KEY` tells how a picture enters the
-        filmstrip), any other file is linked there. An error here is reported, and costs the picture, never the generation.
+        filmstrip), a WAV file, alone or beside one of them, can be played there, and any other file is linked. An error here is
+        reported, and costs the picture, never the generation.
 
         Args:
             data: A generation's `examples`, or the held-out real data: tensors (m, ...) by name.

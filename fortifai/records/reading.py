@@ -186,6 +186,17 @@ def find_example(folder: Path, name: str) -> Path | None:
     return min((path for path in (folder / EXAMPLES).glob(f"{name}.*") if is_regular(path)), default=None)
 
 
+def find_sound(folder: Path, name: str) -> Path | None:
+    """Return the WAV file in which a chain's folder lets a generation or real data be heard; None if there is none.
+
+    Args:
+        folder: The chain's folder.
+        name: `generation_name` or `REAL_EXAMPLE`.
+    """
+    path = folder / EXAMPLES / f"{name}.wav"
+    return path if not path.parent.is_symlink() and is_regular(path) else None
+
+
 def progress_of(folder: Path, horizon: int, recorded: Recorded) -> Progress:
     """Return where a chain stands.
 

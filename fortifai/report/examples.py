@@ -11,9 +11,10 @@ from pathlib import Path
 from fortifai.errors import UserError
 from fortifai.fidelity.rule import is_control
 from fortifai.records.layout import REAL_EXAMPLE, generation_name
-from fortifai.records.reading import find_example, read_records
+from fortifai.records.reading import find_example, find_sound, read_records
 from fortifai.records.schema import ChainRecord, GenerationRecord
 from fortifai.report.filmstrip import UnreadablePicture, check_picture, compose
+from fortifai.report.sound import is_playable
 from fortifai.sanitise import file_name
 
 WIDTH = 100
@@ -27,12 +28,14 @@ FOLDER = "examples"
 class Example:
     """What shows the samples of one generation, or real data where ``generation`` is None.
 
-    Either ``text`` to quote, or ``file``, relative to the page, to embed or to link.
+    Either ``text`` to quote, or ``file``, relative to the page, to embed or to link. ``sound``: a file to play, likewise, which
+    may be ``file`` itself.
     """
 
     generation: int | None
     text: str | None = None
     file: str | None = None
+    sound: str | None = None
 
     @property
     def title(self) -> str:
@@ -160,15 +163,20 @@ class _Reader:
         if source is None:
             return None
         try:
+            heard = find_sound(self.run / self.record.id, _name(generation))
+            sound = heard.read_bytes() if heard is not None and is_playable(heard) else None
             if source.suffix == ".txt":
-                return Example(generation, text=source.read_text("utf-8", errors="replace"))
+                return Example(generation, source.read_text("utf-8", errors="replace"), sound=self._written_sound(heard, sound))
             if source.suffix == ".png":
                 check_picture(source)
             content = source.read_bytes()
         except (OSError, UnreadablePicture) as error:
             self._leave_out(Example(generation).title, source, error)
             return None
-        return Example(generation, file=self._write(source.name, content))
+        return Example(generation, file=self._write(source.name, content), sound=self._written_sound(heard, sound))
+
+    def _written_sound(self, file: Path | None, content: bytes | None) -> str | None:
+        return None if file is None or content is None else self._write(file.name, content)
 
     def _filmstrip(self, generations: list[int]) -> str | None:
         """Write the chain's filmstrip and return its name, or None where generations are not shown by pictures."""
@@ -179,7 +187,7 @@ class _Reader:
         real = self._source(None)
         if real is not None and real.suffix == ".png":
             pictures.insert(0, ("real", real))
-        name = self._name("filmstrip.png")
+        name = self._place("filmstrip.png")
         try:
             compose(pictures, self.out / name)
         except UnreadablePicture as error:
@@ -190,16 +198,15 @@ class _Reader:
         return name
 
     def _source(self, generation: int | None) -> Path | None:
-        name = REAL_EXAMPLE if generation is None else generation_name(generation)
-        return find_example(self.run / self.record.id, name)
+        return find_example(self.run / self.record.id, _name(generation))
 
-    def _name(self, file: str) -> str:
+    def _place(self, file: str) -> str:
         """Return where a file of the chain lies, relative to the page."""
         name, dot, ending = file.rpartition(".")
         return f"{FOLDER}/{file_name(self.record.id, name)}{dot}{file_name(ending)}"
 
     def _write(self, file: str, content: bytes) -> str:
-        name = self._name(file)
+        name = self._place(file)
         try:
             (self.out / FOLDER).mkdir(parents=True, exist_ok=True)
             (self.out / name).write_bytes(content)
@@ -211,6 +218,10 @@ class _Reader:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         where = str(file.relative_to(self.run))
         self.left_out.append(LeftOut(title, self.record.objective, self.record.seed, where, reason))
+
+
+def _name(generation: int | None) -> str:
+    return REAL_EXAMPLE if generation is None else generation_name(generation)
 
 
 def _divergence(records: list[GenerationRecord]) -> str | None:

@@ -53,14 +53,14 @@ def with_code(text: str | None) -> Markup:
 
 
 def policy(script: str) -> str:
-    """Return the content security policy of a page: pictures and styles of its own, one script, and nothing from anywhere.
+    """Return the content security policy of a page: pictures, sounds and styles of its own, one script, and nothing else.
 
     Args:
         script: The text of the only script that runs.
     """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -68,6 +68,11 @@ def policy(script: str) -> str:
 def png_uri(content: bytes) -> str:
     """Return a picture as the address of itself."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def wav_uri(content: bytes) -> str:
+    """Return a sound as the address of itself."""
+    return f"data:audio/wav;base64,{base64.b64encode(content).decode()}"
 
 
 def inline_svg(file: Path, name: str, title: str, description: str) -> Markup:

@@ -12,7 +12,7 @@ from fortifai.report.contents import Contents
 from fortifai.report.costs import costs_of
 from fortifai.report.examples import Example, Section
 from fortifai.report.filmstrip import UnreadablePicture, first_row
-from fortifai.report.html import environment, inline_svg, png_uri, policy
+from fortifai.report.html import environment, inline_svg, png_uri, policy, wav_uri
 from fortifai.report.inline_plot import inline_plot
 from fortifai.report.plots import HEADINGS, KINDS, Plot
 from fortifai.report.style import Picture
@@ -34,13 +34,14 @@ class _Figures:
 
 @dataclass(frozen=True)
 class _Sample:
-    """What shows one generation, or real data: a text, a picture within the page, or the file to open."""
+    """What shows one generation, or real data: a text, a picture within the page, or the file to open; and a sound to play."""
 
     title: str
     generation: int | None
     text: str | None
     picture: str | None
     file: str | None
+    sound: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,12 @@ def _samples(section: Section, out: Path) -> _Samples:
 
 
 def _sample(example: Example, out: Path) -> _Sample:
+    sound = None if example.sound is None else wav_uri((out / example.sound).read_bytes())
     if example.file is None or not example.is_picture:
-        return _Sample(example.title, example.generation, example.text, None, example.file)
+        linked = None if example.file == example.sound else example.file
+        return _Sample(example.title, example.generation, example.text, None, linked, sound)
     try:
         content = first_row(out / example.file)
     except UnreadablePicture:  # it can be decoded, and does not say how high its first row is
         content = (out / example.file).read_bytes()
-    return _Sample(example.title, example.generation, None, png_uri(content), None)
+    return _Sample(example.title, example.generation, None, png_uri(content), None, sound)

@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 import sys
+import wave
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ import fortifai
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report import report
 from fortifai.report.commands import commands_of
+from fortifai.report.sound import LARGEST_BYTES
 from fortifai.report.tables import estimate
 
 KINDS = ["fidelity", "survival", "threshold"]
@@ -138,6 +140,42 @@ def test_a_picture_whose_row_height_is_none_is_shown_whole_and_one_that_is_broke
     part = section(web_page_of(run, tmp_path / "r"), "samples")
     assert [image_of(image).height for image in part.all("img")] == [ROW_HEIGHT, ROW_HEIGHT, 2 * ROW_HEIGHT, ROW_HEIGHT]
     assert f"generation 2 of ce, seed 0: {chain.name}/examples/generation-02.png cannot be shown: not a picture" in part.text
+
+
+def test_sounds_beside_pictures_and_alone_are_played_within_the_page(tmp_path):
+    run = write_run(tmp_path / "runs")
+    pictured = with_pictures(write_chain(run, "ce", 0, falling(2, 3)), 4)
+    alone = write_chain(run, "focal:gamma=2", 0, falling(2, 3))
+    (alone / "examples").mkdir()
+    for chain, level in ((pictured, 1), (alone, 2)):
+        for generation in range(4):
+            write_sound(chain / "examples" / f"generation-0{generation}.wav", bytes([level, generation] * 80))
+    part = section(web_page_of(run, tmp_path / "r"), "samples")
+    sounds = [base64.b64decode(sound.attributes["src"].partition(",")[2])[-2:] for sound in part.all("audio")]
+    assert sounds == [bytes([level, generation]) for level in (1, 2) for generation in range(4)]
+    assert len(part.all("img")) == 6, "real data stands above both"
+    assert not part.all("a")
+    text = (tmp_path / "r" / "README.md").read_text("utf-8")
+    assert f"([sound](examples/{pictured.name}-generation-03.wav))" in text
+    assert f"[examples/{alone.name}-generation-03.wav](examples/{alone.name}-generation-03.wav)" in text
+
+
+def test_a_sound_that_is_long_is_a_link(tmp_path):
+    run = write_run(tmp_path / "runs")
+    chain = write_chain(run, "ce", 0, falling(2, 3))
+    (chain / "examples").mkdir()
+    write_sound(chain / "examples" / "generation-00.wav", bytes(LARGEST_BYTES))
+    part = section(web_page_of(run, tmp_path / "r"), "samples")
+    assert not part.all("audio")
+    assert len(part.all("a")) == 1
+
+
+def write_sound(path: Path, samples: bytes) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(samples)
 
 
 def test_other_examples_are_files_beside_the_page(tmp_path):
