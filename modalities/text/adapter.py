@@ -195,7 +195,8 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
 
     def model_bytes(self) -> int:
         """Return about how many bytes a saved model takes: its parameters and its tokenizer."""
-        parameters = network.parameters(network.settings(self.config, self.tokenizer, self.data.block))
+        block = self.splits.train["tokens"].shape[1]
+        parameters = network.parameters(network.settings(self.config, self.tokenizer, block))
         return BYTES_PER_PARAMETER * parameters + BYTES_PER_TOKEN * self.tokenizer.size
 
     def _judge(self) -> Judge | None:

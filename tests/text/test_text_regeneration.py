@@ -43,6 +43,15 @@ def test_what_is_written_depends_on_the_source_before_it_and_within_the_context_
     assert torch.equal(one[12:], two[12:])  # beyond the context
 
 
+def test_what_is_kept_stays_and_is_read(fitted):
+    adapter, model = fitted
+    source = adapter.splits.train["tokens"][:3]
+    greedy = Decoding(new_tokens=4, context=4, top_k=1)
+    written = regeneration.regenerate(model, source, greedy, 0, kept=4)
+    assert torch.equal(written[:, :4], source[:, :4])
+    assert torch.equal(written[:, 4:], regeneration.regenerate(model, source, greedy, 0)[:, 4:])
+
+
 def test_the_greedy_text_is_the_likeliest_token_at_each_place(fitted):
     adapter, model = fitted
     source = adapter.splits.train["tokens"][:3]

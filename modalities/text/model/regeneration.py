@@ -13,7 +13,9 @@ from .kv_cache import buffered_cache
 from .network import LanguageModel
 
 
-def regenerate(model: LanguageModel, source: Tensor, decoding: Decoding, seed: int, *, as_one_text: bool = False) -> Tensor:
+def regenerate(
+    model: LanguageModel, source: Tensor, decoding: Decoding, seed: int, *, as_one_text: bool = False, kept: int = 0
+) -> Tensor:
     """Write every stretch of ``new_tokens`` anew, after the up to ``context`` source tokens before it.
 
     The contexts are the source's own text (ForTIFAI: only the new tokens are kept), so that stretches have contexts of few
@@ -25,14 +27,15 @@ def regenerate(model: LanguageModel, source: Tensor, decoding: Decoding, seed: i
         decoding: How the text is continued.
         seed: Decides every random draw. The global generators are left as they were.
         as_one_text: Whether the blocks follow one another, so that a context slides over their ends. False: each block is a text.
+        kept: Tokens at the beginning of each text that stay as they are, such as what asks for the rest of it.
 
     Returns:
         int32 (n, T).
     """
     texts = source.reshape(1, -1) if as_one_text else source
-    written = torch.empty_like(texts)
+    written = texts.clone()
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)  # starts of stretches, by the lengths of context and stretch
-    for start in range(0, texts.shape[1], decoding.new_tokens):
+    for start in range(kept, texts.shape[1], decoding.new_tokens):
         alike[min(start, decoding.context), min(decoding.new_tokens, texts.shape[1] - start)].append(start)
     with torch.random.fork_rng(devices=[model.network.device] if model.network.device.type == "cuda" else []):
         torch.manual_seed(seed)
