@@ -1,0 +1,1 @@
+"""Clips as log-mel pictures, by the autoencoder of images."""

@@ -1,0 +1,1 @@
+"""Clips as tokens of a learned codebook, by causal language models."""
