@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from fortifai.cache import cache_folder, write_cached
 from fortifai.errors import UserError
 from fortifai.randomness import stream
 
-from ...image.features.disk_cache import cache_folder, write_cached
 from .. import spectrogram
 from . import espeak
 from .recordings import Recordings

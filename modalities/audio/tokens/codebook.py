@@ -16,10 +16,9 @@ from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from fortifai.cache import cache_folder, write_cached
 from fortifai.errors import UserError
 from fortifai.randomness import stream
-
-from ...image.features.disk_cache import cache_folder, write_cached
 
 VERSION = 1
 """Of how it is learned: raise it when that changes, so that what older versions cached is not used."""
