@@ -107,8 +107,7 @@ def _modality(name: str) -> Entry:
 
 
 def _metrics() -> list[Entry]:
-    registry = metrics.registry()
-    entries = [_metric(registry.get(name)) for name in registry]
+    entries = [_metric(metric) for meanings in metrics.by_name().values() for metric in meanings]
     broken = [_broken(metrics.plug_ins, name) for name in metrics.plug_ins if metrics.plug_ins.broken(name)]
     return sorted((*entries, *broken), key=lambda entry: str(entry["name"]))
 

@@ -9,6 +9,7 @@ from fortifai.leaderboard.submission import suite_hash
 from fortifai.planning.identity import chain_identity
 from fortifai.planning.suite import Regime, Suite
 from fortifai.planning.suite_file import build_suite, described_suite, read_source, shipped_names
+from fortifai.records.hashing import code_in
 from fortifai.records.numbers import ChainNumbers, RunNumbers
 from fortifai.recursion import strategies
 from fortifai.runner.run_folder import describe
@@ -75,7 +76,12 @@ def identity_faults(numbers: RunNumbers, suite: Suite) -> Iterator[str]:
         regime = regimes[chain.regime]
         identity = numbers.identity(chain)
         expected = chain_identity(regime, chain.strategy, chain.objective, chain.seed, chain.data_hash)
-        expected |= {"code": identity["code"]} if "code" in identity else {}  # the files are not here to be held against
+        try:
+            code = code_in(identity)
+        except UserError as error:
+            faults[f"chain {chain.id}: {error}"] = None
+            continue
+        expected |= {"code": code} if code else {}  # the files are not here to be held against
         if differing := _differing(identity, expected):
             names = ", ".join(differing[:5])
             faults[f"chains of regime {chain.regime} were run with another {names} than this fortifai runs them with"] = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from fortifai.code_files import file_of, split_name
 from fortifai.errors import UserError, plural
 from fortifai.records.entry import PlugIn
+from fortifai.records.hashing import code_in
 from fortifai.records.numbers import RunNumbers
 
 KINDS = ("modality", "objective", "strategy", "metric", "suite")
@@ -43,7 +44,7 @@ def plug_ins_of(numbers: RunNumbers) -> list[PlugIn]:
 
 def code_of(numbers: RunNumbers) -> dict[str, str]:
     """Return the files of somebody's own that the chains of a run used: SHA-256 by name."""
-    return {name: sha for chain in numbers.chains for name, sha in numbers.identity(chain).get("code", {}).items()}
+    return {name: sha for chain in numbers.chains for name, sha in code_in(numbers.identity(chain)).items()}
 
 
 def _names(kind: str, numbers: RunNumbers) -> set[str]:

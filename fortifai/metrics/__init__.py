@@ -4,7 +4,6 @@ The metrics declared here serve every modality; an adapter's declaration adds it
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from fortifai.registry import Registry
 if TYPE_CHECKING:
     from fortifai.contract.metric_inputs import MetricInputs
 
-__all__ = ["SHARED", "Metric", "find", "measure", "of", "plug_ins", "registry"]
+__all__ = ["SHARED", "Metric", "by_name", "find", "measure", "of", "plug_ins"]
 
 SHARED = (
     Metric(
@@ -46,20 +45,26 @@ plug_ins: Registry[Metric] = Registry("metric", group="fortifai.metrics", instan
 """The metrics that packages bring for modalities of somebody else's; they are measured only where a suite names them."""
 
 
-def registry() -> Registry[Metric]:
+def by_name() -> dict[str, tuple[Metric, ...]]:
     """Return every metric by name: the shared ones, those of every installed modality, and those of packages beside them.
 
-    Raises:
-        UserError: Two modalities use one name for different metrics.
+    A name has several where modalities mean different things by it; within one modality it means one thing.
     """
-    declarations = [modalities.get(name) for name in modalities if modalities.broken(name) is None]
-    return _collect(declarations, (_plug_in(name) for name in plug_ins if plug_ins.broken(name) is None))
+    declared = (metric for name in modalities if modalities.broken(name) is None for metric in modalities.get(name).metrics)
+    brought = (_plug_in(name) for name in plug_ins if plug_ins.broken(name) is None)
+    named: dict[str, dict[Metric, None]] = {}
+    for metric in (*SHARED, *declared, *brought):
+        named.setdefault(metric.name, {})[metric] = None
+    return {name: tuple(meanings) for name, meanings in named.items()}
 
 
 def of(declaration: ModalityDeclaration) -> Registry[Metric]:
     """Return the metrics of one modality by name: the shared ones, its own, and those that packages bring for it."""
+    own: Registry[Metric] = Registry("metric")
     brought = (_plug_in(name) for name in plug_ins if plug_ins.broken(name) is None)
-    return _collect([declaration], (metric for metric in brought if _serves(metric, declaration)))
+    for metric in (*SHARED, *declaration.metrics, *(metric for metric in brought if _serves(metric, declaration))):
+        own.register(metric.name, metric)
+    return own
 
 
 def find(declaration: ModalityDeclaration, name: str) -> Metric:
@@ -92,13 +97,6 @@ def _plug_in(name: str) -> Metric:
 
 def _serves(metric: Metric, declaration: ModalityDeclaration) -> bool:
     return not metric.modalities or declaration.name in metric.modalities
-
-
-def _collect(declarations: Iterable[ModalityDeclaration], brought: Iterable[Metric]) -> Registry[Metric]:
-    by_name: Registry[Metric] = Registry("metric")
-    for metric in (*SHARED, *(metric for declaration in declarations for metric in declaration.metrics), *brought):
-        by_name.register(metric.name, metric)
-    return by_name
 
 
 def measure(metric: Metric, inputs: "MetricInputs[Any, Any]") -> float:

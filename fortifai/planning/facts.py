@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def facts_of(adapter: "AnyModality") -> Facts:
     )
 
 
-class Memory:
+class RememberedFacts:
     """The facts of a regime that was found runnable, under a hash of all that they depend on, in the cache folder.
 
     That is the regime, what is run of it, the adapter's version, the installed packages, files of the user's own, and the size
@@ -76,7 +77,7 @@ class Memory:
             "horizons": dict(horizons),
             "adapter": modalities.get(regime.modality).version,
             "packages": [version("fortifai"), version(package), sorted(_installed())],
-            "sources": _sources(),
+            "sources": [*_sources("fortifai"), *_sources(modalities.get(regime.modality).adapter.partition(":")[0])],
             "code": {name: file.sha256 for name, file in used_by([*horizons, *regime.metrics]).items()},
         }
         stamps = list(_stamps((regime.model.model_dump(mode="json"), regime.data.model_dump(mode="json"))))
@@ -106,19 +107,17 @@ def _installed() -> Iterator[str]:
             yield from (name for name in os.listdir(place) if name.endswith((".dist-info", ".egg-info")))
 
 
-def _sources() -> list[tuple[str, int, int]]:
-    """Return size and time of our own sources, which a checkout changes without a new version."""
-    import fortifai
-
-    roots = [Path(fortifai.__file__).parent, *map(Path, _modalities_folder())]
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for root in roots for file in sorted(root.rglob("*.py"))]
-
-
-def _modalities_folder() -> list[str]:
-    from importlib.util import find_spec
-
-    spec = find_spec("fortifai.modalities")
-    return list(spec.submodule_search_locations or ()) if spec is not None else []
+def _sources(module: str) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and time of the sources of the package that a module is in, which change without a new version."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return
+    root = Path(spec.origin).parent
+    while (root.parent / "__init__.py").exists():
+        root = root.parent
+    for file in sorted(root.rglob("*.py")):
+        state = file.stat()
+        yield str(file.relative_to(root)), state.st_size, state.st_mtime_ns
 
 
 def _stamps(value: Any) -> Iterator[tuple[str, int, int] | None]:

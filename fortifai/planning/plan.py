@@ -9,7 +9,7 @@ from fortifai import needs
 from fortifai.code_files import CodeFile, used_by
 from fortifai.needs import Need
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection, chains_of, horizons_of
-from fortifai.planning.facts import Facts, Memory, facts_of
+from fortifai.planning.facts import Facts, RememberedFacts, facts_of
 from fortifai.planning.identity import generation_0_identity
 from fortifai.planning.loading import Adapters, adapter_needs, needs_of, require_runnable
 from fortifai.planning.suite import Suite
@@ -110,8 +110,8 @@ def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, 
     required: dict[Need, None] = {}
     for regime in regimes:
         horizons = horizons_of(regime, selection)
-        memory = Memory(regime, horizons)
-        known = memory.recall() if from_memory else None
+        remembered = RememberedFacts(regime, horizons)
+        known = remembered.recall() if from_memory else None
         if known is None:
             say(f"reading the data of regime {regime.name}")
             required.update(dict.fromkeys(needs_of(regime)))
@@ -121,7 +121,7 @@ def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, 
                 require_runnable(regime, adapter, horizons)
                 known = facts_of(adapter)
                 if not needed and not regime.gpu:  # what a machine must have is looked for anew
-                    memory.keep(known)
+                    remembered.keep(known)
         facts[regime.name] = known
         chains += chains_of(regime, known, selection, explore=suite.explores)
     order = {regime.name: place for place, regime in enumerate(regimes)}

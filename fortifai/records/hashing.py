@@ -6,6 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fortifai.errors import UserError
+from fortifai.sanitise import is_name
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 _SEAL = re.compile(rb',"hash":"([0-9a-f]{64})"\}$')
 
 
@@ -17,6 +21,23 @@ def identity_hash(identity: Mapping[str, Any]) -> str:
 def content_hash(content: Mapping[str, Any]) -> str:
     """Return the hash of JSON values, whatever the order of keys: 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def code_in(identity: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files of somebody's own that an identity names: SHA-256 by name; none where there are none.
+
+    Raises:
+        UserError: They are not names of Python files with hashes. An identity may be of a record that somebody else wrote.
+    """
+    code = identity.get("code", {})
+    if not isinstance(code, dict) or not all(_is_code(name, sha256) for name, sha256 in code.items()):
+        raise UserError("its identity names code by something else than files and their hashes")
+    return dict(code)
+
+
+def _is_code(name: object, sha256: object) -> bool:
+    named = isinstance(name, str) and name.endswith(".py") and is_name(name)
+    return named and isinstance(sha256, str) and _SHA256.fullmatch(sha256) is not None
 
 
 def seal(line: str, previous: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from fortifai.errors import UserError
 from fortifai.files import sha256_of
 from fortifai.limits import is_explore_seed
-from fortifai.records.hashing import content_hash, identity_hash
+from fortifai.records.hashing import code_in, content_hash, identity_hash
 from fortifai.records.layout import (
     CHAIN_FILE,
     CODE,
@@ -25,7 +25,7 @@ from fortifai.records.layout import (
 )
 from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
 from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord
-from fortifai.sanitise import is_exploration, one_line
+from fortifai.sanitise import is_exploration
 
 MOST_NAMED = 3
 """Damages of a run that an error names."""
@@ -147,10 +147,14 @@ def verify_run(run: Path, *, files: bool = True) -> Verification:
 
 def _code_findings(run: Path, chains: Iterable[ReadChain]) -> Iterator[Finding]:
     """Yield what is wrong with the copies of the files of somebody's own that chains were run with."""
-    used = {(name, sha256) for read in chains for name, sha256 in read.chain.identity.get("code", {}).items()}
+    used: set[tuple[str, str]] = set()
+    for read in chains:
+        try:
+            used.update(code_in(read.chain.identity).items())
+        except UserError as error:
+            yield Finding("damaged", f"{read.folder.name}/{CHAIN_FILE}", str(error))
     for name, sha256 in sorted(used):
-        where = f"{CODE}/{one_line(str(name))}"
-        copy = run / CODE / Path(str(name)).name
+        where, copy = f"{CODE}/{name}", run / CODE / name
         if not copy.is_file() or copy.is_symlink():
             yield Finding("missing", where, "the file that chains were run with is gone")
         elif sha256_of(copy) != sha256:

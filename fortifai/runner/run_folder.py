@@ -16,6 +16,7 @@ from fortifai.planning.chains import PlannedChain
 from fortifai.planning.identity import PROTOCOL_VERSION
 from fortifai.planning.plan import Measured
 from fortifai.planning.suite import Regime, Suite
+from fortifai.records.hashing import code_in
 from fortifai.records.layout import (
     CHAIN_FILE,
     CODE,
@@ -119,7 +120,7 @@ class RunFolder:
     def check_code(self, files: Mapping[str, CodeFile]) -> None:
         """Raise UserError if the run began with another content of one of the user's own files."""
         for chain in self._chains():
-            for name, began_with in chain.identity.get("code", {}).items():
+            for name, began_with in code_in(chain.identity).items():
                 if name in files and files[name].sha256 != began_with:
                     raise UserError(
                         f"{files[name].path} has changed since the run in {self.path} began: its SHA-256 was {began_with[:16]} "

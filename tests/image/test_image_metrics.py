@@ -121,8 +121,8 @@ def test_features_are_extracted_once_a_chain_or_once_a_generation_and_equal_imag
 
 
 def test_names_do_not_collide_with_those_of_other_modalities() -> None:
-    known = metrics.registry()
-    assert all(known.get(name) == metric for name, metric in BY_NAME.items())
+    known = metrics.by_name()
+    assert all(known[name] == (metric,) for name, metric in BY_NAME.items())
 
 
 def test_too_few_held_out_images_are_refused() -> None:

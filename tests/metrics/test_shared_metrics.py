@@ -71,12 +71,17 @@ def spread(compute: str) -> Metric:
 def test_the_registry_joins_shared_and_modality_metrics_and_passes_over_the_broken(monkeypatch):
     one, two = (SimpleNamespace(metrics=(spread("a:b"),)) for _ in range(2))
     monkeypatch.setattr(metrics, "modalities", registry_of(one=one, two=two, bad="no_such:x"))
-    assert set(metrics.registry()) == {"spread", "nll", "confidence_gap"}
-    assert metrics.registry().get("spread") == spread("a:b")
+    assert metrics.by_name().keys() == {"spread", "nll", "confidence_gap"}
+    assert metrics.by_name()["spread"] == (spread("a:b"),)
 
 
-def test_two_modalities_cannot_mean_different_things_by_one_metric(monkeypatch):
+def test_two_modalities_may_mean_different_things_by_one_name(monkeypatch):
     one, two = (SimpleNamespace(metrics=(spread(compute),)) for compute in ("a:b", "c:d"))
     monkeypatch.setattr(metrics, "modalities", registry_of(one=one, two=two))
+    assert metrics.by_name()["spread"] == (spread("a:b"), spread("c:d"))
+
+
+def test_one_modality_cannot_mean_two_things_by_one_name():
+    twice = SimpleNamespace(name="one", metrics=(spread("a:b"), spread("c:d")))
     with pytest.raises(UserError, match="metric 'spread' is registered twice"):
-        metrics.registry()
+        metrics.of(twice)

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fortifai.records.hashing import identity_hash, seal, unseal
+from fortifai.errors import UserError
+from fortifai.records.hashing import code_in, identity_hash, seal, unseal
 
 records = st.dictionaries(st.text(max_size=5), st.integers() | st.floats(allow_nan=False) | st.text(max_size=5), min_size=1)
 
@@ -31,6 +33,16 @@ def test_no_changed_byte_goes_unnoticed(content, place, change):
     line = bytearray(seal(json.dumps(content), "0" * 16)[0].encode())
     line[place % len(line)] ^= change
     assert unseal(bytes(line), "0" * 16) is None
+
+
+@pytest.mark.parametrize(
+    "code", [3, "mine.py", ["mine.py"], {"mine.py": 3}, {"mine.py": "0" * 63}, {"../mine.py": "0" * 64}, {"mine": "0" * 64}, None]
+)
+def test_an_identity_names_files_by_their_hashes_or_is_refused(code):
+    with pytest.raises(UserError, match="names code by something else than files and their hashes"):
+        code_in({"code": code})
+    assert code_in({"code": {"mine.py": "0" * 64}}) == {"mine.py": "0" * 64}
+    assert code_in({}) == {}
 
 
 def test_a_line_is_only_good_behind_the_one_it_was_written_after():

@@ -11,6 +11,7 @@ import fortifai
 from fortifai import code_files
 from fortifai.errors import UserError
 from fortifai.permission import VARIABLE
+from fortifai.records.schema import ChainRecord
 from fortifai.records.verification import verify_run
 
 SOFTER = '''
@@ -83,6 +84,17 @@ def test_a_copy_that_was_changed_or_is_gone_is_named_and_made_anew(suite: Path, 
     assert [one.kind for one in verify_run(path).findings] == ["missing"]
     run(suite, tmp_path, f"{mine}:Softer:power=2")
     assert verify_run(path).is_whole
+
+
+def test_a_record_that_names_no_files_is_damage_and_no_traceback(suite: Path, tmp_path: Path) -> None:
+    path = fortifai.run(suite, tmp_path, seeds=1, strategies=["replace"], generations=1, executor="in-process", quiet=True).path
+    chain = next(iter(sorted(path.glob("*/chain.json"))))
+    record = ChainRecord.load(chain)
+    record.model_copy(update={"identity": {**record.identity, "code": {"../../x": ["y"]}}}).write(chain)
+    findings = [str(one) for one in verify_run(path).findings]
+    assert f"{chain.parent.name}/chain.json: its identity names code by something else than files and their hashes" in findings
+    with pytest.raises(UserError):
+        fortifai.score(path)
 
 
 def test_a_suite_file_may_name_code_only_where_the_user_allows_it(
