@@ -1,5 +1,6 @@
 """How tests run: with a cache of their own, and property tests without a deadline, because a busy machine is not a failure."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,20 @@ settings.load_profile("patient")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what is cached in a folder that nobody has used before: neither the user's, nor that of another process."""
+    """Keep what is cached in a folder of the session, not of the user: all its processes train a classifier once."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORTIFAI_CACHE", str(folder / "cache-of-the-session"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def brief_classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Train classifiers of a pool for a few steps, and keep them apart, where it does not matter how good they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fortifai.modalities.image.features.classifier.FEWEST_STEPS", 60)
+        patch.setattr("fortifai.modalities.image.features.classifier.MOST_STEPS", 60)
         patch.setenv("FORTIFAI_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

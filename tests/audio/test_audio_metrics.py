@@ -16,6 +16,8 @@ from fortifai.modalities.audio.spectrogram import BANDS, FRAMES, LENGTH, RATE, f
 from fortifai.modalities.audio.tokens.adapter import TokensAdapter
 from fortifai.modalities.audio.tokens.config import TokensConfig
 
+pytestmark = pytest.mark.usefixtures("brief_classifiers")
+
 ADAPTERS = [support.tokens, support.mel]
 
 

@@ -1,7 +1,11 @@
 """Our adapters keep the contract, each in its own small example."""
 
+import pytest
+
 from fortifai.contract.declaration import modalities
 from fortifai.testing import AdapterCheck, parametrize_with_checks
+
+pytestmark = pytest.mark.usefixtures("brief_classifiers")
 
 OURS = [name for name in modalities if modalities.broken(name) is None and modalities.get(name).adapter.startswith("fortifai.")]
 

@@ -51,6 +51,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ended = environment.type([*words, *(ONE_CHECK if "check-adapter" in words else ())], folder)
             assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
             assert ended.stdout == printed or not printed, command
+            if words[:2] == ["fortifai", "list"]:
+                assert re.search(r"clinic .*\(of fortifai-clinic 0\.1\.0\)", ended.stdout)
     return folder
 
 
@@ -69,5 +71,10 @@ def test_the_page_ends_with_a_score_of_ones_own_data_and_model(walked: Path) -> 
     assert shown.startswith("mean texture, mean smoothness")
 
 
-def test_the_first_run_stays_beside_it(walked: Path) -> None:
+def test_the_package_as_it_was_written_collapses_and_stays_beside_it(walked: Path) -> None:
     assert {folder.name for folder in (walked / "runs").iterdir()} == {"clinic-quick@1", "clinic-quick@2"}
+    rows = {(row.objective, row.strategy): row for row in fortifai.score(walked / "runs" / "clinic-quick@1").rows}
+    assert {strategy for _, strategy in rows} == {"replace", "control"}
+    baseline = rows["ce", "replace"]
+    assert (baseline.chains, baseline.censored, baseline.incomplete) == (5, 0, 0)  # cross entropy collapses within the horizon
+    assert all(row.censored == row.chains for (_, strategy), row in rows.items() if strategy == "control")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,32 @@ def settings(model: Path, text: Path) -> list[str]:
     return [f"{key}={value}" for key, value in small.items()]
 
 
+ONE_AFTER_ANOTHER = """
+import contextlib, io, json, sys
+from fortifai.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv, out, err, code = ["fortifai", *words], io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
 def command_line(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    script = "from fortifai.cli import main; main()"
-    command = [sys.executable, "-P", "-c", script, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
+    (ended,) = command_lines(words, **environment)
+    return ended
+
+
+def command_lines(*commands: Sequence[object], **environment: str) -> list[subprocess.CompletedProcess[str]]:
+    """Run commands one after another in one process, and return how each ended."""
+    typed = [list(map(str, words)) for words in commands]
+    command = [sys.executable, "-P", "-c", ONE_AFTER_ANOTHER, json.dumps(typed)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}, check=True)
+    answers = map(json.loads, ended.stdout.splitlines())
+    return [subprocess.CompletedProcess(words, *answer) for words, answer in zip(typed, answers, strict=True)]
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -205,7 +228,8 @@ def test_the_suite_of_a_laptop_runs_end_to_end_on_a_tiny_model(tiny, text, tmp_p
 
 def test_a_run_without_what_it_needs_stops_at_once_and_names_all_of_it(tmp_path):
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "CUDA_VISIBLE_DEVICES": ""}
-    planned = command_line("plan", "paper-llama", "--out", tmp_path / "runs", "--json", **environment)
+    words = "paper-llama", "--out", tmp_path / "runs"
+    planned, ran = command_lines(("plan", *words, "--json"), ("run", *words), **environment)
     assert planned.returncode == 0, planned.stderr
     answer = json.loads(planned.stdout)
     assert len(answer["chains"]) == 3 * 3 * 5
@@ -223,7 +247,6 @@ def test_a_run_without_what_it_needs_stops_at_once_and_names_all_of_it(tmp_path)
         answer["missing"], ("--set gpu=false", "data.source", "HF_TOKEN", "data.kr_test", "data.blimp"), strict=True
     ):
         assert remedy in line
-    ran = command_line("run", "paper-llama", "--out", tmp_path / "runs", **environment)
     assert (ran.returncode, ran.stdout) == (2, "")
     first, *lines = ran.stderr.splitlines()
     assert first == "fortifai: suite paper-llama cannot run on this machine, which lacks:"
@@ -308,7 +331,7 @@ def test_a_chain_that_runs_out_of_memory_is_marked_and_the_others_go_on(tiny, te
     ]
     words += ["--strategy", "replace", "--objective", "focal:gamma=2", "--objective", "tce:gamma=0.9"]
     out = tmp_path / "runs"
-    ran = command_line("run", "paper-llama", "--out", out, *words, PYTHONPATH=str(plugin))
+    ran = command_line("run", "paper-llama", "--out", out, *words, "--executor", "in-process", PYTHONPATH=str(plugin))
     assert ran.returncode == 1
     assert "1 of 3 chains did not finish" in ran.stderr
     assert "paper replace focal:gamma=2 seed 0: out of memory: " in ran.stderr

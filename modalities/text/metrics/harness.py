@@ -7,6 +7,7 @@ file names is run only where the user allows it (`fortifai.permission`).
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,12 +132,18 @@ def _is_file(argument: str) -> bool:
     return Path(argument).suffix in (".yaml", ".yml")
 
 
+@cache
+def _all_tasks() -> TaskManager:
+    """Return the harness's own tasks: to find them takes seconds."""
+    return TaskManager()
+
+
 def _manager(argument: str) -> TaskManager:
     """Return what can load a task. Raises UserError if nothing can."""
     is_file = _is_file(argument)
     if is_file and not Path(argument).is_file():
         raise UserError(f"{_where(argument)}: {argument}: no such task file")
-    manager = TaskManager(include_defaults=not is_file)
+    manager = TaskManager(include_defaults=False) if is_file else _all_tasks()
     if not is_file and argument not in manager.all_tasks:
         hint = did_you_mean(argument, manager.all_tasks)
         raise UserError(
