@@ -4,7 +4,7 @@ from fortifai.objectives import Memory, Objective, resolve
 from fortifai.objectives.base import SHARES
 
 LOSING = [
-    Memory(own_nll=1.0, nll_without=tuple(1 + share for share in SHARES), anchors=(0.6,)),
+    Memory(own_nll=1.0, nll_without=tuple(1 + share for share in SHARES), anchors=(0.6,), observed=(0.6,)),
     Memory(own_nll=0.9, nll_without=tuple(0.9 + share for share in SHARES)),
 ]
 """A chain that lost a tenth of a nat; leaving out a share s of its samples raises the rest by s nats. Its anchor is 0.6."""

@@ -1,7 +1,7 @@
 """What an objective answers: which elements count, and what the loss is."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Remembered = Literal["own_nll", "anchors"]
+Remembered = Literal["own_nll", "anchors", "observed"]
 """What an objective may want to know of a chain's earlier generations."""
 
 
@@ -48,12 +48,14 @@ class Memory:
         own_nll: The mean negative log-likelihood of its model on its own samples, in nats an element; None: not asked for.
         nll_without: The same without the most confident shares `SHARES` of them, one number each; empty: not asked for.
         anchors: `Modality.anchors` of generation 0's model; empty in later generations, and where not asked for.
+        observed: What the objective read off the samples that the generation made, by `Objective.observe`; empty: not asked for.
     """
 
     masked_share: float = 0.0
     own_nll: float | None = None
     nll_without: tuple[float, ...] = ()
     anchors: tuple[float, ...] = ()
+    observed: tuple[float, ...] = ()
 
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -80,6 +82,9 @@ class Objective(Parametrised):
 
     remembers: ClassVar[frozenset[Remembered]] = frozenset()
     """What `for_generation` reads of a chain's earlier generations, so that the protocol has to measure it."""
+
+    modalities: ClassVar[tuple[str, ...]] = ()
+    """The modalities that it is for, as one that looks at the samples themselves has to know what is in them; empty: all."""
 
     @property
     def is_relative(self) -> bool:
@@ -142,6 +147,30 @@ class Objective(Parametrised):
             past: What was recorded of each generation so far.
         """
         return self
+
+    def observe(self, data: "Mapping[str, Tensor]") -> Sequence[float]:
+        """Return what later generations are to know of the samples that one has made: `Memory.observed`, where it is remembered.
+
+        Most objectives do not look at samples, and return nothing.
+
+        Args:
+            data: What the generation made, tensors (n, ...) by name.
+        """
+        return ()
+
+    def weigh(self, data: "Mapping[str, Tensor]", weight: "Tensor") -> "Tensor | None":
+        """Return what the weight of every sample is multiplied by in the coming fit, whatever the model's confidence in it.
+
+        Most objectives go by confidence alone and return None: all samples keep their weights.
+
+        Args:
+            data: The training set, tensors (n, ...) by name.
+            weight: Its samples' own weights, float64 (n,), >= 0.
+
+        Returns:
+            Factors >= 0, float64 (n,), detached; their mean by ``weight`` is 1, so that no sample is in effect added or lost.
+        """
+        return None
 
     def for_group(self, index: int) -> "Objective":
         """Return the objective for one group of elements, such as a mixture's component or a noise level.

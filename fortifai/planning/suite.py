@@ -191,13 +191,16 @@ def canonical_objectives(names: tuple[str, ...], modality: str | None, start: st
         start: Of fits, as `Regime.start`; None: unknown.
 
     Raises:
-        UserError: An objective is unknown, a parameter is wrong, or the modality does not have its unit or its scale, or not in a
-            chain whose fits start like this.
+        UserError: An objective is unknown or for other modalities, a parameter is wrong, or the modality does not have its unit
+            or its scale, or not in a chain whose fits start like this.
     """
     if modality is None or modality not in modalities:
         return tuple(dict.fromkeys((BASELINE, *(objectives.resolve(name).canonical for name in names))))
     elements = modalities.get(modality).elements
     resolved = [objectives.resolve_for(name, elements) for name in names]
+    for objective in resolved:
+        if objective.modalities and modality not in objective.modalities:
+            raise UserError(f"objective {objective.canonical!r} is for {', '.join(objective.modalities)}, not for {modality}")
     if start == "scratch":
         for objective in resolved:
             _check_from_scratch(objective, elements, modality)

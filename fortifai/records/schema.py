@@ -117,7 +117,7 @@ class GenerationRecord(Stored):
     training: TrainingRecord | None = Field(description="how the training data was made up")
     notes: dict[str, Number] = Field(
         default_factory=dict,
-        description="what the adapter says of its fit, such as em_iterations; own_nll where the objective follows it",
+        description="what the adapter says of its fit, such as em_iterations; own_nll, observed_0 where an objective asks",
     )
     confidence: dict[str, Any] = Field(
         description="confidence on the generation's own samples (synthetic) and on held-out data (real): mean, quantiles such as "

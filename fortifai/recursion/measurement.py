@@ -34,6 +34,9 @@ NLL_WITHOUT = tuple(f"own_nll_without_{round(100 * share):02d}" for share in SHA
 ANCHOR = "anchor_"
 """Begins the notes of generation 0's anchors, which are numbered from 0."""
 
+OBSERVED = "observed_"
+"""Begins the notes of what the objective observed of a generation's samples, likewise."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -92,6 +95,9 @@ def notes_for_objective(
     if generation == 0 and isinstance(chain.objective, AnchoredTruncation):
         anchors = chain.adapter.anchors(inputs.model, chain.objective, chain.objective.q)
         notes |= {f"{ANCHOR}{number}": float(anchor) for number, anchor in enumerate(anchors)}
+    if "observed" in chain.objective.remembers:
+        observed = chain.objective.observe(inputs.synthetic.data)
+        notes |= {f"{OBSERVED}{number}": float(value) for number, value in enumerate(observed)}
     for name, value in notes.items():
         if not math.isfinite(value):
             raise Diverged(f"{name}, which the objective goes by, is {value}")
@@ -101,13 +107,19 @@ def notes_for_objective(
 def memory_of(record: GenerationRecord) -> Memory:
     """Return what a record holds for the objective of later generations."""
     notes = record.notes
-    anchors = sorted((int(name.removeprefix(ANCHOR)), value) for name, value in notes.items() if name.startswith(ANCHOR))
     return Memory(
         masked_share=record.masked_share or 0.0,
         own_nll=notes.get(OWN_NLL),
         nll_without=tuple(value for name in NLL_WITHOUT if (value := notes.get(name)) is not None),
-        anchors=tuple(value for _, value in anchors if value is not None),
+        anchors=_numbered(notes, ANCHOR),
+        observed=_numbered(notes, OBSERVED),
     )
+
+
+def _numbered(notes: Mapping[str, float | None], prefix: str) -> tuple[float, ...]:
+    """Return the notes that begin like this, in the order of their numbers."""
+    numbered = sorted((int(name.removeprefix(prefix)), value) for name, value in notes.items() if name.startswith(prefix))
+    return tuple(value for _, value in numbered if value is not None)
 
 
 def summarise_confidence(confidence: Tensor, density: bool) -> dict[str, Any]:

@@ -214,6 +214,8 @@ class _Run(Generic[ModelT]):
         warm = self._chain.start == "warm" and work.generation > 0
         init = self._history.model(work.generation - 1) if warm else None
         adapter, training, rng = self._chain.adapter, work.training, stream(self._chain.seed, "fit", work.generation)
+        if (factor := work.objective.weigh(training.data, training.weights())) is not None:
+            training = training.weighted(training.weights() * factor)
         with checks.unchanged(adapter, "fit", training):
             fit = adapter.fit(training, work.objective, init, rng, work.checkpoints)
         checks.check_fit(adapter, fit)

@@ -237,7 +237,7 @@ def test_every_import_of_an_example_and_of_a_new_package_is_in_the_table() -> No
 
 def test_the_table_of_objectives_names_what_an_objective_has() -> None:
     named = {name for first, _ in rows(section(CONTRIBUTING, "## Add an objective")) for name in re.findall(r"`(\w+)", first)}
-    assert len(named) == 9
+    assert len(named) == 12
     assert all(hasattr(Scaled, name) for name in named)
 
 

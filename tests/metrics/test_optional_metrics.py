@@ -58,7 +58,12 @@ def load(tmp_path, declaration):
 
 def test_what_a_suite_measures_by_default_does_not_depend_on_what_is_installed(load, declaration):
     measured = load().metrics
-    assert set(metrics.of(declaration)) - set(measured) == {"absent", "there", "power"}
+    assert set(metrics.of(declaration)) - set(measured) == {
+        "absent",
+        "there",
+        "power",
+        "decision_regret",
+    }  # the last is the table's own, which takes a decision
 
 
 def test_a_metric_that_needs_an_extra_is_measured_where_it_is_named(load):

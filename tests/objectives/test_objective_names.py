@@ -32,6 +32,7 @@ def test_the_registry_knows_the_documented_objectives():
     assert list(objectives.registry) == [
         "ce",
         "clpfocal",
+        "decision",
         "entropy",
         "focal",
         "tce",

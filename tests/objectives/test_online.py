@@ -185,7 +185,9 @@ def test_without_a_chain_there_is_nothing_to_decide_it_by():
             use(p)
 
 
-@pytest.mark.parametrize("name", [name for name in registry if name not in ("tce-online", "tce-anchored", "tce-reference")])
+@pytest.mark.parametrize(
+    "name", [name for name in registry if name not in ("decision", "tce-online", "tce-anchored", "tce-reference")]
+)
 def test_an_objective_that_depends_on_no_chain_is_used_as_it_is(name):
     objective = resolve(name)
     assert objective.outside_chain() is objective
