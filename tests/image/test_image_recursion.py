@@ -132,6 +132,7 @@ def test_the_suite_of_the_paper_is_planned_and_refused_where_mnist_is_not(root: 
         plan.require_needs()
 
 
+@pytest.mark.usefixtures("brief_classifiers")
 def test_the_suite_of_the_paper_runs_where_mnist_is(tmp_path: Path) -> None:
     """On files of noise in MNIST's format, and small; the recipe, the objectives and the units are the paper's."""
     write_mnist(tmp_path)

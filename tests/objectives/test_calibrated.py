@@ -28,7 +28,7 @@ def refit(x: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("n", [30, 100, 1000])
 def test_the_median_chain_keeps_its_spread_for_300_generations(n: int) -> None:
-    rng, chains, keep = stream("calibrated", n), 4000 if n < 1000 else 400, keep_share(n)
+    rng, chains, keep = stream("calibrated", n), 1000 if n < 1000 else 200, keep_share(n)
     mean, deviation = torch.zeros(chains, 1), torch.ones(chains, 1)
     for _ in range(300):
         mean, deviation = refit(mean + deviation * torch.randn(chains, n, generator=rng), keep)
@@ -50,7 +50,7 @@ def test_the_adapter_does_not_drift_in_expected_log_variance(dimensions: int, n:
     adapter = GaussianMixtureAdapter(config, TableData(source="penguins"))
     objective, rng = resolve(f"tce-calibrated:dimensions={dimensions}"), stream("adapter", dimensions)
     drift = []
-    for _ in range(600):
+    for _ in range(300):
         samples = Samples.real(x=torch.randn(n, dimensions, dtype=torch.float64, generator=rng))
         model = adapter.fit(samples, objective, None, rng).model
         drift.append(float(torch.logdet(model.covariances[0])) / dimensions)

@@ -34,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> dict[str, o
         return numbers(run(tmp_path_factory.mktemp("whole")))
 
 
-@pytest.mark.parametrize(("executor", "workers"), [("in-process", 1), ("local", 2)])
+@pytest.mark.parametrize(("executor", "workers"), [("in-process", 1), ("local", 1)])
 def test_a_regime_is_given_up_after_its_first_chain_and_the_others_are_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, object], executor: str, workers: int
 ) -> None:

@@ -26,7 +26,7 @@ Ended = subprocess.CompletedProcess[str]
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_workers(tmp_path: Path, suite: Path, undisturbed: Path) -> None:
-    run = fortifai.run(suite, tmp_path, workers=3, quiet=True).path
+    run = fortifai.run(suite, tmp_path, workers=2, quiet=True).path
     assert numbers(run) == numbers(undisturbed)
 
 
