@@ -1,5 +1,6 @@
 """A badge: how the best objective of a method stands on the board, as a small SVG for a page elsewhere."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fortifai.leaderboard.standings import Standing, Standings
@@ -30,15 +31,21 @@ class _Part:
         return self.x + self.width / 2
 
 
-def badge(table: Standings, method: str) -> str:
-    """Return the badge of a method as SVG: of its objective that stands first, the range of ranks and the mean ER.
+def badges(table: Standings, methods: Iterable[str]) -> dict[str, str]:
+    """Return a badge for each of some methods, as SVG: of its objective that stands first, the range of ranks and the mean ER.
 
     Args:
         table: How all objectives stand.
-        method: Whose badge it is.
+        methods: Whose badges they are.
     """
-    best = next((row for row in table.rows if row.method == method), None)
-    text = NOT_MEASURED if best is None else _told(best, sum(row.first is not None for row in table.rows))
+    ranked = sum(row.first is not None for row in table.rows)
+    best: dict[str, Standing] = {}
+    for row in table.rows:
+        best.setdefault(row.method, row)
+    return {method: _drawn(_told(best[method], ranked) if method in best else NOT_MEASURED) for method in set(methods)}
+
+
+def _drawn(text: str) -> str:
     left = _part(NAME, 0)
     right = _part(shortened(text), left.width)
     return environment("fortifai.leaderboard").get_template("badge.svg.j2").render(left=left, right=right)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fortifai.errors import UserError
-from fortifai.leaderboard.badge import badge
+from fortifai.leaderboard.badge import badges
 from fortifai.leaderboard.board_page import placed
 from fortifai.leaderboard.published import Made, Published, made_of
 from fortifai.leaderboard.site import RUN, index, standings_of
@@ -48,10 +48,11 @@ def build(sources: Path, out: Path, remark: Callable[[str], None] = lambda text:
         raise UserError(f"{sources}: {NOT_PUBLISHED}")
     table = standings_of(published)
     written = [write_page(out / "index.html", index(published, table))]
+    badge = badges(table, [one.made.method or RUN for one in published])
     for one in published:
         for name, text in one.made.files.items():
             written.append(write_page(out / one.folder / name, placed(text, one.folder, _download(one, out))))
-        written.append(write_page(out / one.folder / "badge.svg", badge(table, one.made.method or RUN)))
+        written.append(write_page(out / one.folder / "badge.svg", badge[one.made.method or RUN]))
     return written
 
 

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 
 from fortifai import sanitise
 from fortifai.errors import UserError
-from fortifai.files import write_text
+from fortifai.files import is_regular, write_text
 
 
 class Markdown(str):
@@ -38,14 +38,15 @@ def environment(package: str) -> Environment:
 def write_page(path: Path, text: str) -> Path:
     """Write a page, with the folders above it, and return its path; a full disk leaves the old page.
 
-    Nothing waits for the disk: a page can be written again, and a board has thousands.
+    Nothing waits for the disk: a page can be written again, and a board has thousands, most of which a build leaves as they are.
 
     Raises:
         UserError: When it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text, wait=False)
+        if not (is_regular(path) and path.read_bytes() == text.encode()):
+            write_text(path, text, wait=False)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     return path

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fortifai.fidelity.scores import Ratio
-from fortifai.leaderboard.badge import NOT_MEASURED, badge
+from fortifai.leaderboard.badge import NOT_MEASURED, badges
 from fortifai.leaderboard.standings import Standing, Standings
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -17,7 +17,7 @@ def standing(method: str, objective: str = "tce", ranks: tuple[int | None, int |
 
 
 def drawn(rows: list[Standing], method: str) -> ElementTree.Element:
-    return ElementTree.fromstring(badge(Standings(places=[], rows=rows), method))
+    return ElementTree.fromstring(badges(Standings(places=[], rows=rows), [method])[method])
 
 
 @pytest.mark.parametrize(
