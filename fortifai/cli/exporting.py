@@ -9,7 +9,7 @@ from fortifai.cli.output import print_line
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4, or an entry.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@5, or an entry.")],
     to: Annotated[str, typer.Option(help="parquet, tensorboard, mlflow or hf-dataset.")],
     out: Annotated[Path | None, typer.Option(help="The folder to write; by default of the run's name and the format's.")] = None,
 ) -> None:

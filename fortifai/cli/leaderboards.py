@@ -26,7 +26,7 @@ def _leaderboard() -> None:
 
 @app.command("submit")
 def submit(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@5.")],
     method: Annotated[str, typer.Option(help="Name of the method: letters, digits, hyphens, underscores and dots.")],
     contact: Annotated[str, typer.Option(help="A mail address, or an https:// address.")],
     paper: Annotated[str | None, typer.Option(help="https:// address of the paper.")] = None,

@@ -99,7 +99,7 @@ def run(
 
 
 def status(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4, or a folder of such folders.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@5, or a folder of such folders.")],
     as_json: AsJson = False,
 ) -> None:
     """Show how far the chains of a run are, what failed, and which process is at it; of a folder of runs, a line each."""

@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@4, or an entry.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quick@5, or an entry.")],
     as_json: AsJson = False,
 ) -> None:
     """Verify that a run folder or an entry is whole: every chain, record and file is what was written, and none is gone."""

@@ -7,12 +7,14 @@ from typing import NamedTuple, Protocol
 
 from fortifai import needs
 from fortifai.code_files import CodeFile, used_by
+from fortifai.contract.declaration import modalities
+from fortifai.errors import UserError
 from fortifai.needs import Need
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection, chains_of, horizons_of
 from fortifai.planning.facts import Facts, RememberedFacts, facts_of
 from fortifai.planning.identity import generation_0_identity
 from fortifai.planning.loading import Adapters, adapter_needs, needs_of, require_runnable
-from fortifai.planning.suite import Suite
+from fortifai.planning.suite import Regime, Suite
 from fortifai.records.hashing import identity_hash
 from fortifai.records.reading import Progress
 from fortifai.recursion import strategies
@@ -104,6 +106,7 @@ def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, 
         UserError: A name is unknown, or a size is one that the data or the model cannot serve.
     """
     regimes = [suite.regime(name) for name in dict.fromkeys(selection.regimes)] or list(suite.regimes)
+    _require_installed(regimes)
     bound = Adapters()
     facts: dict[str, Facts | None] = {}
     chains: list[PlannedChain] = []
@@ -127,6 +130,18 @@ def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, 
     order = {regime.name: place for place, regime in enumerate(regimes)}
     chains.sort(key=lambda chain: (chain.seed, order[chain.regime]))
     return Plan(suite, tuple(chains), tuple(required), facts)
+
+
+def _require_installed(regimes: Sequence[Regime]) -> None:
+    """Raise UserError for a modality of which something is not installed, with the regimes that can be run without it."""
+    missing = {name: text for name in {regime.modality: None for regime in regimes} if (text := modalities.get(name).missing())}
+    if not missing:
+        return
+    lines = [f"modality {name!r} is unavailable: {text}" for name, text in missing.items()]
+    others = [regime.name for regime in regimes if regime.modality not in missing]
+    if others:
+        lines.append(f"without it, run the rest: {' '.join(f'--regime {name}' for name in others)}")
+    raise UserError("\n".join(lines))
 
 
 def _status(chain: PlannedChain, done: Done) -> ChainStatus:

@@ -182,3 +182,15 @@ def test_a_gpu_that_is_there_is_no_obstacle(monkeypatch):
     assert [(need.what, need.missing) for need in planned.needs] == [("a CUDA GPU", None)]
     assert needs_of(regime(gpu=True)) == planned.needs
     planned.require_needs()
+
+
+def test_what_can_be_run_without_a_modality_that_is_not_installed_is_said(monkeypatch):
+    chosen = suite(regime(), regime(name="other"), regime(name="spoken", modality="audio-mel"))
+    monkeypatch.setattr(ModalityDeclaration, "missing", lambda self: "needs torchaudio" if self.name == "audio-mel" else None)
+    with pytest.raises(UserError) as caught:
+        plan(chosen)
+    assert str(caught.value).splitlines() == [
+        "modality 'audio-mel' is unavailable: needs torchaudio",
+        "without it, run the rest: --regime plain --regime other",
+    ]
+    assert plan(chosen, regimes=["plain"]).chains

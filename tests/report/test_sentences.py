@@ -14,7 +14,7 @@ TCE = "tce:gamma=0.9"
 def row(**changes: Any) -> ScoreRow:
     """Return the row of an objective that lasts longer than cross entropy, over 12 chains."""
     plain: dict[str, Any] = {
-        "suite": "quick@4",
+        "suite": "quick@5",
         "modality": "tabular",
         "model": "gaussian-mixture-5",
         "regime": "biased",
