@@ -7,6 +7,7 @@ import typer
 import fortifai
 from fortifai.cli import (
     beginning,
+    caching,
     calibrating,
     checking,
     comparing,
@@ -61,6 +62,7 @@ app.command("verify")(verifying.verify)
 app.command("calibrate")(calibrating.calibrate)
 app.command("check-adapter")(checking.check_adapter)
 app.command("new-modality")(beginning.new_modality)
+app.command("cache")(caching.cache)
 app.add_typer(leaderboards.app, name="leaderboard")
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import fortifai
-from fortifai.cache import cache_folder, write_cached
+from fortifai.cache import cached_file, write_cached
 
 LIBRARIES = ("jinja2", "markupsafe", "numpy", "pandas", "pydantic", "scipy")
 """Whose versions may move a page."""
@@ -39,7 +39,7 @@ def key_of(*parts: str) -> str:
 
 
 def _file(key: str) -> Path:
-    return cache_folder() / "boards" / key[:2] / f"{key}.z"
+    return cached_file("boards", f"{key[:2]}/{key}.z")
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fortifai.cache import cache_folder, write_cached
+from fortifai.cache import cached_file, write_cached
 from fortifai.code_files import used_by
 from fortifai.contract.declaration import modalities
 from fortifai.planning.suite import Regime
@@ -83,7 +83,7 @@ class RememberedFacts:
         stamps = list(_stamps((regime.model.model_dump(mode="json"), regime.data.model_dump(mode="json"))))
         self._path = None
         if None not in stamps:
-            self._path = cache_folder() / "plans" / f"{content_hash({**content, 'files': stamps})}.json"
+            self._path = cached_file("plans", f"{content_hash({**content, 'files': stamps})}.json")
 
     def recall(self) -> Facts | None:
         """Return the facts, or None where there are none, or none that can be read."""

@@ -41,7 +41,7 @@ def test_digits_are_spoken_the_same_way_in_every_process(tmp_path):
 def test_what_is_cached_is_what_was_spoken(tmp_path, monkeypatch):
     monkeypatch.setenv("FORTIFAI_CACHE", str(tmp_path))
     spoken = speech.spoken_digits(2)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list((tmp_path / "speech").iterdir())) == 1
     monkeypatch.setattr(speech, "_spoken", None)  # called again it would fail
     assert torch.equal(speech.spoken_digits(2).frames, spoken.frames)
 
@@ -49,7 +49,7 @@ def test_what_is_cached_is_what_was_spoken(tmp_path, monkeypatch):
 def test_a_torn_cache_is_spoken_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("FORTIFAI_CACHE", str(tmp_path))
     spoken = speech.spoken_digits(1)
-    next(tmp_path.iterdir()).write_bytes(b"torn")
+    next((tmp_path / "speech").iterdir()).write_bytes(b"torn")
     assert torch.equal(speech.spoken_digits(1).frames, spoken.frames)
 
 

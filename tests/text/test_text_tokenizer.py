@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from safetensors.torch import save
 from tokenizers import Tokenizer as Encoder
 from tokenizers import models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -162,3 +164,22 @@ def test_a_part_shorter_than_a_block_is_refused():
         cut_into_blocks(Corpus("x", (WORDS,), (WORDS,), ("the earth",)), SMALL, TextData(block=64))
     with pytest.raises(UserError, match="x: the test part has 0 tokens"):
         cut_into_blocks(Corpus("x", (WORDS,), (WORDS,), ()), SMALL, TextData(block=64))
+
+
+def test_a_text_is_encoded_once_for_a_tokenizer_and_a_block(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORTIFAI_CACHE", str(tmp_path))
+    corpus = Corpus("x", (WORDS, WORDS), (WORDS,), (WORDS,))
+    first = cut_into_blocks(corpus, SMALL, TextData(block=8))
+    (file,) = (tmp_path / "blocks").iterdir()
+    whole = file.read_bytes()
+    with monkeypatch.context() as known:
+        known.setattr(Tokenizer, "encode_measured", lambda *_: pytest.fail("encoded again"))
+        assert cut_into_blocks(corpus, SMALL, TextData(block=8)).data_hash() == first.data_hash()
+    for content in (whole[:100], b"", save({"tokens": first.train["tokens"]})):
+        file.write_bytes(content)
+        assert cut_into_blocks(corpus, SMALL, TextData(block=8)).data_hash() == first.data_hash()
+    assert file.read_bytes() == whole
+    for other in (replace(corpus, train=(WORDS,)), replace(corpus, test=(WORDS + WORDS,))):
+        cut_into_blocks(other, SMALL, TextData(block=8))
+    cut_into_blocks(corpus, SMALL, TextData(block=9))
+    assert len(list((tmp_path / "blocks").iterdir())) == 4

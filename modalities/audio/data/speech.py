@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from fortifai.cache import cache_folder, write_cached
+from fortifai.cache import cached_file, write_cached
 from fortifai.errors import UserError
 from fortifai.randomness import stream
 
@@ -56,7 +56,7 @@ def spoken_digits(speakers: int) -> Recordings:
     """
     chosen = torch.randperm(len(SETTINGS), generator=stream("audio", "speakers"))[:speakers].tolist()
     utterances = [(*SETTINGS[speaker], word) for speaker in chosen for word in DIGITS]
-    path = cache_folder() / f"spoken-digits-{VERSION}-{_made_by(utterances)}.safetensors"
+    path = cached_file("speech", f"digits-{VERSION}-{_made_by(utterances)}.safetensors")
     frames = _cached(path, len(utterances))
     if frames is None:
         frames = spectrogram.frames_of(torch.stack(_spoken(utterances)))

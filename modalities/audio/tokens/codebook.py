@@ -16,7 +16,7 @@ from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from fortifai.cache import cache_folder, write_cached
+from fortifai.cache import cached_file, write_cached
 from fortifai.errors import UserError
 from fortifai.randomness import stream
 
@@ -68,7 +68,7 @@ def learn(frames: Tensor, codes: int) -> Codebook:
     """
     content = hashlib.sha256(frames.contiguous().numpy().tobytes()).hexdigest()
     settings = json.dumps([content, codes, sklearn.__version__])
-    path = cache_folder() / f"codebook-{VERSION}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.safetensors"
+    path = cached_file("codebooks", f"{VERSION}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.safetensors")
     centres = _cached(path, (codes, frames.shape[-1]))
     if centres is None:
         centres = _learned(frames.flatten(0, 1), codes)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fortifai.cache import cache_folder, write_cached
+from fortifai.cache import cached_file, write_cached
 from fortifai.contract.samples import Samples
 from fortifai.randomness import integer_seed, stream
 
@@ -84,7 +84,7 @@ def pool_classifier(images: Images, device: torch.device) -> Classifier:
         raise ValueError("a classifier needs labelled images")
     x, labels = images.splits.train["x"], images.labels
     pool = Samples.real(x=x, labels=labels).fingerprint()[:16]
-    path = cache_folder() / f"image-classifier-{VERSION}-{images.classes}-{pool}.safetensors"
+    path = cached_file("classifiers", f"image-{VERSION}-{images.classes}-{pool}.safetensors")
     network = _cached(path, x, images.classes)
     if network is None:
         network = _train(x, labels, images.classes)
