@@ -1,5 +1,7 @@
 """The names of what a run leaves on disk."""
 
+import re
+
 CHAIN_FILE = "chain.json"
 """What a chain is, in the chain's folder."""
 
@@ -52,3 +54,8 @@ An adapter that shows images writes it, and the report's filmstrip is cut by it.
 def generation_name(generation: int) -> str:
     """Return the name of what belongs to a generation: its folder, and its example without the ending."""
     return f"generation-{generation:02d}"
+
+
+def is_generation_name(name: str) -> bool:
+    """Return whether a name is one that `generation_name` returns."""
+    return re.fullmatch(r"generation-\d{2,}", name) is not None
