@@ -23,6 +23,9 @@ NULLS = "nulls"
 CODE = "code"
 """The folder of a run that holds a copy of every file of the user's own that its chains use."""
 
+JOBS = "jobs"
+"""The folder of a run that holds what it and the jobs of a cluster tell each other, while it runs, and their logs."""
+
 GENERATION_0 = "generation-0"
 """The folder of a run that holds what its chains share: each generation 0, in a folder named by a hash of what decides it."""
 

@@ -98,6 +98,7 @@ executors: Registry[type[Executor]] = Registry("executor", group="fortifai.execu
 executors.register("local", "fortifai.runner.local:LocalExecutor")
 executors.register("in-process", "fortifai.runner.in_process:InProcessExecutor")
 executors.register("ray", "fortifai.runner.cluster.ray_executor:RayExecutor")
+executors.register("slurm", "fortifai.runner.cluster.slurm_executor:SlurmExecutor")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
+from fortifai.runner.cluster.jobs import end_left_over
 from fortifai.runner.executor import Chosen, Executor, Resources, choose
 from fortifai.runner.forecast import forecast
 from fortifai.runner.messages import (
@@ -146,6 +147,7 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
         What failed, a line each, and how many chains the limit leaves to be run.
     """
     with lock.hold(folder.path) as held:
+        end_left_over(folder.path)
         folder.claim(plan.suite)
         folder.sweep()
         folder.keep_code(plan.code_files())

@@ -32,8 +32,8 @@ seconds_per_generation = 0.008
 [regimes.drift]
 """
 
-CHOICE: dict[str, Any] = {"strategies": ["replace"]}
-"""What tests run of it: two chains of each of two seeds, which share their generations 0."""
+CHOICE: dict[str, Any] = {"objectives": ["ce"]}
+"""What tests run of it: two chains of each of two seeds, which share their generation 0."""
 
 
 def write_bell(folder: Path, text: str = SUITE) -> Path:

@@ -24,9 +24,11 @@ def test_an_executor_that_is_plugged_in_runs_a_suite_to_the_same_numbers(
 
 
 def test_an_unknown_executor_is_answered_with_those_there_are(tmp_path: Path, suite: Path, environment: dict[str, str]) -> None:
-    ended = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "cluster", environment=environment)
+    ended = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "mainframe", environment=environment)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("fortifai: unknown executor 'cluster'; known: backwards, in-process, local, none-at-all.")
+    assert ended.stderr.startswith(
+        "fortifai: unknown executor 'mainframe'; known: backwards, in-process, local, none-at-all, ray, slurm."
+    )
     assert not (tmp_path / "runs").exists()
     near = command_line("run", suite, "--out", tmp_path / "runs", "--executor", "in-proces", environment=environment)
     assert near.stderr == (
@@ -42,7 +44,10 @@ def test_the_list_shows_executors_that_are_plugged_in_and_why_one_cannot_be_used
         "in-process": True,
         "local": True,
         "none-at-all": False,
+        "ray": True,
+        "slurm": True,
     }
+    assert [parameter["name"] for parameter in entries["backwards"]["parameters"]] == ["say_hello"]
     assert entries["local"]["summary"].startswith("Runs tasks in processes")
     assert "is not a subclass of Executor" in entries["none-at-all"]["reason"]
 

@@ -107,7 +107,7 @@ def test_a_worker_that_is_killed_fails_its_chain_and_code_of_ones_own_reaches_th
     flag = tmp_path / "deadly"
     flag.touch()
     (tmp_path / "mine.py").write_text(DEADLY.format(flag=str(flag)))
-    choice: dict[str, Any] = {"objectives": [f"{tmp_path}/mine.py:Deadly"], "seeds": 1}
+    choice: dict[str, Any] = {"objectives": [f"{tmp_path}/mine.py:Deadly"], "strategies": ["replace"], "seeds": 1}
     with pytest.raises(RunFailed, match=r"mine\.py:Deadly.*: node .*: its worker process was ended; out of memory\?"):
         ray_run(tmp_path, **choice)
     run = tmp_path / "bell@1"
