@@ -1,8 +1,10 @@
-"""What is asked of a Ray cluster is refused where it cannot be had, in a sentence, before one is waited for."""
+"""The Ray executor without a cluster: what is refused in a sentence, and what it makes of the errors that Ray raises."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +12,15 @@ import torch
 
 from fortifai.errors import UserError
 from fortifai.runner.cluster import ray_executor
+from fortifai.runner.cluster.inbox import Inbox
 from fortifai.runner.cluster.node import Report, limit_gpu_memory
+from fortifai.runner.cluster.parcels import Piece
 from fortifai.runner.cluster.ray_cluster import Share, connect, differences
-from fortifai.runner.cluster.ray_executor import RayExecutor
-from fortifai.runner.executor import choose
+from fortifai.runner.cluster.ray_executor import RayExecutor, RayOptions, _Running
+from fortifai.runner.executor import Resources, choose
+from fortifai.runner.messages import Event, TaskFailed
 
-pytest.importorskip("ray")
+ray = pytest.importorskip("ray")
 
 
 @pytest.fixture
@@ -103,3 +108,60 @@ def test_a_process_has_its_share_of_a_gpu_where_there_is_one(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     limit_gpu_memory(0.25)
     assert shares == [0.25]
+
+
+def heard(run: Path, monkeypatch: pytest.MonkeyPatch, sent: object, *, last: bool = False) -> list[tuple[int, Event]]:
+    """Return the events that come of what Ray returns or raises for the next thing that a task sends."""
+
+    def get(reference: object) -> object:
+        if isinstance(sent, Exception):
+            raise sent
+        return sent
+
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "cancel", lambda stream, force: None)
+    executor = RayExecutor(Resources(None, -1, run / "log"), RayOptions())
+    stream = iter([object()])
+    executor._state.running[stream] = _Running(7, Inbox(run), "n1", last)
+    events = list(executor._next(stream, []))
+    assert not executor._state.running
+    assert not list(run.glob(".arriving*"))
+    return events
+
+
+@pytest.mark.parametrize(
+    "error", [ray.exceptions.NodeDiedError("gone"), ray.exceptions.WorkerCrashedError(), ray.exceptions.TaskCancelledError()]
+)
+def test_what_becomes_of_a_node_after_the_last_event_is_nothing_to_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    assert heard(tmp_path, monkeypatch, error, last=True) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ray.exceptions.WorkerCrashedError(), "node n1: its worker process was ended; out of memory?"),
+        (ray.exceptions.OutOfMemoryError("Task was killed\nby the monitor"), "node n1: out of memory: Task was killed"),
+    ],
+)
+def test_a_worker_that_is_ended_fails_its_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    ((place, event),) = heard(tmp_path, monkeypatch, error)
+    assert isinstance(event, TaskFailed)
+    assert (place, event.reason) == (7, reason)
+
+
+def test_a_full_disk_here_is_known_as_one_and_a_full_one_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Inbox, piece: Piece) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Inbox, "receive", full)
+    ((_, here),) = heard(tmp_path, monkeypatch, Piece("chain/x", b""))
+    assert isinstance(here, TaskFailed)
+    assert here.disk_full
+    assert here.reason == "what node n1 sent: OSError: [Errno 28] No space left on device"
+    executor = RayExecutor(Resources(None, -1, tmp_path / "log"), RayOptions())
+    there = executor._receive(TaskFailed(reason="full", disk_full=True).model_dump_json(), _Running(7, Inbox(tmp_path), "n1"))
+    assert there == TaskFailed(reason="node n1: full")

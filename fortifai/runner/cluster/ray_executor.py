@@ -218,11 +218,13 @@ class RayExecutor(Executor):
             if not one.last:
                 yield one.place, TaskFailed(reason=f"node {one.node} has ended it without a word")
             return
-        except (ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError):
-            yield from self._lost(stream, tasks)
-            return
         except ray.exceptions.RayError as error:
             self._let_go(stream)
+            if one.last:  # whatever became of the node then
+                return
+            if isinstance(error, ray.exceptions.NodeDiedError | ray.exceptions.ObjectLostError):
+                yield from self._again(one, tasks)
+                return
             yield one.place, TaskFailed(reason=f"node {one.node}: {_why(error)}", trace=str(error))
             return
         try:
@@ -254,9 +256,8 @@ class RayExecutor(Executor):
                 return event
         return None
 
-    def _lost(self, stream: Any, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
+    def _again(self, one: _Running, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
         """Begin a task again whose node is lost."""
-        one = self._let_go(stream)
         lost = self._state.lost[one.place] = self._state.lost.get(one.place, 0) + 1
         if lost >= LOST_IN_A_ROW:
             yield one.place, TaskFailed(reason=f"{lost} nodes in a row were lost that were at it, the last one {one.node}")
@@ -264,10 +265,8 @@ class RayExecutor(Executor):
         yield one.place, Remark(text=f"node {one.node} was lost; it goes on elsewhere, from what is committed")
         yield from self._begin(tasks[one.place], one.place)
 
-    def _let_go(self, stream: Any) -> _Running:
-        one = self._state.running.pop(stream)
-        one.inbox.close()
-        return one
+    def _let_go(self, stream: Any) -> None:
+        self._state.running.pop(stream).inbox.close()
 
 
 def _why(error: Exception) -> str:
