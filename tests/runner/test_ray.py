@@ -152,7 +152,7 @@ def test_nodes_that_have_something_else_than_this_machine_are_refused_with_both(
 @pytest.mark.parametrize(
     ("executor", "message"),
     [
-        ("ray:gpus_per_chain=1", "--gpus-per-chain 1: none of the cluster's 2 nodes has a GPU"),
+        ("ray:gpus_per_chain=1", "--gpus-per-chain 1: no node of the cluster has a GPU"),
         ("ray:cpus_per_chain=2", "no node of the cluster has 2 cores for a chain; the most is 1"),
     ],
 )

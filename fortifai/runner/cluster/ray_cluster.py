@@ -100,7 +100,7 @@ def require_room(share: Share) -> list[dict[str, Any]]:
     if share.gpus and most["GPU"] < share.gpus:
         asked = f"--gpus-per-chain {share.gpus:g}"
         if not most["GPU"]:
-            raise UserError(f"{asked}: none of the cluster's {len(alive)} nodes has a GPU")
+            raise UserError(f"{asked}: no node of the cluster has a GPU")
         raise UserError(f"{asked}: no node of the cluster has more than {most['GPU']:g} GPUs, and a chain runs on one node")
     raise UserError(f"no node of the cluster has {share.cpus:g} cores for a chain; the most is {most['CPU']:g}")
 
