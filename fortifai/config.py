@@ -4,7 +4,7 @@
 device, a horizon, how many seeds). A class with a field that says neither cannot be defined.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -127,16 +127,31 @@ def resolve(registry: Registry[type[P]], text: str | P) -> P:
     name, rest = split_name(text)
     cls = registry.get(name)
     cls.name = name  # of a package or a file of the user's own: it is called by the name that leads back to it
-    values: dict[str, str] = {}
+    return with_parameters(cls, rest, f"{registry.kind} {text!r}")
+
+
+def with_parameters(cls: type[P], rest: str, where: str, more: Mapping[str, object] | None = None) -> P:
+    """Return the object of a class that ``key=value,key=value`` describes.
+
+    Args:
+        cls: The class.
+        rest: What stands behind the name and its colon; may be empty.
+        where: What errors name.
+        more: Values that were given apart, by key.
+
+    Raises:
+        UserError: A key is unknown or repeated, or a value is out of range; the text has what was expected.
+    """
+    values: dict[str, Any] = dict(more or {})
     for item in filter(None, rest.split(",")):
         key, equals, value = (part.strip() for part in item.partition("="))
         if not equals or not value or key in values:
-            raise UserError(f"{registry.kind} {text!r}: {item!r} should be key=value, each key once")
+            raise UserError(f"{where}: {item!r} should be key=value, each key once")
         values[key] = value
     try:
         return cls(**values)
     except ValidationError as error:
-        raise UserError(f"{registry.kind} {text!r}: {'; '.join(explain(error, known=cls.model_fields))}") from None
+        raise UserError(f"{where}: {'; '.join(explain(error, known=cls.model_fields))}") from None
 
 
 def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "") -> list[str]:

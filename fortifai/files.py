@@ -53,10 +53,24 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with unfinished(path) as temporary:
         yield temporary
-        _sync_tree(temporary)
+        put(temporary, path)
+
+
+def put(staged: Path, path: Path) -> None:
+    """Rename a file or a folder that is whole, in place of what had the name; it is on disk before, and has the name after.
+
+    Args:
+        staged: Where it is, on the same file system.
+        path: Its name.
+    """
+    if staged.is_dir():
+        _sync_tree(staged)
         remove(path)
-        temporary.rename(path)
-        _sync_folder(path.parent)
+        staged.rename(path)
+    else:
+        _sync(staged)
+        staged.replace(path)
+    _sync_folder(path.parent)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from fortifai.cli import (
     scoring,
     verifying,
 )
+from fortifai.cli.executor_options import ExecutorCommand
 from fortifai.cli.output import print_line
 from fortifai.errors import UserError
 
@@ -52,7 +53,7 @@ def _options(
 app.command("list")(listing.list_)
 app.command("describe")(describing.describe)
 app.command("plan")(running.plan)
-app.command("run")(running.run)
+app.command("run", cls=ExecutorCommand)(running.run)
 app.command("status")(running.status)
 app.command("score")(scoring.score)
 app.command("compare")(comparing.compare)

@@ -138,21 +138,30 @@ def _parametrised(registry: Registry[type[P]], name: str) -> Entry:
         return _broken(registry, name)
     cls = registry.get(name)
     fields = cls.model_fields
-    parameters = [
-        {"name": key, "default": None if field.is_required() else field.get_default(), "description": field.description}
-        for key, field in fields.items()
-    ]
     required = [f"{key}=..." for key, field in fields.items() if field.is_required()]
     form = f"{name}:{','.join(required)}" if required else resolve(registry, name).canonical
-    whole = {"name": name, "available": True, "reason": None, "summary": cls.summary(), "form": form, "parameters": parameters}
-    return {**whole, "package": _package(registry, name)}
+    whole = {"name": name, "available": True, "reason": None, "summary": cls.summary(), "form": form}
+    return {**whole, "parameters": _parameters(cls), "package": _package(registry, name)}
+
+
+def _parameters(cls: type[Parametrised]) -> list[Entry]:
+    return [
+        {"name": key, "default": None if field.is_required() else field.get_default(), "description": field.description}
+        for key, field in cls.model_fields.items()
+    ]
 
 
 def _executor(name: str) -> Entry:
     if executors.broken(name):
         return _broken(executors, name)
-    summary = (inspect.getdoc(executors.get(name)) or "").partition("\n")[0]
-    return {"name": name, "available": True, "reason": None, "summary": summary, "package": _package(executors, name)}
+    kind, reason = executors.get(name), None
+    try:
+        kind.require()
+    except UserError as error:
+        reason = str(error)
+    summary = (inspect.getdoc(kind) or "").partition("\n")[0]
+    whole = {"name": name, "available": reason is None, "reason": reason, "summary": summary}
+    return {**whole, "parameters": _parameters(kind.Options), "package": _package(executors, name)}
 
 
 def _broken(registry: Registry[Any], name: str) -> Entry:

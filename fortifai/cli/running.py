@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fortifai.cli.executor_options import DEFAULT, GIVEN
 from fortifai.cli.output import AsJson, duration, print_json, print_line, print_table, size
 from fortifai.cli.selecting import Request, selecting
 from fortifai.errors import RunFailed, UserError
@@ -30,7 +31,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     planned = make_plan(suite, selection, from_memory=True, say=_say_on_a_terminal)
     folder = RunFolder.of(request.out, suite, request.name)
     statuses = planned.statuses(folder)
-    cost = estimate(planned, folder, workers=request.workers, keep=request.keep)
+    cost = estimate(planned, folder, workers=request.workers or 1, keep=request.keep)
     chains = [
         {**status.chain.model_dump(exclude={"n", "data_hash"}), "state": status.state, "finished": status.finished}
         for status in statuses
@@ -46,7 +47,7 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     _print_states(chains)
     done = sum(status.is_over for status in statuses)
     bytes_of = ((cost.disk_bytes, "disk"), (cost.memory_bytes, "memory"))
-    takes = [f"about {duration(cost.seconds)} with {counted(request.workers, 'worker')}"]
+    takes = [f"about {duration(cost.seconds)} with {counted(request.workers or 1, 'worker')}"]
     takes += [f"{size(count)} of {what}" if count is not None else f"{what} unknown" for count, what in bytes_of]
     print_line(f"{counted(len(chains), 'chain')}, {done} of them done; the rest takes {', '.join(takes)}")
     if cost.sharing:
@@ -63,7 +64,10 @@ def plan(request: Request, as_json: AsJson = False) -> None:
 @selecting
 def run(
     request: Request,
-    executor: Annotated[str, typer.Option(help="Where chains run, as `fortifai list executors` has it.")] = "local",
+    context: typer.Context,
+    executor: Annotated[
+        str, typer.Option(help="Where chains run, as `fortifai list executors` has it; with --help, its own options.")
+    ] = DEFAULT,
     limit: Annotated[
         int | None, typer.Option(metavar="CHAINS", help="Run at most so many chains of what is missing, and leave the rest.")
     ] = None,
@@ -84,6 +88,7 @@ def run(
             settings=request.settings,
             workers=request.workers,
             executor=executor,
+            executor_options=context.meta[GIVEN],
             limit=limit,
             keep=request.keep,
             debug=request.debug,

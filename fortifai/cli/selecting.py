@@ -36,7 +36,7 @@ class Request:
     strategies: tuple[str, ...]
     regimes: tuple[str, ...]
     settings: tuple[str, ...]
-    workers: int
+    workers: int | None
     keep: "Keep"
     debug: bool
 
@@ -61,7 +61,12 @@ def _options(
     ] = None,
     regime: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
     set_: Settings = None,
-    workers: Annotated[int, typer.Option(help="Processes, of one thread each; the numbers do not depend on it.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes, of one thread each; the numbers do not depend on it. Default: 1; on a cluster, what it has room for."
+        ),
+    ] = None,
     keep: Annotated[str, typer.Option(help="What stays of the generations on disk: all, last, samples or none.")] = "last",
     allow_code: Annotated[
         bool,
@@ -75,7 +80,8 @@ def _options(
     from fortifai.planning.regime_table import MORE_METRICS
     from fortifai.runner.messages import as_keep
 
-    require_count("workers", workers, MOST_WORKERS)
+    if workers is not None:
+        require_count("workers", workers, MOST_WORKERS)
     if allow_code:
         permission.allow_code()
     return Request(
@@ -105,6 +111,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
     """
     shared, own = inspect.signature(_options), inspect.signature(command)
     parameters = [*shared.parameters.values(), *list(own.parameters.values())[1:]]
+    parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
 
     @wraps(command)
     def with_options(**values: object) -> None:

@@ -1,5 +1,7 @@
 """The names of what a run leaves on disk."""
 
+import re
+
 CHAIN_FILE = "chain.json"
 """What a chain is, in the chain's folder."""
 
@@ -20,6 +22,9 @@ NULLS = "nulls"
 
 CODE = "code"
 """The folder of a run that holds a copy of every file of the user's own that its chains use."""
+
+JOBS = "jobs"
+"""The folder of a run that holds what it and the jobs of a cluster tell each other, while it runs, and their logs."""
 
 GENERATION_0 = "generation-0"
 """The folder of a run that holds what its chains share: each generation 0, in a folder named by a hash of what decides it."""
@@ -52,3 +57,8 @@ An adapter that shows images writes it, and the report's filmstrip is cut by it.
 def generation_name(generation: int) -> str:
     """Return the name of what belongs to a generation: its folder, and its example without the ending."""
     return f"generation-{generation:02d}"
+
+
+def is_generation_name(name: str) -> bool:
+    """Return whether a name is one that `generation_name` returns."""
+    return re.fullmatch(r"generation-\d{2,}", name) is not None

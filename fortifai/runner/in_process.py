@@ -6,7 +6,7 @@ What runs tasks, and torch with it, is imported when there are some, so that lis
 from collections.abc import Iterator, Sequence
 
 from fortifai.planning.loading import Adapters
-from fortifai.runner.executor import Executor, Resources
+from fortifai.runner.executor import Executor, ExecutorOptions, Resources
 from fortifai.runner.messages import Event, Task
 
 
@@ -16,8 +16,8 @@ class InProcessExecutor(Executor):
     The number of workers that was asked for says nothing here. What kills this process ends the run.
     """
 
-    def __init__(self, resources: Resources) -> None:
-        super().__init__(resources)
+    def __init__(self, resources: Resources, options: ExecutorOptions = ExecutorOptions()) -> None:  # noqa: B008 (it is immutable)
+        super().__init__(resources, options)
         self._adapters = Adapters()
 
     @property

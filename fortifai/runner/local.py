@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from fortifai.runner.executor import Executor, Resources
+from fortifai.runner.executor import Executor, ExecutorOptions, Resources
 from fortifai.runner.messages import Event, Task, TaskDone, TaskFailed, read_event
 from fortifai.runner.schedule import Schedule
 
@@ -25,9 +25,9 @@ class LocalExecutor(Executor):
     A worker that dies (killed, out of memory) fails the one task that it was at; another takes its place.
     """
 
-    def __init__(self, resources: Resources) -> None:
-        super().__init__(resources)
-        self._workers = [_Worker(resources) for _ in range(resources.workers)]
+    def __init__(self, resources: Resources, options: ExecutorOptions = ExecutorOptions()) -> None:  # noqa: B008 (it is immutable)
+        super().__init__(resources, options)
+        self._workers = [_Worker(resources) for _ in range(self.at_once)]
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Event]]:
         """Run all tasks, and yield events as they come, each with the place of its task."""

@@ -1,11 +1,11 @@
 """Run a suite: plan it, hold its folder, measure its nulls, run what is missing of its chains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fortifai.errors import RunFailed, UnknownName
+from fortifai.errors import RunFailed
 from fortifai.files import is_disk_full
 from fortifai.limits import MOST_CHAINS, MOST_WORKERS, require_count
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
@@ -15,7 +15,8 @@ from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
-from fortifai.runner.executor import Executor, Resources, executors
+from fortifai.runner.cluster.jobs import end_left_over
+from fortifai.runner.executor import Chosen, Executor, Resources, choose
 from fortifai.runner.forecast import forecast
 from fortifai.runner.messages import (
     Event,
@@ -52,8 +53,8 @@ class RunResult:
 class _How:
     """How chains are run, none of which decides a number; see `run`."""
 
-    executor: type[Executor]
-    workers: int
+    executor: Chosen
+    workers: int | None
     keep: Keep
     quiet: bool
     debug: bool
@@ -72,8 +73,9 @@ def run(
     strategies: Sequence[str] = (),
     regimes: Sequence[str] = (),
     settings: Sequence[str] = (),
-    workers: int = 1,
+    workers: int | None = None,
     executor: str = "local",
+    executor_options: Mapping[str, object] | None = None,
     limit: int | None = None,
     keep: Keep = "last",
     quiet: bool = False,
@@ -92,8 +94,10 @@ def run(
         strategies: Only these; empty: the suite's.
         regimes: Only these; empty: all.
         settings: ``"key=value"`` changes, which make it another suite.
-        workers: Processes, of one thread each; the numbers do not depend on them.
-        executor: Where chains run.
+        workers: Processes, of one thread each; the numbers do not depend on them. None: one, or where the executor runs chains on
+            other machines, as many as there is room for.
+        executor: Where chains run, a name with options or without: ``"ray:gpus_per_chain=0.25"``.
+        executor_options: More of the executor's options, by name.
         limit: How many chains of what is missing are run at most; None: all.
         keep: What stays of the generations on disk: all, last, samples or none.
         quiet: Whether to show only what failed.
@@ -103,19 +107,19 @@ def run(
         UserError: Something that the caller can put right.
         RunFailed: Chains crashed: what is done stays, and the same call resumes.
     """
-    require_count("workers", workers, MOST_WORKERS)
+    if workers is not None:
+        require_count("workers", workers, MOST_WORKERS)
     if limit is not None:
         require_count("limit", limit, MOST_CHAINS)
     keep = as_keep(keep)
     chosen = load_suite(suite, [*settings, *([f"{EXPLORE}=true"] if explore else [])])
     selection = Selection.of_user(seeds, generations, objectives, strategies, regimes)
-    if executor not in executors:
-        raise UnknownName("executor", executor, executors)
-    chosen_executor = executors.get(executor)
+    chosen_executor = choose(executor, executor_options)
+    chosen_executor.kind.require()
     folder = RunFolder.of(out, chosen, name)
     folder.check_owner(chosen)
     plan = make_plan(chosen, selection)
-    if plan.remaining(folder):
+    if plan.remaining(folder) and not chosen_executor.kind.elsewhere:
         plan.require_needs()  # what cannot be run is refused before anything is written
     folder.check_code(plan.code_files())
     folder.create()
@@ -143,12 +147,13 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
         What failed, a line each, and how many chains the limit leaves to be run.
     """
     with lock.hold(folder.path) as held:
+        end_left_over(folder.path)
         folder.claim(plan.suite)
         folder.sweep()
         folder.keep_code(plan.code_files())
         folder.expect(plan.chains)
         resources = Resources(how.workers, held, folder.path / "workers.log")
-        with how.executor(resources) as pool:
+        with how.executor.make(resources) as pool:
             statuses = plan.statuses(folder)  # what is left, now that nobody else changes it
             missing = [status for status in statuses if not status.is_over]
             remaining = missing[: how.limit]
@@ -161,10 +166,12 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
             names = {status.chain.regime for status in remaining}
             speeds = {name: speed(plan.suite.regime(name), folder.measured(name)) for name in names}
             with watch(generations, forecast(plan, remaining, speeds, pool.at_once), quiet=how.quiet) as watcher:
+                if remaining and pool.where and not how.quiet:
+                    watcher.say(pool.where)
                 failures, left = _run_chains(plan, chains, folder, pool, how, watcher)
                 while left:
                     pool.stop()  # whatever of the regime that was given up still runs
-                    with how.executor(resources) as another:
+                    with how.executor.make(resources) as another:
                         more, left = _run_chains(plan, left, folder, another, how, watcher)
                     failures += more
         if how.keep == "none":
@@ -187,7 +194,7 @@ def run_plan(plan: Plan, out: Path, workers: int) -> tuple[Path, list[str]]:
     plan.require_needs()
     folder = RunFolder.of(out, plan.suite)
     folder.create()
-    how = _How(executors.get("local"), workers, keep="none", quiet=True, debug=False)
+    how = _How(choose("local"), workers, keep="none", quiet=True, debug=False)
     return folder.path, _run(plan, folder, how)[0]
 
 

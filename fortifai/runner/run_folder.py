@@ -219,7 +219,8 @@ class RunFolder:
             remove(shared / key / SAMPLES_FILE)
 
     def sweep(self) -> None:
-        """Remove what killed processes left half written of generations 0, while nobody else is at it."""
+        """Remove what killed processes left half written of generations 0 and of what came from nodes; nobody else is at it."""
+        sweep(self.path)
         sweep(self.path / GENERATION_0)
 
     def _chains(self) -> list[ChainRecord]:

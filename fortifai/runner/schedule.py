@@ -26,15 +26,23 @@ class Schedule:
         """Return the place of the next task, once there is one that may begin; None when none waits any more."""
         with self._changed:
             while self._waiting:
-                place = self._ready()
+                place = self.take()
                 if place is not None:
-                    self._waiting.remove(place)
-                    begins = self._begins[place]
-                    if begins is not None and begins not in self._made:
-                        self._making[begins] = place
                     return place
                 self._changed.wait()
             return None
+
+    def take(self) -> int | None:
+        """Return the place of the next task, or None where none may begin now."""
+        with self._changed:
+            place = self._ready()
+            if place is None:
+                return None
+            self._waiting.remove(place)
+            begins = self._begins[place]
+            if begins is not None and begins not in self._made:
+                self._making[begins] = place
+            return place
 
     def _ready(self) -> int | None:
         return next((place for place in self._waiting if self._begins[place] not in self._making), None)

@@ -29,7 +29,7 @@ def test_every_part_of_the_list_has_its_keys(call):
         },
         "objectives": {"name", "available", "reason", "summary", "form", "parameters", "package"},
         "strategies": {"name", "available", "reason", "summary", "form", "parameters", "package"},
-        "executors": {"name", "available", "reason", "summary", "package"},
+        "executors": {"name", "available", "reason", "summary", "parameters", "package"},
     }
     (tabular,) = [entry for entry in names["modalities"] if entry["name"] == "tabular"]
     assert (tabular["available"], tabular["reason"]) == (True, None)

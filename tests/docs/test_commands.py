@@ -17,6 +17,7 @@ from fortifai.cli.app import app
 from fortifai.code_files import admit
 from fortifai.planning.suite_file import load_suite
 from fortifai.recursion import strategies
+from fortifai.runner.executor import executors
 
 GROUP: Any = typer.main.get_command(app)
 
@@ -57,6 +58,8 @@ def values(words: list[str]) -> dict[str, Any]:
 def options(command: Any) -> set[str]:
     """Return every option of a command, and of the commands below it."""
     own = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    if command.name == "run":
+        own |= {f"--{name.replace('_', '-')}" for executor in executors for name in executors.get(executor).Options.model_fields}
     return own.union(*(options(inner) for inner in getattr(command, "commands", {}).values()))
 
 

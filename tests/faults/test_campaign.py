@@ -20,7 +20,7 @@ from faults_support import OF_FILES, OF_PROCESSES, Disk, Stopped
 
 from fortifai.cli import main
 from fortifai.planning.loading import Adapters
-from fortifai.runner.executor import Resources, executors
+from fortifai.runner.executor import ExecutorOptions, Resources, executors
 from fortifai.runner.in_process import InProcessExecutor
 
 FAULTS = 360
@@ -62,8 +62,8 @@ class Campaign(InProcessExecutor):
 
     ADAPTERS = Adapters()
 
-    def __init__(self, resources: Resources) -> None:
-        super().__init__(resources)
+    def __init__(self, resources: Resources, options: ExecutorOptions) -> None:
+        super().__init__(resources, options)
         self._adapters = self.ADAPTERS
 
 

@@ -118,10 +118,22 @@ declaration = replace(tabular, name="faulty", adapter="faulty_adapter:Faulty")
 """
 
 EXECUTORS = """
+from pydantic import Field
+from fortifai.config import Runtime
+from fortifai.runner.executor import ExecutorOptions
 from fortifai.runner.in_process import InProcessExecutor
+
+class Order(ExecutorOptions):
+    say_hello: Runtime[int] = Field(0, ge=0, le=3, description="how often")
 
 class Backwards(InProcessExecutor):
     # The last task first.
+    Options = Order
+
+    @property
+    def where(self):
+        return " ".join(["hello"] * self.options.say_hello) or None
+
     def run(self, tasks):
         for place, event in super().run(tasks[::-1]):
             yield len(tasks) - 1 - place, event
@@ -169,6 +181,7 @@ def plugged_in(plugin: Path) -> Iterator[None]:
         patch.syspath_prepend(plugin)
         patch.setenv("PYTHONPATH", str(plugin))
         patch.setitem(modalities._entries, "faulty", "faulty_declaration:declaration")
+        patch.setitem(executors._entries, "backwards", "other_executors:Backwards")
         patch.setitem(executors._entries, "none-at-all", "other_executors:Worker")
         yield
 
