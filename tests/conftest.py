@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -9,6 +10,23 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=5_000)  # pytest --hypothesis-profile=thorough
 settings.load_profile("patient")
+
+LONGEST = (
+    "conformance/test_our_adapters.py",
+    "docs/test_new_modality.py",
+    "runner/test_ray.py",
+    "runner/test_slurm.py",
+    "runner/test_workers.py",
+    "runner/test_lost_pictures.py",
+    "text/test_text_pretrained_suites.py",
+)
+"""Files that take longest, which begin first, so that the processes of `pytest -n` end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order within a file stays."""
+    order = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(scope="session", autouse=True)
