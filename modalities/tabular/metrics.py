@@ -5,11 +5,11 @@ rows, it takes the first: the test split was shuffled once, and a mixture's draw
 """
 
 import numpy as np
-import ot
 import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.stats import ks_2samp
+from sklearn import config_context
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import roc_auc_score
@@ -52,16 +52,34 @@ def sliced_wasserstein(inputs: MetricInputs) -> float:
     """Return the Wasserstein-1 distance along a direction, averaged over 50 random directions: in standard deviations, >= 0.
 
     The directions are the same in every generation, so that their choice cancels where generations are compared. Reads all
-    rows, any R and S; 0 for a sample against itself (Bonneel et al., 2015; computed by POT).
+    rows, any R and S; 0 for a sample against itself (Bonneel et al., 2015).
     """
     real, synthetic = _rows(inputs)
 
-    def directions() -> Table:
+    def projected() -> tuple[Table, Table]:
         normal = torch.randn(real.shape[1], PROJECTIONS, dtype=torch.float64, generator=inputs.stream("sliced_wasserstein"))
-        return torch.nn.functional.normalize(normal, dim=0).numpy()
+        directions: Table = torch.nn.functional.normalize(normal, dim=0).numpy()
+        return directions, np.sort(real @ directions, axis=0)
 
-    projections = inputs.once("sliced_wasserstein", directions)
-    return float(ot.sliced.sliced_wasserstein_distance(synthetic, real, projections=projections, p=1))
+    directions, sorted_real = inputs.once("sliced_wasserstein", projected)
+    return float(wasserstein(np.sort(synthetic @ directions, axis=0), sorted_real).sum() / PROJECTIONS)
+
+
+def wasserstein(u: Table, v: Table) -> Table:
+    """Return the Wasserstein-1 distance of two samples, column by column: the mean gap of their quantiles, (D,) and >= 0.
+
+    POT's ``wasserstein_1d`` has the same bits and takes seven times as long, because it looks for the quantiles of every column
+    anew, which without weights are at the same places in all (Peyre and Cuturi, 2019, equation 2.37).
+
+    Args:
+        u: (n, D), every column in rising order.
+        v: (m, D), likewise.
+    """
+    to_u, to_v = (np.cumsum(np.full(len(x), 1 / len(x))) for x in (u, v))
+    levels = np.sort(np.concatenate([to_u, to_v]))
+    at_u, at_v = (np.searchsorted(to, levels).clip(0, len(to) - 1) for to in (to_u, to_v))
+    gaps: Table = np.abs(u[at_u] - v[at_v])
+    return np.asarray((np.diff(levels, prepend=0.0)[:, None] * gaps).sum(axis=0))
 
 
 def energy_distance(inputs: MetricInputs) -> float:
@@ -78,12 +96,12 @@ def energy_distance(inputs: MetricInputs) -> float:
 
 def ks_max(inputs: MetricInputs) -> float:
     """Return the largest Kolmogorov-Smirnov distance of any column, in [0, 1]; reads all rows."""
-    return float(_kolmogorov_smirnov(inputs).max())
+    return float(inputs.shared("ks", lambda: _kolmogorov_smirnov(inputs)).max())
 
 
 def ks_mean(inputs: MetricInputs) -> float:
     """Return the Kolmogorov-Smirnov distance averaged over columns, in [0, 1]; reads all rows."""
-    return float(_kolmogorov_smirnov(inputs).mean())
+    return float(inputs.shared("ks", lambda: _kolmogorov_smirnov(inputs)).mean())
 
 
 def classifier_auc(inputs: MetricInputs) -> float:
@@ -100,9 +118,10 @@ def classifier_auc(inputs: MetricInputs) -> float:
     )
     classifier = make_pipeline(StandardScaler(), features, RidgeClassifier(solver="cholesky"))
     even, areas = np.arange(2 * each) % 2 == 0, []
-    for fold in (even, ~even):
-        score = classifier.fit(rows[~fold], label[~fold]).decision_function(rows[fold])
-        areas.append(roc_auc_score(label[fold], score))
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # half of the time at a few hundred rows
+        for fold in (even, ~even):
+            score = classifier.fit(rows[~fold], label[~fold]).decision_function(rows[fold])
+            areas.append(roc_auc_score(label[fold], score))
     return float(np.mean(areas))
 
 

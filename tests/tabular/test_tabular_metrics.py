@@ -4,6 +4,7 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+import ot
 import pytest
 import torch
 from hypothesis import given, settings
@@ -68,7 +69,7 @@ def test_sliced_wasserstein_of_a_shift_is_its_mean_projection() -> None:
     a, shift = normal(500, 4, "a"), torch.tensor([1.0, -2.0, 0.5, 0.0], dtype=torch.float64)
     shifted = inputs(a, a + shift)
     measured = metrics.sliced_wasserstein(shifted)
-    projections = shifted.cache["sliced_wasserstein"]
+    projections, _ = shifted.cache["sliced_wasserstein"]
     assert measured == pytest.approx(float(np.abs(shift.numpy() @ projections).mean()))
     np.testing.assert_allclose(np.linalg.norm(projections, axis=0), 1)
 
@@ -78,6 +79,15 @@ def test_sliced_wasserstein_of_a_shift_is_its_mean_projection() -> None:
 def test_sliced_wasserstein_in_one_dimension_is_scipys(real: int, synthetic: int) -> None:
     a, b = normal(real, 1, "a"), 2 * normal(synthetic, 1, "b")
     assert value("sliced_wasserstein", a, b) == pytest.approx(wasserstein_distance(a[:, 0], b[:, 0]))
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 4))
+def test_sliced_wasserstein_has_the_bits_of_pot(real: int, synthetic: int, columns: int) -> None:
+    a, b = normal(real, columns, "a"), 2 * normal(synthetic, columns, "b")
+    compared = inputs(a, b)
+    measured = metrics.sliced_wasserstein(compared)
+    directions, _ = compared.cache["sliced_wasserstein"]
+    assert measured == ot.sliced.sliced_wasserstein_distance(b.numpy(), a.numpy(), projections=directions, p=1)
 
 
 def test_energy_distance_in_one_dimension_is_scipys() -> None:
