@@ -8,8 +8,18 @@ from fortifai.leaderboard.schema import Leaderboard, RankedRow
 from fortifai.report.tables import estimate
 
 README = ROOT / "README.md"
-BOARDS = sorted((ROOT / "leaderboards").glob("*/leaderboard.json"))
-COMMENT = "<!-- from leaderboards/*/leaderboard.json, strategy `replace`, every regime; a test compares every number -->"
+OF_THEIR_OWN = ("quick", "tabular-decisions", "tabular-ecosystem")
+"""Suites that the README leaves to their pages: one smaller than those to cite, and two that ask another question of tables."""
+
+BOARDS = [
+    file
+    for file in sorted((ROOT / "leaderboards").glob("*/leaderboard.json"))
+    if file.parent.name.partition("@")[0] not in OF_THEIR_OWN
+]
+COMMENT = (
+    "<!-- from leaderboards/*/leaderboard.json, strategy `replace`, every regime; "
+    "a test compares every number and says what is left to other pages -->"
+)
 FAMILIES = (("tce", "tce-quantile", "tce-adaptive"), ("tce-anchored",), ("tce-online",), ("focal",), ("tce-reverse",))
 """The objectives of each column; of several the one with the highest extension ratio is shown."""
 
