@@ -38,11 +38,10 @@ def badges(table: Standings, methods: Iterable[str]) -> dict[str, str]:
         table: How all objectives stand.
         methods: Whose badges they are.
     """
-    ranked = sum(row.first is not None for row in table.rows)
     best: dict[str, Standing] = {}
     for row in table.rows:
         best.setdefault(row.method, row)
-    return {method: _drawn(_told(best[method], ranked) if method in best else NOT_MEASURED) for method in set(methods)}
+    return {method: _drawn(_told(best[method], len(table.rows)) if method in best else NOT_MEASURED) for method in set(methods)}
 
 
 def _drawn(text: str) -> str:
@@ -52,7 +51,7 @@ def _drawn(text: str) -> str:
 
 
 def _told(row: Standing, ranked: int) -> str:
-    rank = "not ranked" if row.ranks is None else f"rank {row.ranks} of {ranked}"
+    rank = f"rank {row.ranks} of {ranked}"
     mean = row.geometric_mean
     bound = "≥ " if mean is not None and mean.lower_bound else ""
     ratio = "" if mean is None else f" · ER {bound}{tables.number(mean.value)}"

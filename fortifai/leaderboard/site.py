@@ -24,11 +24,12 @@ LONG = 30
 
 @dataclass(frozen=True)
 class _Line:
-    """A row of the index: what was measured at each place, and the mean."""
+    """A row of the index: its range of ranks, the mean, and what was measured at each place."""
 
     name: str
-    cells: list[str]
     rank: str
+    mean: str
+    cells: list[str]
 
 
 def index(published: Sequence[Published], table: Standings) -> str:
@@ -58,8 +59,9 @@ def _lines(table: Standings) -> list[_Line]:
     return [
         _Line(
             f"{row.method}: {row.objective}",
-            ["; ".join(map(_measured, cell)) for cell in row.cells] + [tables.estimate(row.geometric_mean)],
-            row.ranks or tables.NONE,
+            row.ranks,
+            tables.estimate(row.geometric_mean),
+            ["; ".join(map(_measured, cell)) for cell in row.cells],
         )
         for row in table.rows
     ]

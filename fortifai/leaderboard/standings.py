@@ -1,10 +1,10 @@
 """How methods stand across suites: extension ratios by suite and regime, their geometric mean, and a rank as a range."""
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from pydantic import Field
 
 from fortifai.code_files import split_name
@@ -41,14 +41,12 @@ class Standing(Stored):
     cells: list[list[Measured]] = Field(description="what was measured at each place, in the order of the places")
     geometric_mean: Ratio | None = Field(description="of the places' ratios; null where there is none")
     places: int = Field(description="at how many places it was measured")
-    first: int | None = Field(description="the best rank that the intervals allow; null unless it was measured at all places")
-    last: int | None = Field(description="the worst rank that the intervals allow; null likewise")
+    first: int = Field(1, description="the best rank that the intervals allow")
+    last: int = Field(1, description="the worst rank that the intervals allow")
 
     @property
-    def ranks(self) -> str | None:
-        """The range of ranks as text, such as ``1`` or ``1–3``, or None."""
-        if self.first is None:
-            return None
+    def ranks(self) -> str:
+        """The range of ranks as text, such as ``1`` or ``1–3``."""
         return f"{self.first}" if self.first == self.last else f"{self.first}–{self.last}"
 
 
@@ -56,7 +54,7 @@ class Standings(Stored):
     """The table across suites."""
 
     places: list[Place] = Field(description="ordered by modality, suite and regime")
-    rows: list[Standing] = Field(description="by places measured, then the geometric mean, the longest first")
+    rows: list[Standing] = Field(description="by the worst rank, then the best one, then the geometric mean, the longest first")
 
 
 def standings(boards: Iterable[tuple[str, Leaderboard]]) -> Standings:
@@ -82,7 +80,7 @@ def standings(boards: Iterable[tuple[str, Leaderboard]]) -> Standings:
             measured[method, split_name(row.objective)[0]][key].append(one)
     order = sorted(places)
     rows = [_standing(method, name, [cells.get(place, []) for place in order]) for (method, name), cells in measured.items()]
-    return Standings(places=[places[key] for key in order], rows=_ranked(rows, len(order)))
+    return Standings(places=[places[key] for key in order], rows=_ranked(rows))
 
 
 def _standing(method: str, objective: str, cells: list[list[Measured]]) -> Standing:
@@ -93,8 +91,6 @@ def _standing(method: str, objective: str, cells: list[list[Measured]]) -> Stand
         cells=cells,
         geometric_mean=geometric_mean(ratios),
         places=len(ratios),
-        first=None,
-        last=None,
     )
 
 
@@ -123,24 +119,30 @@ def _half_width(ratio: Estimate) -> float | None:
     return max((width for width in (below, above) if width is not None), default=None)
 
 
-def _ranked(rows: list[Standing], places: int) -> list[Standing]:
-    """Return rows in order, with a range of ranks for those that were measured everywhere.
+def _ranked(rows: list[Standing]) -> list[Standing]:
+    """Return rows in order, each with its range of ranks.
 
-    A row's best rank is behind those alone whose intervals lie wholly above its own, its worst one before those alone whose
-    intervals lie wholly below: rows whose intervals overlap share ranks.
+    Two rows are compared by the geometric mean, over the places where both were measured, of how many times as long the one lasts
+    as the other. A row's best rank is behind those alone that last longer beyond chance, its worst one before those alone that it
+    outlasts; rows that were measured at no place together do not tell of each other.
     """
-    complete = [row for row in rows if row.places == places]
-    lows = sorted(row.geometric_mean.low for row in complete if row.geometric_mean and row.geometric_mean.low is not None)
-    highs = sorted(row.geometric_mean.high for row in complete if row.geometric_mean and row.geometric_mean.high is not None)
-    ranked = [row if row.places < places else row.model_copy(update=_range(row, lows, highs, len(complete))) for row in rows]
+    means = [[geometric_mean([one.ratio for one in cell]) for cell in row.cells] for row in rows]
+    logs = np.array([[math.nan if mean is None else math.log(mean.value) for mean in line] for line in means])
+    errors = np.array([[math.nan if mean is None else _half_width(mean) or math.inf for mean in line] for line in means])
+    ranked = []
+    for row, log, error in zip(rows, logs, errors, strict=True):
+        together = np.isfinite(log) & np.isfinite(logs)  # (rows, places)
+        longer = np.where(together, logs - log, 0).sum(1)
+        half = np.sqrt(np.where(together, errors**2 + error**2, 0).sum(1))
+        above, below = np.count_nonzero(longer > half), np.count_nonzero(longer < -half)
+        ranked.append(row.model_copy(update={"first": 1 + int(above), "last": len(rows) - int(below)}))
     return sorted(
-        ranked, key=lambda row: (-row.places, -(row.geometric_mean.value if row.geometric_mean else 0), row.objective, row.method)
+        ranked,
+        key=lambda row: (
+            row.last,
+            row.first,
+            -(row.geometric_mean.value if row.geometric_mean else 0),
+            row.objective,
+            row.method,
+        ),
     )
-
-
-def _range(row: Standing, lows: Sequence[float], highs: Sequence[float], rows: int) -> dict[str, int]:
-    """Return the range of a row's ranks among so many, whose intervals have these ends, in order, as far as they are known."""
-    own = row.geometric_mean
-    above = len(lows) - bisect_right(lows, own.high) if own and own.high is not None else 0
-    below = bisect_left(highs, own.low) if own and own.low is not None else 0
-    return {"first": 1 + above, "last": rows - below}

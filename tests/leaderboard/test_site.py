@@ -87,10 +87,10 @@ def test_the_index_has_every_suite_with_its_ratio_and_a_rank(runs: Path, tmp_pat
     build(runs, tmp_path / "out")
     index = Page(tmp_path / "out" / "index.html")
     (heads, row), (_, *entries) = index.tables
-    assert heads == ["entry: objective", "quick@1 drift", "other@1 drift", "mean", "rank"]
+    assert heads == ["entry: objective", "rank", "mean", "quick@1 drift", "other@1 drift"]
     assert row[0] == "run: tce"
-    assert [cell.split(" [")[0] for cell in row[1:4]] == ["2.33"] * 3
-    assert row[4] == "1"
+    assert [cell.split(" [")[0] for cell in row[2:5]] == ["2.33"] * 3
+    assert row[1] == "1"
     assert index.plots == 1
     assert [cells[:2] for cells in entries] == [["other@1", "9"], ["quick@1", "9"]]
     assert {link for link in index.links if not link.startswith("#")} == {"other@1/index.html", "quick@1/index.html"}

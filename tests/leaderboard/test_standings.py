@@ -75,11 +75,26 @@ def test_rows_whose_intervals_overlap_share_ranks_and_others_do_not():
     assert ranks == {"a": (1, 2), "b": (1, 2), "c": (3, 3), "d": (4, 4)}
 
 
-def test_what_was_not_measured_everywhere_comes_last_and_has_no_rank():
-    first = board("a@1", row("a", ratio(1, 0.9, 1.1)), row("b", ratio(9, 8, 10)))
-    table = standings([("m", first), ("m", board("b@1", row("a", ratio(1, 0.9, 1.1))))])
-    assert [(one.objective, one.first, one.last) for one in table.rows] == [("a", 1, 1), ("b", None, None)]
-    assert table.rows[1].cells[1] == []
+def test_two_are_compared_where_both_were_measured():
+    first = board("a@1", row("a", ratio(1, 0.9, 1.1)), row("b", ratio(3, 2.9, 3.1)))
+    second = board("b@1", row("a", ratio(9, 8, 10)), row("c", ratio(8.9, 8, 10)))
+    table = standings([("m", first), ("m", second)])
+    # b outlasts a; c and a are alike; c and b were never measured together.
+    assert [(one.objective, one.first, one.last) for one in table.rows] == [("b", 1, 2), ("c", 1, 3), ("a", 2, 3)]
+    assert table.rows[0].cells[1] == []
+
+
+def test_a_ratio_without_an_interval_is_before_none_and_behind_none():
+    table = standings([("m", board("a@1", row("a", ratio(1)), row("b", ratio(9, 8, 10)), row("c", ratio(20, 19, 21))))])
+    assert {one.objective: (one.first, one.last) for one in table.rows} == {"a": (1, 3), "b": (2, 3), "c": (1, 2)}
+
+
+def test_two_are_told_apart_by_many_places_where_one_does_not():
+    def places(count):
+        return [("m", board(f"{i}@1", row("a", ratio(1, 0.8, 1.25)), row("b", ratio(1.3, 1.04, 1.625)))) for i in range(count)]
+
+    for count, expected in ((1, {"a": (1, 2), "b": (1, 2)}), (4, {"a": (2, 2), "b": (1, 1)})):
+        assert {one.objective: (one.first, one.last) for one in standings(places(count)).rows} == expected
 
 
 def test_a_ratio_of_nothing_has_no_logarithm_and_is_left_out():
