@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", default=Any)
 
-Ask = Literal["first", "verify", "redraw", "guided"]
+Ask = Literal["first", "likelihood", "verify", "redraw", "guided"]
 """What not every chain can answer: about the model of generation 0, which then is kept, or what an adapter may lack."""
 
 
