@@ -64,7 +64,7 @@ GAN = ModalityDeclaration(
     requires=("torchvision", "torchmetrics", "mlxtend", "sklearn"),
     extra="image",
     example=Example(
-        model={"channels": 8, "latent": 8, "steps": 60, "batch": 32, "judges": ["classifier"]},
+        model={"channels": 8, "latent": 8, "steps": 40, "batch": 32, "judges": ["classifier"]},
         data={"source": "digits"},
         n=256,
     ),
