@@ -78,7 +78,7 @@ def _bound(request: Mapping[str, Any]) -> tuple[Any, tuple[Any, Any, Any], Any]:
     from fortifai.objectives.base import Elements
 
     facts = {**request["declaration"], "requires": tuple(request["declaration"]["requires"])}
-    declaration = ModalityDeclaration(**facts, elements=Elements(density=request["density"]))
+    declaration = ModalityDeclaration(**facts, elements=Elements(density=request["density"], implicit=request["implicit"]))
     tables = declaration.tables()
     config, data, sampling = (
         tables[key].model_validate(request["config" if key == "model" else key]) for key in ("model", "data", "sampling")

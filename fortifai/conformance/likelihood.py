@@ -53,7 +53,7 @@ def likelihood_is_normalised(subject: Subject) -> None:
     require(mass <= 1 + MASS_EXCESS, "a likelihood that adds up to at most 1", f"{mass:.4g}")
 
 
-@check()
+@check(lambda declaration: not declaration.elements.implicit)
 def confidence_rises_with_likelihood(subject: Subject) -> None:
     """Within one model, what is likelier is what it is more confident in."""
     nll, confidence = (values.double().reshape(-1).numpy() for values in subject.adapter.likelihood(subject.model, subject.own))

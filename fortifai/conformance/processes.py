@@ -96,6 +96,7 @@ def _ask(what: str, subject: Subject, folder: Path) -> Mapping[str, object]:
         "what": what,
         "declaration": {name: getattr(declaration, name) for name in names},
         "density": declaration.elements.density,
+        "implicit": declaration.elements.implicit,
         "config": setting.config.model_dump(mode="json"),
         "data": setting.data.model_dump(mode="json"),
         "sampling": setting.sampling.model_dump(mode="json"),

@@ -20,6 +20,9 @@ from fortifai.objectives import Objective
 from fortifai.planning.settings import apply_setting, parse_settings
 from fortifai.randomness import stream
 
+SMALLEST = 1e-30
+"""Stands for a confidence of 0 where its logarithm is taken."""
+
 TABLES = ("model", "data", "sampling")
 """The tables of a regime that are the adapter's own."""
 
@@ -179,8 +182,14 @@ class Subject:
         return Samples.synthetic(who.sample(model, origin, sampling, stream("conformance", draw)), 0)
 
     def nll(self, model: object, samples: Samples, adapter: AnyModality | None = None) -> Tensor:
-        """Return the negative log-likelihood of every element, as the adapter answers it."""
-        return (self.adapter if adapter is None else adapter).likelihood(model, samples).nll
+        """Return the negative log-likelihood of every element, as the adapter answers it.
+
+        Where the models have none, -log of the confidence stands in for it: it tells models apart, and what one knows from the
+        rest.
+        """
+        who = self.adapter if adapter is None else adapter
+        nll, confidence = who.likelihood(model, samples)
+        return -confidence.clamp(min=SMALLEST).log() if who.implicit else nll
 
     def confidence(self, model: object, samples: Samples) -> Tensor:
         """Return the confidence in every element, as the adapter answers it."""

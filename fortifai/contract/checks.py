@@ -61,7 +61,7 @@ def check_samples(adapter: Modality[Any, Any, Any, Any], data: object, source: S
 def check_likelihood(adapter: Modality[Any, Any, Any, Any], likelihood: object, samples: Samples) -> None:
     """Raise BrokenAdapter unless `Modality.likelihood` returned two tensors of one shape (n, ...), confidence in its range.
 
-    That is [0, 1], and for a density any finite number >= 0.
+    That is [0, 1], and for a density any finite number >= 0. Of a model without a likelihood, nll is NaN throughout.
 
     Raises:
         Diverged: The likelihood itself is not a number, as of a model that left the finite numbers.
@@ -76,7 +76,11 @@ def check_likelihood(adapter: Modality[Any, Any, Any, Any], likelihood: object, 
     _require(adapter, "likelihood", rows, f"nll of {len(samples)} samples", tuple(nll.shape))
     shape = tuple(nll.shape)
     _require(adapter, "likelihood", tuple(confidence.shape) == shape, f"confidence of shape {shape}", tuple(confidence.shape))
-    if bool(torch.isnan(nll).any()):
+    if adapter.implicit:
+        _require(adapter, "likelihood", bool(torch.isnan(nll).all()), "NaN as nll, as it declares no likelihood", "numbers")
+        if bool(torch.isnan(confidence).any()):
+            raise Diverged("the confidence is not a number")
+    elif bool(torch.isnan(nll).any()):
         raise Diverged("the likelihood is not a number")
     _require(adapter, "likelihood", not bool(torch.isnan(confidence).any()), "confidence that is a number", "NaN")
     if confidence.numel():
@@ -99,10 +103,12 @@ def unchanged(adapter: Modality[Any, Any, Any, Any], method: str, samples: Sampl
 def check_reloaded(adapter: Modality[Any, Any, Any, Any], model: object, reloaded: object) -> None:
     """Raise BrokenAdapter if a model that `load_model` read back makes something else of held-out data than the one saved."""
     some = adapter.splits.test.take(slice(RELOADED))
-    saved, read = (adapter.likelihood(one, some).nll for one in (model, reloaded))
+    likelihoods = [adapter.likelihood(one, some) for one in (model, reloaded)]
+    part, unit = ("confidence", "") if adapter.implicit else ("likelihood", " nats")
+    saved, read = (one.confidence if adapter.implicit else one.nll for one in likelihoods)
     same = saved.shape == read.shape and torch.allclose(saved, read, rtol=1e-5, atol=1e-6, equal_nan=True)
     off = float((saved - read).abs().max()) if saved.shape == read.shape else math.nan
-    _require(adapter, "load_model", same, "the model that was saved", f"one whose likelihood differs by up to {off:.3g} nats")
+    _require(adapter, "load_model", same, "the model that was saved", f"one whose {part} differs by up to {off:.3g}{unit}")
 
 
 def _bits(samples: Samples) -> dict[str, Tensor]:

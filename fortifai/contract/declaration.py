@@ -107,11 +107,13 @@ class ModalityDeclaration:
         if missing := self.missing():
             raise UserError(f"modality {self.name!r} is unavailable: {missing}")
         adapter: type[AnyModality] = self._class("adapter", self.adapter)
-        if adapter.density != self.elements.density:
-            raise BrokenAdapter(
-                f"{adapter.__name__}.density is {adapter.density}, and the declaration of modality {self.name!r} says "
-                f"Elements(density={self.elements.density}): both should be the same"
-            )
+        for fact in ("density", "implicit"):
+            answered, declared = getattr(adapter, fact), getattr(self.elements, fact)
+            if answered != declared:
+                raise BrokenAdapter(
+                    f"{adapter.__name__}.{fact} is {answered}, and the declaration of modality {self.name!r} says "
+                    f"Elements({fact}={declared}): both should be the same"
+                )
         return adapter
 
     def _class(self, what: str, reference: str) -> Any:

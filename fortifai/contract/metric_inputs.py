@@ -85,7 +85,10 @@ class MetricInputs(Generic[AdapterT, ModelT]):
         return _computed(self._generation, key, compute)
 
     def nll(self, part: Part) -> Tensor:
-        """Return the negative log-likelihood of every element of the test split or of the model's samples, (n, ...), in nats."""
+        """Return the negative log-likelihood of every element of the test split or of the model's samples, (n, ...), in nats.
+
+        NaN where the models have none.
+        """
         return self.likelihood(part).nll
 
     def confidence(self, part: Part) -> Tensor:

@@ -47,7 +47,7 @@ class Likelihood(NamedTuple):
     """What a model makes of every element of some samples: two tensors of one shape, whose first dimension is n.
 
     Attributes:
-        nll: Negative log-likelihood, in nats.
+        nll: Negative log-likelihood, in nats; NaN throughout where the models have none (`Modality.implicit`).
         confidence: The confidence p_t that objectives weigh by, on a scale that does not move with the model: the probability of
             a category, in [0, 1]; of continuous data the likelihood in standardised units, its D-th root in D dimensions, >= 0.
     """
@@ -70,6 +70,9 @@ class Modality(ABC, Generic[ConfigT, DataT, SamplingT, ModelT]):
 
     density: ClassVar[bool] = False
     """Whether confidence is the likelihood of continuous data, which has no upper bound; the declaration says so too."""
+
+    implicit: ClassVar[bool] = False
+    """Whether its models can be sampled from but have no likelihood; the declaration says so too (`Elements.implicit`)."""
 
     def __init__(self, config: ConfigT, splits: Splits) -> None:
         """Keep what every adapter has.

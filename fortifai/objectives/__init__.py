@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fortifai.config import resolve as _resolve
+from fortifai.errors import UserError
 from fortifai.objectives.anchored import AnchoredTruncation
 from fortifai.objectives.base import Elements, Memory, Objective, Scaled, Selective
 from fortifai.objectives.calibrated import CalibratedTruncation
@@ -75,9 +76,14 @@ def resolve_for(objective: str | Objective, elements: Elements = Elements()) -> 
         elements: What the modality can weigh, and on which scales it is confident; default: probabilities of one kind of element.
 
     Raises:
-        UserError: As of `resolve`, or the modality does not have the unit or the scale.
+        UserError: As of `resolve`, or the modality does not have the unit, the scale or the likelihood that it goes by.
     """
     resolved = resolve(objective)
+    if elements.implicit and "own_nll" in resolved.remembers:
+        raise UserError(
+            f"objective {resolved.canonical!r} goes by a model's likelihood of its own samples, and the models of this modality "
+            "have none: use one that goes by confidence, such as tce:gamma=0.9 or tce-anchored"
+        )
     return resolved.of_elements(elements) if isinstance(resolved, Selective) else resolved
 
 

@@ -30,6 +30,8 @@ class Elements:
             to model. Then a chain that starts every fit from scratch has a scale that moves.
         grouped: Units whose elements fall into groups of the model's own making, such as a mixture's components, each with an
             anchor of its own. A fit from scratch makes other groups.
+        implicit: Whether the models can be sampled from but have no likelihood, as a generator of images without a density has
+            none. Confidence is then somebody else's, such as a discriminator's probability, and what needs a likelihood is null.
     """
 
     units: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Elements:
     relative: bool = False
     carried: bool = False
     grouped: tuple[str, ...] = ()
+    implicit: bool = False
 
 
 @dataclass(frozen=True)

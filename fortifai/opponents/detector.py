@@ -27,8 +27,8 @@ class Detector(Strategy):
 
     @property
     def asks(self) -> frozenset[Ask]:
-        """Generation 0's model, which stands for what is real."""
-        return frozenset({"first"})
+        """The likelihood of samples under generation 0's model too, which stands for what is real."""
+        return frozenset({"first", "likelihood"})
 
     def mix(self, generation: int, supply: Supply, rng: "torch.Generator") -> "Samples":
         """Return the last generation's samples with weights whose sum is their number."""

@@ -39,6 +39,11 @@ class Members(Modality[ModelConfig, Frozen, Sampling, tuple[ModelT, ...]], Gener
         """As of the adapter of one model."""
         return self._adapter.density
 
+    @property
+    def implicit(self) -> bool:  # type: ignore[override]  # likewise
+        """Whether the models have no likelihood."""
+        return self._adapter.implicit
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # not there yet, while it is copied or unpacked
             raise AttributeError(name)

@@ -31,8 +31,12 @@ class Select(Strategy):
 
     @property
     def asks(self) -> frozenset[Ask]:
-        """Generation 0's model, or a verifier, where it ranks by them."""
-        wanted: dict[str, tuple[Ask, ...]] = {"first": ("first",), "verifier": ("verify",)}
+        """A likelihood, generation 0's model, or a verifier, where it ranks by them."""
+        wanted: dict[str, tuple[Ask, ...]] = {
+            "likelihood": ("likelihood",),
+            "first": ("first", "likelihood"),
+            "verifier": ("verify",),
+        }
         return frozenset(wanted.get(self.by, ()))
 
     def makes(self, n: int, generation: int) -> int:

@@ -39,14 +39,19 @@ class Adapters:
         return adapter
 
 
-WHAT = {"verify": "verifier", "redraw": "way to draw single elements anew", "guided": "guidance in sampling"}
-"""What an adapter may lack, by the method that it overrides where it has it."""
+WHAT = {
+    "likelihood": "likelihood of samples",
+    "verify": "verifier",
+    "redraw": "way to draw single elements anew",
+    "guided": "guidance in sampling",
+}
+"""What an adapter may lack, by what a strategy asks; but for the likelihood it is the method that the adapter overrides."""
 
 
-def _answers(adapter: "AnyModality", method: str) -> bool:
+def _answers(adapter: "AnyModality", ask: str) -> bool:
     from fortifai.contract.modality import Modality
 
-    return getattr(type(adapter), method) is not getattr(Modality, method)
+    return not adapter.implicit if ask == "likelihood" else getattr(type(adapter), ask) is not getattr(Modality, ask)
 
 
 def needs_of(regime: Regime) -> tuple[Need, ...]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from typing_extensions import TypeVar  # typing's own has no defaults before Python 3.13
 
+from fortifai.errors import UserError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", default=Any)
 
-Ask = Literal["first", "verify", "redraw", "guided"]
+Ask = Literal["first", "likelihood", "verify", "redraw", "guided"]
 """What not every chain can answer: about the model of generation 0, which then is kept, or what an adapter may lack."""
 
 
@@ -41,7 +43,15 @@ class Models(Generic[ModelT]):
         Args:
             samples: n samples of any origin.
             by: The model of the last generation, or of generation 0.
+
+        Raises:
+            UserError: The models have no likelihood.
         """
+        if self.adapter.implicit:
+            raise UserError(
+                "this strategy goes by the likelihood of samples, and these models have none; a verifier may do, "
+                "as in select:by=verifier"
+            )
         self.scored += len(samples)
         nll = self.adapter.likelihood(self.last() if by == "last" else self.first(), samples).nll
         return -nll.double().flatten(1).mean(1) if nll.ndim > 1 else -nll.double()

@@ -1,4 +1,4 @@
-"""Images, by variational autoencoders and by diffusion models: two modalities that share data, features and metrics."""
+"""Images, by variational autoencoders, diffusion models and adversarial networks: they share data, features and metrics."""
 
 from fortifai.contract.declaration import Example, ModalityDeclaration
 from fortifai.objectives import Elements
@@ -50,4 +50,26 @@ DIFFUSION = ModalityDeclaration(
         sampling={"steps": 5},
         n=96,
     ),
+)
+
+GAN = ModalityDeclaration(
+    name="image-gan",
+    version="1",
+    summary="images, by adversarial networks that frozen networks may judge",
+    adapter="fortifai.modalities.image.gan.adapter:GANAdapter",
+    config="fortifai.modalities.image.gan.config:GANConfig",
+    data="fortifai.modalities.image.config:ImageData",
+    metrics=METRICS,
+    elements=Elements(implicit=True),
+    requires=("torchvision", "torchmetrics", "mlxtend", "sklearn"),
+    extra="image",
+    example=Example(
+        model={"channels": 8, "latent": 8, "steps": 40, "batch": 32, "judges": ["classifier"]},
+        data={"source": "digits"},
+        n=256,
+    ),
+    expected_failures={
+        "confidence_keeps_its_scale": "a discriminator says how far images are from generated ones: of narrow data that the "
+        "generator has learnt it is as unsure as of wide data, and its probability of both is a half",
+    },
 )

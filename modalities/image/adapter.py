@@ -22,8 +22,14 @@ from .config import ImageData, ImageModelConfig
 from .data import sources
 from .data.splits import load_images
 from .features.classifier import Classifier, pool_classifier
-from .features.extractor import Extractor, make_extractor
+from .features.extractor import Extractor, Judge, make_extractor
 from .grid import SHOWN, write_grid
+
+JUDGES = ("classifier", "imagenet")
+"""Frozen networks that generated images can be judged by."""
+
+JUDGED_SIDE = 32
+"""Pixels of a side that the network trained on ImageNet judges images at: a quarter of the time of those it compares by."""
 
 ConfigT = TypeVar("ConfigT", bound=ImageModelConfig, default=ImageModelConfig)
 SamplingT = TypeVar("SamplingT", bound=Sampling, default=Sampling)
@@ -70,6 +76,38 @@ class ImageAdapter(Modality[ConfigT, ImageData, SamplingT, ModelT], Generic[Conf
     def extractor(self) -> Extractor:
         """What turns images into the features that they are compared by."""
         return make_extractor(self.data, self.images, self.classifier, device_of(self.config.device))
+
+    @cached_property
+    def judging_classifier(self) -> Judge | None:
+        """Another classifier of the training pool, from other first weights; None where the images have no classes.
+
+        What is trained against it is then not measured by it.
+        """
+        return None if self.images.labels is None else pool_classifier(self.images, device_of(self.config.device), "judge")
+
+    @cached_property
+    def judging_imagenet(self) -> Judge:
+        """The network trained on ImageNet. Raises UserError where its packages are not installed."""
+        from .features.imagenet import ImageNet
+
+        return ImageNet(device_of(self.config.device), JUDGED_SIDE)
+
+    def judge(self, name: str) -> Judge:
+        """Return a frozen network that has seen nothing but real images.
+
+        Args:
+            name: ``classifier``, of the training pool, or ``imagenet``.
+
+        Raises:
+            UserError: There is none of this name, the images have no classes, or something is not installed.
+        """
+        if name == "imagenet":
+            return self.judging_imagenet
+        if name != "classifier":
+            raise UserError(f"there is no judge {name!r} of images (known: {', '.join(JUDGES)})")
+        if self.judging_classifier is None:
+            raise UserError(f"judge 'classifier' needs labels, and {self.data.source!r} has none; use 'imagenet'")
+        return self.judging_classifier
 
     def verify(self, samples: Samples) -> Tensor:
         """Return how sure the classifier of the real pool is of each image's class, float64 (n,).

@@ -23,6 +23,7 @@ class Toy:
     """As much of an adapter as a declaration asks for."""
 
     density = False
+    implicit = False
 
     def __init__(self, config: ToyConfig, data: ToyData) -> None:
         self.config = config

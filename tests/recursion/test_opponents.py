@@ -65,8 +65,9 @@ def test_select_by_generation_0_ranks_by_what_it_knew(models: Models[Gaussian]) 
     by_first = strategies.resolve("select:by=first").mix(1, supply(models, made), stream(0, "x"))["x"]
     assert by_last.min() > 3
     assert by_first.max() < 1
-    assert strategies.resolve("select:by=first").asks == {"first"}
-    assert strategies.resolve("select").asks == frozenset()
+    assert strategies.resolve("select:by=first").asks == {"first", "likelihood"}
+    assert strategies.resolve("select").asks == {"likelihood"}
+    assert strategies.resolve("select:by=random").asks == frozenset()
 
 
 @pytest.mark.parametrize("bias", [1.0, 3.0])

@@ -49,13 +49,18 @@ class Classifier:
             classes: How many classes there are.
             device: Where it is to work.
         """
-        self.network = network.eval().to(device)
+        self.network = network.eval().requires_grad_(False).to(device)
         self.classes = classes
         self.device = device
 
     def features(self, x: Tensor) -> Tensor:
         """Return the activations before the last layer, float64 (n, 64), >= 0; over the pool their mean variance is 1."""
-        return in_batches(self.network[:-1], x, self.device).double()
+        return in_batches(self.embed, x, self.device).double()
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the same of images on its device, float32, with a gradient that reaches the images and no weight."""
+        activations: Tensor = self.network[:-1](x)
+        return activations
 
     def predict(self, x: Tensor) -> Tensor:
         """Return the likeliest class of each image, int64 (n,), 0 ... ``classes`` - 1."""
@@ -66,7 +71,7 @@ class Classifier:
         return in_batches(self.network, x, self.device).double().softmax(1).amax(1)
 
 
-def pool_classifier(images: Images, device: torch.device) -> Classifier:
+def pool_classifier(images: Images, device: torch.device, purpose: str = "classifier") -> Classifier:
     """Return the classifier of a labelled training pool, from the cache or trained now; held-out images play no part.
 
     Training is seeded and runs on one thread of the CPU whatever the device, so that one machine always gets the same bits;
@@ -76,6 +81,7 @@ def pool_classifier(images: Images, device: torch.device) -> Classifier:
     Args:
         images: With labels.
         device: Where the classifier is to work.
+        purpose: Names the stream of its first weights and of the order of its training: another purpose, another network.
 
     Raises:
         ValueError: The images have no labels.
@@ -84,10 +90,10 @@ def pool_classifier(images: Images, device: torch.device) -> Classifier:
         raise ValueError("a classifier needs labelled images")
     x, labels = images.splits.train["x"], images.labels
     pool = Samples.real(x=x, labels=labels).fingerprint()[:16]
-    path = cached_file("classifiers", f"image-{VERSION}-{images.classes}-{pool}.safetensors")
+    path = cached_file("classifiers", f"image-{purpose}-{VERSION}-{images.classes}-{pool}.safetensors")
     network = _cached(path, x, images.classes)
     if network is None:
-        network = _train(x, labels, images.classes)
+        network = _train(x, labels, images.classes, purpose)
         write_cached(path, save(network.state_dict()))
     return Classifier(network, images.classes, device)
 
@@ -115,9 +121,9 @@ def _cached(path: Path, x: Tensor, classes: int) -> nn.Sequential | None:
     return network
 
 
-def _train(x: Tensor, labels: Tensor, classes: int) -> nn.Sequential:
+def _train(x: Tensor, labels: Tensor, classes: int, purpose: str) -> nn.Sequential:
     """Return a network trained on images, float32 (n, C, H, W), and their classes, int64 (n,)."""
-    rng = stream("image", "classifier")
+    rng = stream("image", purpose)
     batch = min(BATCH, len(x))
     steps = min(max(PASSES * len(x) // batch, FEWEST_STEPS), MOST_STEPS)
     passes = math.ceil(steps * batch / len(x))

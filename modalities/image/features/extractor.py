@@ -27,6 +27,13 @@ class Extractor(Protocol):
         """Return the features, float64 (n, D), of images, float32 (n, C, H, W) in [0, 1]; both on the CPU."""
 
 
+class Judge(Extractor, Protocol):
+    """A network that no chain trains, and through which a gradient reaches the images that it looks at."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the features, float32 (b, D), of images on its device, (b, C, H, W); its weights take no gradient."""
+
+
 def make_extractor(data: ImageData, images: Images, classifier: Classifier | None, device: torch.device) -> Extractor:
     """Return the extractor that ``data`` names.
 

@@ -107,6 +107,17 @@ METRICS: tuple[Metric, ...] = (
         least_n=2,
         reads=("real", "synthetic"),
     ),
+    Metric(
+        compute="fortifai.modalities.image.metrics.separability:separability",
+        summary="accuracy of a line in a frozen network's features that tells synthetic from real images; 0.5 = chance",
+        better="lower",
+        unit="share",
+        valid=(0, 1),
+        least_n=4,
+        reads=("real", "synthetic"),
+        takes="judge",
+        check="fortifai.modalities.image.metrics.separability:require_judge",
+    ),
 )
 
 LATENT_SPREAD = Metric(
