@@ -46,7 +46,7 @@ def test_paper_gmm_runs_and_says_that_it_is_reconstructed(call, tmp_path):
     words = "--seeds 1 --generations 1 --regime drift --strategy replace --executor in-process"
     answer = call("run", "paper-gmm", "--out", tmp_path, *words.split())
     assert answer.code == 0
-    records = chains(tmp_path / "paper-gmm@1")
+    records = chains(tmp_path / "paper-gmm@2")
     masked = {key[2].partition(":")[0]: value[1]["masked_share"] for key, value in records.items()}
     assert masked["ce"] == 0
     assert all(0 < masked[name] < 0.5 for name in ("tce", "tce-quantile", "tce-reverse"))
