@@ -192,11 +192,12 @@ def _power(chains: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _print_power(regimes: Sequence[dict[str, Any]]) -> None:
     from fortifai.fidelity.power import CORRELATION, ONSET_CV
+    from fortifai.report.tables import rough
 
     for regime in regimes:
         visible, seeds = regime["smallest_visible_ratio"], counted(regime["seeds"], "seed")
         if visible is not None:
-            print_line(f"{regime['regime']}: with {seeds} an ER below {visible:.2g} will not be seen")
+            print_line(f"{regime['regime']}: with {seeds} an ER below {rough(visible)} will not be seen")
         elif regime["comparisons"]:
             print_line(f"{regime['regime']}: with {seeds} no ER will be seen; three are the fewest")
     if any(regime["smallest_visible_ratio"] is not None for regime in regimes):

@@ -10,7 +10,7 @@ from fortifai.fidelity.power import LEVEL
 from fortifai.fidelity.remarks import BETWEEN, INERT, NO_DIFFERENCE, THRESHOLD_DECIDES, counted, side_of_1
 from fortifai.fidelity.rule import in_words
 from fortifai.fidelity.scores import Estimate, Ratio, ScoreRow
-from fortifai.report.tables import estimate, number, p_value
+from fortifai.report.tables import estimate, number, p_value, rough
 
 OTHER_START = 0.05
 """How far from 1 the fidelity of an objective's own generation 0 is worth a word: it began better or worse than the baseline."""
@@ -73,7 +73,7 @@ def _lasted(row: ScoreRow, ratio: Ratio, baseline: str) -> str:
     measured = f"{_interval(ratio)}, {_chains(row)}, p {p_value(row.p_value)}"
     if row.p_value is None or row.p_value >= LEVEL:
         seen = row.visible_ratio
-        unseen = "" if seen is None else f"; with {_chains(row)} an ER below {seen:.2g} may go unseen"
+        unseen = "" if seen is None else f"; with {_chains(row)} an ER below {rough(seen)} may go unseen"
         return f"no difference from {baseline} was seen for {name}: ER {number(ratio.value)} {measured}{unseen}"
     if ratio.value < 1:
         within = f"up to generation {row.horizon} " if ratio.lower_bound else ""

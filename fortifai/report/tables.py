@@ -79,6 +79,11 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
 
+def rough(value: float) -> str:
+    """Return a number with two digits that count, without an exponent, such as 220 or 1.3."""
+    return f"{float(f'{value:.2g}'):,g}"
+
+
 def share(value: float | None) -> str:
     """Return a share in [0, 1] in percent; anything above zero is told from zero."""
     if value is None:

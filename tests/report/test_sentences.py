@@ -7,6 +7,7 @@ import pytest
 from fortifai.fidelity import intervals, remarks
 from fortifai.fidelity.scores import Estimate, Ratio, ScoreRow
 from fortifai.report.sentences import controls_sentence, further_remarks, sentence
+from fortifai.report.tables import rough
 
 TCE = "tce:gamma=0.9"
 
@@ -86,6 +87,7 @@ def test_not_told_apart(p):
     text = sentence(row(extension_ratio=ratio(1.2, 0.9, 1.6), p_value=p, pairs=5, visible_ratio=1.71), "ce")
     assert f"no difference from cross entropy was seen for {TCE}: ER 1.20 [0.90, 1.60], 5 chains, p " in text
     assert text.endswith("; with 5 chains an ER below 1.7 may go unseen.")
+    assert [rough(value) for value in (1.04, 9.96, 215.0, 123_456.0)] == ["1", "10", "220", "120,000"]
     unknown = sentence(row(extension_ratio=ratio(1.2, 0.9, 1.6), p_value=p), "ce")
     assert "unseen" not in unknown
 
