@@ -19,7 +19,7 @@ from fortifai.registry import Registry
 class Toy:
     """As much of an adapter as a likelihood metric asks for: a model is a scale; likelihood and confidence are linear in it."""
 
-    density = False
+    density = implicit = False
 
     def __init__(self, splits: Splits) -> None:
         self.splits = splits

@@ -54,9 +54,9 @@ class ListedData(Frozen):
 
 
 class Listed:
-    density = False
-
     """An adapter whose data is configured by a list."""
+
+    density = implicit = False
 
     def __init__(self, config: ModelConfig, data: ListedData) -> None:
         self.splits = Adapters().bind(regime()).splits

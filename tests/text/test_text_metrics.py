@@ -37,6 +37,7 @@ class Table:
     splits: Splits
     passes: int = 0
     density: ClassVar[bool] = False
+    implicit: ClassVar[bool] = False
 
     def likelihood(self, model: Tensor, samples: Samples) -> Likelihood:
         self.passes += 1
