@@ -76,7 +76,10 @@ def test_the_sentence_below_it_names_every_gain_beyond_chance() -> None:
     }
     assert gains == {("tabular-gmm@2", "biased"), ("paper-gaussian@1", "biased"), ("recursive-labels@1", "drift")}
     answer = text(README).partition(table())[2].strip().partition("\n\n")[0]
-    assert "In three regimes of ten something lasts longer than cross entropy beyond chance. On a Gaussian and on tables" in " ".join(answer.split())
+    assert (
+        "In three regimes of ten something lasts longer than cross entropy beyond chance. On a Gaussian and on tables"
+        in " ".join(answer.split())
+    )
 
 
 def test_the_first_screen_has_both_commands() -> None:
