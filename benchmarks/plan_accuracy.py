@@ -1,10 +1,10 @@
 """How well `fortifai plan` predicts: seconds of a short chain of every regime, as a probe of 5 s predicts them, and as they are.
 
-``python benchmarks/plan_accuracy.py [SUITE ...] [--most 60] [--least 10] [--probe 5]`` prints a line for each regime, of all suites
-or of these, that this machine has what is needed for: what the suite file declares, what the probe predicts, and what the first
-generations of a chain of cross entropy took: three, or as many as are predicted to take ``--least`` seconds. All seconds, those of
-the probe too, are of the processor, and of one thread: on an idle core they are those of the clock, and on a busy machine other
-processes do not count. A regime of which a generation is predicted to take longer than ``--most`` seconds is not run.
+``python benchmarks/plan_accuracy.py [SUITE ...] [--most 60] [--least 10] [--probe 5]`` prints a line for each regime, of all or
+of these suites, that this machine has what is needed for: what the suite file declares, what the probe predicts, and what the
+first generations of a chain of cross entropy took: three, or as many as are predicted to take ``--least`` seconds. All seconds,
+those of the probe too, are of the processor, and of one thread: on an idle core they are those of the clock, and on a busy
+machine other processes do not count. A regime of which a generation is predicted to take longer than ``--most`` is not run.
 """
 
 import argparse

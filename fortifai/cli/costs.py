@@ -6,8 +6,8 @@ from typing import Any
 
 from fortifai.cli.output import duration
 from fortifai.errors import UserError
+from fortifai.planning import probing
 from fortifai.planning.cost import Cost
-from fortifai.planning.probing import LONGEST, SECONDS
 
 HOUR = 3600.0
 
@@ -21,9 +21,9 @@ BASES = {
 def seconds_of_probe(asked: float | None) -> float:
     """Return how long a regime is tried out. Raises UserError where that is no such time."""
     if asked is None:
-        return SECONDS
-    if not 0 <= asked <= LONGEST:
-        raise UserError(f"--probe {asked:g}: must be from 0 to {LONGEST:g} seconds")
+        return probing.SECONDS
+    if not 0 <= asked <= probing.LONGEST:
+        raise UserError(f"--probe {asked:g}: must be from 0 to {probing.LONGEST:g} seconds")
     return asked
 
 

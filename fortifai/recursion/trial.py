@@ -27,6 +27,9 @@ LOADING = 4
 SHARE = 0.8
 """Of the time that is left, what a trial is planned to take: it goes by a smaller one, and may take longer."""
 
+WORTH = 1.5
+"""Times the samples of a trial that a larger one has at least."""
+
 MOST_GENERATIONS = 20
 """Generations of the longest trial, of fits that cannot be made shorter."""
 
@@ -80,14 +83,18 @@ def trials(chain: Chain, seconds: float) -> list[Trial]:
 def _larger(chain: Chain, small: Trial, until: float) -> Iterator[Trial]:
     """Yield trials of as many samples, and then as many passes, as there is time for."""
     whole = chain.adapter.config.fit_passes(warm=chain.start == "warm")
-    each = max(sum(small.later.values()), 1e-6)
     # A trial has two generations, and the one after it, of more passes, is planned to take as long.
-    times = SHARE * (until - time.monotonic()) / (each * (5 if whole is not None and whole > 1 else 3))
-    n = min(chain.n, int(small.n * times))
+    generations = 5 if whole is not None and whole > 1 else 3
     last = small
-    if n > 1.2 * small.n or small.n == chain.n:
-        last = _trial(chain, max(n, small.n), small.passes, 2)
+    while True:  # more than once where time grows less than the number of samples
+        times = SHARE * (until - time.monotonic()) / (generations * max(sum(last.later.values()), 1e-6))
+        n = min(chain.n, int(last.n * times))
+        if n <= WORTH * last.n and not last.n == chain.n == small.n:
+            break
+        last = _trial(chain, max(n, last.n), small.passes, 2)
         yield last
+        if last.n == chain.n:
+            break
     left = SHARE * (until - time.monotonic())
     if whole is None:
         generations = int(left / max(sum(last.later.values()), 1e-6))
