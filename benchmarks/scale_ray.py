@@ -2,8 +2,8 @@
 
 ``python benchmarks/scale_ray.py [--seconds 1.0] [--chains 6] [--generations 5]`` runs a suite of closed forms whose objective
 waits before every generation, so that the processor decides next to nothing: one chain alone, by which the time that a chain
-takes to begin is measured; several on two nodes; and the same while one node is lost without grace in the middle and another one joins.
-It prints the seconds of each run, and what the simulation says of it.
+takes to begin is measured; several on two nodes; and the same while one node is lost without grace in the middle, and another one
+joins. It prints the seconds of each run, and what the simulation says of it.
 """
 
 import argparse
