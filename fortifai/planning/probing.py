@@ -170,31 +170,37 @@ def paced(tried: "Sequence[Trial]", n: int, passes: tuple[int | None, int | None
         passes: Of the fit of generation 0, and of a later one; None: a fit is always whole.
         regime: Whose generations, as declared.
     """
-    small, last = tried[0], tried[-1]
+    measured = [one for one in tried if "measure" in one.later]
+    fits = [tried[0], *(one for one in tried if one not in measured)]
+    fits = fits if len(fits) > 1 else measured
+    small, last = fits[0], fits[-1]
     # Of the same number of samples as the last trial, but of fewer passes, where there is one.
-    fewer = next((one for one in reversed(tried[:-1]) if one.n == last.n and one.passes != last.passes), None)
-    work, size, measure = [], [last.n, last.later_n], []
+    fewer = next((one for one in reversed(fits[:-1]) if one.n == last.n and one.passes != last.passes), None)
+    work, measure = [], []
     for place, whole in enumerate(passes):
         big, little = _steps(last, place), _steps(small, place)
         each, fixed = _pass(big, last, None if fewer is None else (_steps(fewer, place), fewer))
         made = fixed + each * (whole or 1) + _beside(big)
+        size, small_size = (last.n, small.n) if place == 0 else (last.later_n, small.later_n)
         slope = regime.seconds_per_sample
-        sizes = (small.n, last.n) if place == 0 else (small.later_n, last.later_n)
-        measured = big.get("measure", 0.0)
-        if sizes[0] < sizes[1]:
+        if small_size < size:
             each_small = max(little["fit"] - fixed, 0.0) / (small.passes or 1)
-            made_small = fixed + each_small * (whole or 1) + _beside(little)
-            slope = max(made - made_small, 0.0) / (sizes[1] - sizes[0])
-            grows = max(measured - little.get("measure", 0.0), 0.0) / (last.n - small.n)
-            measured += grows * (n - last.n)
-        elif last.n < n:
-            measured *= _declared(regime, n) / _declared(regime, last.n)
-        slope = min(slope, made / size[place])
-        work.append((made - slope * size[place], slope))
-        measure.append(measured)
+            slope = max(made - (fixed + each_small * (whole or 1) + _beside(little)), 0.0) / (size - small_size)
+        slope = min(slope, made / size)
+        work.append((made - slope * size, slope))
+        measure.append(_measure(measured, place, n, regime))
     once = max(measure[0] - measure[1], 0.0)  # what is computed of real data once for a chain, not for each generation
     fixed = work[1][0] + measure[1] + once / max(regime.generations, 1)
     return Probed(fixed=fixed, per_sample=work[1][1], first=work[0][0] + work[0][1] * n + measure[0])
+
+
+def _measure(measured: "Sequence[Trial]", place: int, n: int, regime: Regime) -> float:
+    """Return the seconds of measuring n samples: on the line through two sizes, or as the suite file says that time grows."""
+    small, last = measured[0], measured[-1]
+    seconds = _steps(last, place).get("measure", 0.0)
+    if small.n < last.n:
+        return seconds + max(seconds - _steps(small, place).get("measure", 0.0), 0.0) / (last.n - small.n) * (n - last.n)
+    return seconds * _declared(regime, n) / _declared(regime, last.n)
 
 
 def _steps(trial: "Trial", place: int) -> Mapping[str, float]:

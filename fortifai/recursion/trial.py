@@ -12,6 +12,7 @@ from types import FrameType
 
 import torch
 
+from fortifai.contract.modality import AnyModality
 from fortifai.contract.samples import Samples
 from fortifai.errors import UserError
 from fortifai.records.schema import GenerationRecord
@@ -42,7 +43,8 @@ class Trial:
         n: Samples of generation 0's training set.
         later_n: Those of the training sets of later generations, on average.
         passes: Of every fit; None: as many as it takes.
-        first: Seconds of generation 0, by step; a metric looks at real data in it, once for the chain.
+        first: Seconds of generation 0, by step; a metric looks at real data in it, once for the chain. Without "measure": of a
+            fit alone, and of what it makes.
         later: Seconds of a later one, on average.
     """
 
@@ -61,7 +63,7 @@ def trials(chain: Chain, seconds: float) -> list[Trial]:
     """Run chains like this one in miniature, for some seconds, with one thread, and return what they took.
 
     At first, beside that time, with the fewest samples and one pass, which also loads what is loaded once; then with as many
-    samples as there is time for, up to all of them; then with more passes. What was tried before the time was up, or anything
+    samples as there is time for, up to all of them, and with more passes. What was tried before the time was up, or anything
     failed, is returned.
 
     Args:
@@ -82,28 +84,54 @@ def trials(chain: Chain, seconds: float) -> list[Trial]:
 
 def _larger(chain: Chain, small: Trial, until: float) -> Iterator[Trial]:
     """Yield trials of as many samples, and then as many passes, as there is time for."""
-    whole = chain.adapter.config.fit_passes(warm=chain.start == "warm")
-    # A trial has two generations, and the one after it, of more passes, is planned to take as long.
-    generations = 5 if whole is not None and whole > 1 else 3
+    passes = chain.adapter.config.fit_passes(warm=False)
+    yield from _whole(chain, small, until) if passes is None else _in_passes(chain, small, passes, until)
+
+
+def _whole(chain: Chain, small: Trial, until: float) -> Iterator[Trial]:
+    """Yield generations of whole fits."""
     last = small
     while True:  # more than once where time grows less than the number of samples
-        times = SHARE * (until - time.monotonic()) / (generations * max(sum(last.later.values()), 1e-6))
-        n = min(chain.n, int(last.n * times))
+        n = min(chain.n, int(last.n * SHARE * (until - time.monotonic()) / max(3 * sum(last.later.values()), 1e-6)))
         if n <= WORTH * last.n and not last.n == chain.n == small.n:
             break
-        last = _trial(chain, max(n, last.n), small.passes, 2)
+        last = _trial(chain, max(n, last.n), None, 2)
         yield last
         if last.n == chain.n:
             break
+    generations = int(SHARE * (until - time.monotonic()) / max(sum(last.later.values()), 1e-6))
+    if generations > 2:
+        yield _trial(chain, last.n, None, min(generations, MOST_GENERATIONS))
+
+
+def _in_passes(chain: Chain, small: Trial, passes: int, until: float) -> Iterator[Trial]:
+    """Yield fits of few passes, with what they make and without measuring it; then generations, for what measuring takes."""
+    made = max(small.later["fit"] + small.later["sample"], 1e-6)
+    n = min(chain.n, max(small.n, int(small.n * (until - time.monotonic()) / (5 * made))))
+    last = _fit_and_sample(chain, n, 1)
+    yield last
+    if passes > 1:
+        left = (until - time.monotonic()) / 2 - last.later["sample"]
+        more = int(left / max(last.later["fit"], 1e-6))
+        yield _fit_and_sample(chain, n, min(passes, max(more, 2)))
     left = SHARE * (until - time.monotonic())
-    if whole is None:
-        generations = int(left / max(sum(last.later.values()), 1e-6))
-        if generations > 2:
-            yield _trial(chain, last.n, None, min(generations, MOST_GENERATIONS))
-    elif whole > 1:
-        fits = last.first["fit"] + last.later["fit"]
-        passes = int((left - sum(last.first.values()) - sum(last.later.values()) + fits) / max(fits, 1e-6))
-        yield _trial(chain, last.n, min(whole, max(passes, 2)), 2)
+    made, measured = sum(last.later.values()) / n, (small.first["measure"] + small.later["measure"]) / small.n
+    n = min(chain.n, int(left / (2 * made + measured)))
+    if n > WORTH * small.n:
+        yield _trial(chain, n, 1, 2)
+
+
+def _fit_and_sample(chain: Chain, n: int, passes: int) -> Trial:
+    """Return what a fit to real samples takes, and what it makes."""
+    adapter = _brief(chain, passes)
+    order = slice(n) if adapter.splits.in_order else torch.randperm(len(adapter.splits.train))[:n]
+    samples, rng = adapter.splits.train.take(order), torch.Generator().manual_seed(0)
+    begun = time.perf_counter()
+    fit = adapter.fit(samples, chain.objective, None, rng)
+    fitted = time.perf_counter()
+    adapter.sample(fit.model, samples, chain.sampling, rng)
+    seconds = {"fit": fitted - begun, "sample": time.perf_counter() - fitted}
+    return Trial(n, n, passes, seconds, seconds)
 
 
 def _smallest(chain: Chain) -> Trial:
@@ -120,15 +148,20 @@ def _smallest(chain: Chain) -> Trial:
 
 
 def _trial(chain: Chain, n: int, passes: int | None, generations: int) -> Trial:
-    adapter = chain.adapter
-    if passes is not None:
-        adapter = copy.copy(adapter)  # its data is not loaded again
-        adapter.config = adapter.config.with_fit_passes(passes)
-    small = replace(chain, adapter=adapter, n=n)
+    small = replace(chain, adapter=_brief(chain, passes), n=n)
     first, *later = run_chain(small, _Kept(), generations - 1)
     steps = dict.fromkeys(name for record in later for name in record.seconds)
     means = {name: fmean(record.seconds.get(name, 0.0) for record in later) for name in steps}
     return Trial(n, fmean(record.training.size for record in later if record.training), passes, first.seconds, means)
+
+
+def _brief(chain: Chain, passes: int | None) -> AnyModality:
+    """Return the adapter of a chain with fits of so many passes."""
+    adapter = chain.adapter
+    if passes is not None:
+        adapter = copy.copy(adapter)  # its data is not loaded again
+        adapter.config = adapter.config.with_fit_passes(passes)
+    return adapter
 
 
 @dataclass

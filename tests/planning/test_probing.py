@@ -35,6 +35,17 @@ def test_whole_generations_are_exact_where_time_follows_the_law(first, later):
         assert found.fixed + found.per_sample * size == pytest.approx(sum(expected.values()) + ONCE / 10)
 
 
+def test_fits_that_were_not_measured_tell_of_fits_and_generations_of_measuring():
+    def alone(n: int, passes: int) -> Trial:
+        seconds = {name: value for name, value in law(n, passes).items() if name != "measure"}
+        return Trial(n, n, passes, seconds, seconds)
+
+    for tried in ([small(32, 1), alone(400, 1), alone(400, 3), small(200, 1)], [small(200, 1), alone(400, 1), alone(400, 3)]):
+        flat = regime(generations=10, seconds_per_generation=1.0 + ONCE, seconds_per_sample=0.001)
+        found = probing.paced(tried, 1000, (10, 5), flat)
+        assert found.fixed + found.per_sample * 1000 == pytest.approx(sum(law(1000, 5).values()) + ONCE / 10, rel=0.03)
+
+
 def test_whole_fits_are_exact_too():
     found = probing.paced([small(32, None, 7), small(200, None, 7)], 1000, (None, None), regime(generations=10))
     assert found.fixed + found.per_sample * 1000 == pytest.approx(sum(law(1000, 7).values()) + ONCE / 10)
