@@ -176,7 +176,7 @@ def paced(tried: "Sequence[Trial]", n: int, passes: tuple[int | None, int | None
     small, last = fits[0], fits[-1]
     # Of the same number of samples as the last trial, but of fewer passes, where there is one.
     fewer = next((one for one in reversed(fits[:-1]) if one.n == last.n and one.passes != last.passes), None)
-    work, measure = [], []
+    work = []
     for place, whole in enumerate(passes):
         big, little = _steps(last, place), _steps(small, place)
         each, fixed = _pass(big, last, None if fewer is None else (_steps(fewer, place), fewer))
@@ -188,18 +188,19 @@ def paced(tried: "Sequence[Trial]", n: int, passes: tuple[int | None, int | None
             slope = max(made - (fixed + each_small * (whole or 1) + _beside(little)), 0.0) / (size - small_size)
         slope = min(slope, made / size)
         work.append((made - slope * size, slope))
-        measure.append(_measure(measured, place, n, regime))
-    once = max(measure[0] - measure[1], 0.0)  # what is computed of real data once for a chain, not for each generation
-    fixed = work[1][0] + measure[1] + once / max(regime.generations, 1)
-    return Probed(fixed=fixed, per_sample=work[1][1], first=work[0][0] + work[0][1] * n + measure[0])
+    measure = _measure(measured, n, regime)
+    # What is computed of real data once for a chain, not for each generation.
+    once = max(measured[-1].first.get("measure", 0.0) - measured[-1].later.get("measure", 0.0), 0.0)
+    fixed = work[1][0] + measure + once / max(regime.generations, 1)
+    return Probed(fixed=fixed, per_sample=work[1][1], first=work[0][0] + work[0][1] * n + measure + once)
 
 
-def _measure(measured: "Sequence[Trial]", place: int, n: int, regime: Regime) -> float:
+def _measure(measured: "Sequence[Trial]", n: int, regime: Regime) -> float:
     """Return the seconds of measuring n samples: on the line through two sizes, or as the suite file says that time grows."""
     small, last = measured[0], measured[-1]
-    seconds = _steps(last, place).get("measure", 0.0)
+    seconds = last.later.get("measure", 0.0)
     if small.n < last.n:
-        return seconds + max(seconds - _steps(small, place).get("measure", 0.0), 0.0) / (last.n - small.n) * (n - last.n)
+        return seconds + max(seconds - small.later.get("measure", 0.0), 0.0) / (last.n - small.n) * (n - last.n)
     return seconds * _declared(regime, n) / _declared(regime, last.n)
 
 

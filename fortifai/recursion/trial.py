@@ -115,14 +115,13 @@ def _in_passes(chain: Chain, small: Trial, passes: int, until: float) -> Iterato
         more = int(left / max(last.later["fit"], 1e-6))
         yield _fit_and_sample(chain, n, min(passes, max(more, 2)))
     left = SHARE * (until - time.monotonic())
-    made, measured = sum(last.later.values()) / n, (small.first["measure"] + small.later["measure"]) / small.n
-    n = min(chain.n, int(left / (2 * made + measured)))
+    n = min(chain.n, int(left / (2 * sum(last.later.values()) / n + 3 * small.later["measure"] / small.n)))
     if n > WORTH * small.n:
         yield _trial(chain, n, 1, 2)
 
 
 def _fit_and_sample(chain: Chain, n: int, passes: int) -> Trial:
-    """Return what a fit to real samples takes, and what it makes."""
+    """Return what a fit to real samples takes, and what it makes: as many sets as a generation does, by the time of one."""
     adapter = _brief(chain, passes)
     order = slice(n) if adapter.splits.in_order else torch.randperm(len(adapter.splits.train))[:n]
     samples, rng = adapter.splits.train.take(order), torch.Generator().manual_seed(0)
@@ -130,7 +129,7 @@ def _fit_and_sample(chain: Chain, n: int, passes: int) -> Trial:
     fit = adapter.fit(samples, chain.objective, None, rng)
     fitted = time.perf_counter()
     adapter.sample(fit.model, samples, chain.sampling, rng)
-    seconds = {"fit": fitted - begun, "sample": time.perf_counter() - fitted}
+    seconds = {"fit": fitted - begun, "sample": chain.draws * (time.perf_counter() - fitted)}
     return Trial(n, n, passes, seconds, seconds)
 
 
