@@ -158,13 +158,12 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
             missing = [status for status in statuses if not status.is_over]
             remaining = missing[: how.limit]
             chains = [status.chain for status in (*remaining, *(each for each in statuses if _lacks_picture(folder, each)))]
+            speeds = expected_speeds(plan, folder, {status.chain.regime for status in remaining})
             _measure_nulls(plan, folder, pool)
             for status in statuses:
                 record = chain_record(plan.suite, folder, status.chain)
                 (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
             generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
-            names = {status.chain.regime for status in remaining}
-            speeds = expected_speeds(plan, folder, names)
             with watch(generations, forecast(plan, remaining, speeds, pool.at_once), quiet=how.quiet) as watcher:
                 if remaining and pool.where and not how.quiet:
                     watcher.say(pool.where)
