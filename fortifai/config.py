@@ -69,6 +69,20 @@ class ModelConfig(Frozen):
         """A short name of the model for tables, such as ``gaussian-mixture-5``."""
         return type(self).__name__
 
+    def fit_passes(self, *, warm: bool) -> int | None:
+        """Return how many passes, or steps, a fit takes; its time grows in proportion, so that a few of them tell of all.
+
+        The default, None: there is no such number, and `fortifai plan` tries out whole fits.
+
+        Args:
+            warm: Whether of a fit that starts from a model, or from scratch.
+        """
+        return None
+
+    def with_fit_passes(self, passes: int) -> Self:
+        """Return the same with fits of so many passes, from scratch or not. The default: itself."""
+        return self
+
 
 class Sampling(Frozen):
     """How a model is read out. A ``temperature`` below 1 reads it out more sharply than it was fitted: sampling bias."""

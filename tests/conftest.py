@@ -40,6 +40,14 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_probes() -> Iterator[None]:
+    """Let plans go by what suite files declare, unless a test asks for a probe: `--probe`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fortifai.planning.probing.SECONDS", 0.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def brief_classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Train classifiers of a pool for a few steps, and keep them apart, where it does not matter how good they are."""

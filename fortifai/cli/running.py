@@ -18,26 +18,51 @@ from fortifai.fidelity.rule import BASELINE
 
 
 @selecting
-def plan(request: Request, as_json: AsJson = False) -> None:
+def plan(
+    request: Request,
+    probe: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long a regime of which nothing has run is tried out, for what it takes here; 0: not at all. Default: 5.",
+        ),
+    ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(
+            help="Of an hour of a GPU or, where no regime needs one, of a core, in any currency: shows what the rest costs."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show the chains that a run would have, how many are done already, and what the rest will cost."""
+    from fortifai.cli import costs
+    from fortifai.planning import probing
     from fortifai.planning.chains import Selection
     from fortifai.planning.cost import estimate
+    from fortifai.planning.loading import Adapters
     from fortifai.planning.plan import make_plan
     from fortifai.planning.suite_file import load_suite
     from fortifai.runner.run_folder import RunFolder
 
+    trial = costs.seconds_of_probe(probe)
+    costs.require_price(price)
     suite = load_suite(request.suite, request.settings)
     selection = Selection.of_user(request.seeds, request.generations, request.objectives, request.strategies, request.regimes)
-    planned = make_plan(suite, selection, from_memory=True, say=_say_on_a_terminal)
+    adapters = Adapters()
+    planned = make_plan(suite, selection, from_memory=True, say=_say_on_a_terminal, adapters=adapters)
     folder = RunFolder.of(request.out, suite, request.name)
     statuses = planned.statuses(folder)
-    cost = estimate(planned, folder, workers=request.workers or 1, keep=request.keep)
+    probed = probing.probe(planned, folder, adapters, trial, say=_say_on_a_terminal)
+    speeds = {name: one.speed for name, one in probed.items()}
+    cost = estimate(planned, folder, workers=request.workers or 1, keep=request.keep, probed=speeds)
+    energy = probing.joules(planned, folder, cost)
     chains = [
         {**status.chain.model_dump(exclude={"n", "data_hash"}), "state": status.state, "finished": status.finished}
         for status in statuses
     ]
     if as_json:
-        seconds = {"seconds": cost.seconds, "disk_bytes": cost.disk_bytes, "memory_bytes": cost.memory_bytes}
+        seconds = costs.as_json(cost, energy, price)
         needs = [need.what for need in planned.needs]
         missing = [str(need) for need in planned.needs if need.missing is not None]
         first = {"fits": cost.generations_0, "chains": cost.sharing}
@@ -53,10 +78,8 @@ def plan(request: Request, as_json: AsJson = False) -> None:
     if cost.sharing:
         print_line(f"generation 0 is fitted {counted(cost.generations_0, 'time')} for {counted(cost.sharing, 'chain')}")
     _print_power(_power(chains))
-    if cost.gpu_seconds:
-        known = any(folder.measured(regime.name) for regime in suite.regimes if regime.gpu)
-        basis = "by what has run" if known else "estimated from arithmetic, not measured"
-        print_line(f"needs a GPU: about {cost.gpu_seconds / 3600:.3g} GPU hours ({basis})")
+    for line in costs.lines(cost, energy, price):
+        print_line(line)
     for need in planned.needs:
         print_line(f"needs {need.what}: here" if need.missing is None else f"needs {need.what}, MISSING: {need.missing}")
 

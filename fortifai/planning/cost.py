@@ -1,8 +1,9 @@
 """What is left of a plan, and what it costs: seconds, bytes on disk, and bytes of memory."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,10 @@ CHAINS_ALIKE = 1024
 """Kinds of chains whose sizes are added up once: 10,000 seeds of a strategy are one kind, and may have 100,000 generations."""
 
 
+Basis = Literal["measured", "probed", "declared"]
+"""What seconds are known by: what has run of a regime, a trial of some seconds on this machine, or the suite file."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What is left to do.
@@ -42,6 +47,8 @@ class Cost:
         gpu_seconds: How much of the seconds is that of regimes that need a GPU, which workers share rather than multiply.
         generations_0: How often generation 0 is fitted.
         sharing: For how many chains that is.
+        core_seconds: Seconds of one core that is left of regimes that need no GPU, whatever the number of workers.
+        basis: By regime, what the seconds of its generations are known by.
     """
 
     seconds: float
@@ -50,6 +57,8 @@ class Cost:
     gpu_seconds: float = 0.0
     generations_0: int = 0
     sharing: int = 0
+    core_seconds: float = 0.0
+    basis: Mapping[str, Basis] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,11 @@ class _Bytes:
     draws: int
 
 
-def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") -> Cost:
+NO_SPEEDS: Mapping[str, Speed] = {}
+"""Nothing was tried out."""
+
+
+def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last", probed: Mapping[str, Speed] = NO_SPEEDS) -> Cost:
     """Estimate what is left of a plan.
 
     Args:
@@ -84,19 +97,23 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
         done: What of them is done, and how long it took.
         workers: Processes.
         keep: What stays of the generations on disk, as `fortifai run --keep` has it.
+        probed: By regime, what its generations take by a trial of some seconds.
     """
     by_regime: dict[str, list[ChainStatus]] = {}
     for status in plan.statuses(done):
         by_regime.setdefault(status.chain.regime, []).append(status)
     seconds, gpu_seconds, disk, memory = 0.0, 0.0, 0.0, 0.0
     fits, sharing = 0, 0
+    basis: dict[str, Basis] = {}
     sizes_known = True
     for name, statuses in by_regime.items():
         regime = plan.suite.regime(name)
         shared = plan.generations_0(statuses)
         missing = sum(not done.has_generation_0(key) for key in shared)
         fits, sharing = fits + missing, sharing + shared.total()
-        pace = speed(regime, done.measured(name))
+        measured = done.measured(name)
+        basis[name] = "measured" if measured else "probed" if name in probed else "declared"
+        pace = speed(regime, measured, probed.get(name))
         cost = missing * pace.of_first(statuses[0].chain.n) + _seconds_left(statuses, pace)
         seconds += 0 if regime.gpu else cost
         gpu_seconds += cost if regime.gpu else 0
@@ -115,6 +132,8 @@ def estimate(plan: Plan, done: Done, *, workers: int = 1, keep: str = "last") ->
         round(gpu_seconds, 3),
         fits,
         sharing,
+        round(seconds, 3),
+        basis,
     )
 
 
@@ -132,21 +151,23 @@ def chain_seconds(strategy: Strategy, n: int, generations: range, fixed: float, 
     return sum(fixed + per_sample * strategy.training_size(n, generation) for generation in generations)
 
 
-def speed(regime: Regime, measured: Sequence[Measured]) -> Speed:
+def speed(regime: Regime, measured: Sequence[Measured], probed: Speed | None = None) -> Speed:
     """Return the seconds of a generation as a fixed part and a part for each training sample.
 
-    By what was measured, as a line through it where sizes differ; before anything was, by what the suite file declares.
-    Generation 0, which may take more passes than the others and is fitted once for many chains, is averaged on its own.
+    By what was measured, as a line through it where sizes differ; before anything was, by a probe; without one, by what the
+    suite file declares. Generation 0, which may take more passes than the others and is fitted once for many chains, is averaged
+    on its own.
 
     Args:
         regime: Whose generations.
         measured: What every generation took that was run.
+        probed: What a trial of some seconds told; None: there was none.
     """
     firsts = [one.seconds for one in measured if one.generation == 0]
     first = float(np.mean(firsts)) if firsts else None
     later = [(one.size, one.seconds) for one in measured if one.generation > 0] or [(one.size, one.seconds) for one in measured]
     if not later:
-        return Speed(regime.seconds_per_generation, regime.seconds_per_sample)
+        return probed or Speed(regime.seconds_per_generation, regime.seconds_per_sample)
     sizes, seconds = np.array(later).T
     slope = regime.seconds_per_sample if np.ptp(sizes) == 0 else max(float(np.polyfit(sizes, seconds, 1)[0]), 0.0)
     return Speed(max(float(seconds.mean() - slope * sizes.mean()), 0.0), slope, first)

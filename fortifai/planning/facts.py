@@ -76,7 +76,7 @@ class RememberedFacts:
             "regime": regime.model_dump(mode="json"),
             "horizons": dict(horizons),
             "adapter": modalities.get(regime.modality).version,
-            "packages": [version("fortifai"), version(package), sorted(_installed())],
+            "packages": [version("fortifai"), version(package), sorted(installed())],
             "sources": [*_sources("fortifai"), *_sources(modalities.get(regime.modality).adapter.partition(":")[0])],
             "code": {name: file.sha256 for name, file in used_by([*horizons, *regime.metrics]).items()},
         }
@@ -100,7 +100,7 @@ class RememberedFacts:
             write_cached(self._path, facts.model_dump_json().encode())
 
 
-def _installed() -> Iterator[str]:
+def installed() -> Iterator[str]:
     """Yield the folders that say what is installed, in which version."""
     for place in sys.path:
         if os.path.isdir(place):

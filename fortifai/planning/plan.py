@@ -89,7 +89,14 @@ class Plan:
         needs.require(self.needs, f"suite {self.suite.name}")
 
 
-def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, say: Callable[[str], object] = len) -> Plan:
+def make_plan(
+    suite: Suite,
+    selection: Selection,
+    *,
+    from_memory: bool = False,
+    say: Callable[[str], object] = len,
+    adapters: Adapters | None = None,
+) -> Plan:
     """List the chains of a suite.
 
     Loads the real data, whose hash is part of every chain's identity; where it is missing on this machine, the chains are
@@ -101,13 +108,14 @@ def make_plan(suite: Suite, selection: Selection, *, from_memory: bool = False, 
         from_memory: Whether a regime that was planned before, and of which nothing has changed since, need not be loaded: to look
             at a plan, not to run it.
         say: Called with what is loaded, before it is.
+        adapters: Where those that are loaded are kept; None: not beyond this call.
 
     Raises:
         UserError: A name is unknown, or a size is one that the data or the model cannot serve.
     """
     regimes = [suite.regime(name) for name in dict.fromkeys(selection.regimes)] or list(suite.regimes)
     _require_installed(regimes)
-    bound = Adapters()
+    bound = adapters if adapters is not None else Adapters()
     facts: dict[str, Facts | None] = {}
     chains: list[PlannedChain] = []
     required: dict[Need, None] = {}

@@ -17,6 +17,9 @@ SUITE_FILE = "suite.json"
 MANIFEST_FILE = "manifest.json"
 """The chains that a run should have."""
 
+ESTIMATE_FILE = "estimate.json"
+"""What the generations of a run were expected to take, before any of them ran."""
+
 NULLS = "nulls"
 """The folder of a run that holds the null of each regime."""
 

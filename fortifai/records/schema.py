@@ -64,6 +64,26 @@ class SuiteRecord(RunFile):
     suite: SuiteDescription = Field(description="the whole suite")
 
 
+class ExpectedSpeed(Stored):
+    """What generations of one regime were expected to take, on one core or GPU."""
+
+    fixed: float = Field(ge=0, description="seconds of a generation, whatever its training size")
+    per_sample: float = Field(ge=0, description="seconds on top for each training sample")
+    first: float | None = Field(ge=0, description="seconds of generation 0; null: as of any other of its size")
+    basis: Literal["probed", "declared"] = Field(description="by a trial of some seconds, or by the suite file")
+    gpu: bool = Field(description="whether they are seconds of a GPU")
+
+    def seconds(self, generation: int, size: int) -> float:
+        """Return the seconds that a generation was expected to take."""
+        return self.first if generation == 0 and self.first is not None else self.fixed + self.per_sample * size
+
+
+class EstimateRecord(RunFile):
+    """`estimate.json`: what the generations of a run were expected to take, before any of their regime ran."""
+
+    regimes: dict[str, ExpectedSpeed] = Field(description="by the name of the regime")
+
+
 class NullRecord(RunFile):
     """`nulls/<regime>.json`: the fidelity metric of a model that has lost everything, measured once a regime."""
 

@@ -13,6 +13,7 @@ from fortifai.records.hashing import code_in, content_hash, identity_hash
 from fortifai.records.layout import (
     CHAIN_FILE,
     CODE,
+    ESTIMATE_FILE,
     FAILURE_FILE,
     GENERATION_0,
     MANIFEST_FILE,
@@ -24,7 +25,7 @@ from fortifai.records.layout import (
     generation_name,
 )
 from fortifai.records.reading import Recorded, chain_folders, read_chain, read_manifest, read_recorded, read_suite, shared_folders
-from fortifai.records.schema import ChainRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord
+from fortifai.records.schema import ChainRecord, EstimateRecord, FailureRecord, GenerationRecord, NullRecord, SharedRecord
 from fortifai.sanitise import is_exploration
 
 MOST_NAMED = 3
@@ -141,6 +142,7 @@ def verify_run(run: Path, *, files: bool = True) -> Verification:
         findings += found
         checked += looked_at
     findings += _code_findings(run, chains)
+    findings += _estimate_findings(run)
     findings += _missing(run)
     return Verification(tuple(findings), tuple(chains), checked)
 
@@ -159,6 +161,15 @@ def _code_findings(run: Path, chains: Iterable[ReadChain]) -> Iterator[Finding]:
             yield Finding("missing", where, "the file that chains were run with is gone")
         elif sha256_of(copy) != sha256:
             yield Finding("damaged", where, "is not the file that chains were run with")
+
+
+def _estimate_findings(run: Path) -> Iterator[Finding]:
+    path = run / ESTIMATE_FILE
+    if path.exists() or path.is_symlink():
+        try:
+            EstimateRecord.load(path)
+        except UserError as error:
+            yield Finding("damaged", ESTIMATE_FILE, _without(error, path))
 
 
 def _nulls(run: Path, findings: list[Finding]) -> dict[str, NullRecord]:

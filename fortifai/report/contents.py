@@ -13,6 +13,7 @@ from fortifai.records.numbers import RunNumbers
 from fortifai.records.reading import read_chains
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report.confidence import draw_confidence
+from fortifai.report.estimate import estimate_against_actual
 from fortifai.report.examples import Gallery, collect
 from fortifai.report.pictures import draw
 from fortifai.report.plots import Plot, plots_of
@@ -38,6 +39,7 @@ class Contents:
         plots: Of its trajectories.
         pictures: Their files, and those of confidence.
         gallery: What the generations made.
+        estimate: What it was expected to cost against what it cost, by regime, as text; none where nothing was noted.
     """
 
     numbers: RunNumbers
@@ -50,6 +52,7 @@ class Contents:
     plots: list[Plot]
     pictures: list[Picture]
     gallery: Gallery
+    estimate: list[list[str]]
 
 
 def gather(run: Path, out: Path) -> Contents:
@@ -75,4 +78,5 @@ def gather(run: Path, out: Path) -> Contents:
     gallery = collect(run, read_chains(run), BASELINE, out)
     title, headings, rows = with_title(table, run.name)
     numbered, notes = number_notes(headings, rows)
-    return Contents(numbers, table, title, headings, numbered, notes, unfinished, plots, pictures, gallery)
+    estimate = estimate_against_actual(run, numbers)
+    return Contents(numbers, table, title, headings, numbered, notes, unfinished, plots, pictures, gallery, estimate)

@@ -10,6 +10,7 @@ from fortifai.report.blocks import in_blocks
 from fortifai.report.commands import commands_of
 from fortifai.report.contents import Contents
 from fortifai.report.costs import costs_of
+from fortifai.report.estimate import HEADINGS as HEADINGS_OF_ESTIMATE
 from fortifai.report.examples import Example, Section
 from fortifai.report.filmstrip import UnreadablePicture, first_row
 from fortifai.report.html import environment, inline_svg, png_uri, policy, wav_uri
@@ -80,6 +81,7 @@ def web_page(contents: Contents, out: Path) -> str:
         samples=[_samples(section, out) for section in contents.gallery.sections],
         figures=_figures(contents),
         costs=costs_of(contents.numbers, BASELINE),
+        estimate_headings=HEADINGS_OF_ESTIMATE,
         commands=commands_of(contents.numbers),
     )
 

@@ -9,13 +9,13 @@ from fortifai.errors import RunFailed
 from fortifai.files import is_disk_full
 from fortifai.limits import MOST_CHAINS, MOST_WORKERS, require_count
 from fortifai.planning.chains import ChainStatus, PlannedChain, Selection
-from fortifai.planning.cost import speed
 from fortifai.planning.plan import Plan, make_plan
 from fortifai.planning.suite_file import json_copy, load_suite
 from fortifai.runner import lock
 from fortifai.runner.chain_folder import announce, mend_null, note_failure
 from fortifai.runner.chain_record import chain_record
 from fortifai.runner.cluster.jobs import end_left_over
+from fortifai.runner.estimates import expected_speeds
 from fortifai.runner.executor import Chosen, Executor, Resources, choose
 from fortifai.runner.forecast import forecast
 from fortifai.runner.messages import (
@@ -158,13 +158,12 @@ def _run(plan: Plan, folder: RunFolder, how: _How) -> tuple[list[str], int]:
             missing = [status for status in statuses if not status.is_over]
             remaining = missing[: how.limit]
             chains = [status.chain for status in (*remaining, *(each for each in statuses if _lacks_picture(folder, each)))]
+            speeds = expected_speeds(plan, folder, {status.chain.regime for status in remaining})
             _measure_nulls(plan, folder, pool)
             for status in statuses:
                 record = chain_record(plan.suite, folder, status.chain)
                 (mend_null if status.is_over else announce)(folder.chain_of(status.chain), record)
             generations = sum(status.chain.horizon + 1 - status.finished for status in remaining)
-            names = {status.chain.regime for status in remaining}
-            speeds = {name: speed(plan.suite.regime(name), folder.measured(name)) for name in names}
             with watch(generations, forecast(plan, remaining, speeds, pool.at_once), quiet=how.quiet) as watcher:
                 if remaining and pool.where and not how.quiet:
                     watcher.say(pool.where)

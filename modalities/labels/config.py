@@ -1,5 +1,7 @@
 """What a suite can set about classifiers. Imports no torch."""
 
+from typing import Self
+
 from pydantic import Field
 
 from fortifai.config import Identity, ModelConfig, Runtime
@@ -21,3 +23,11 @@ class ClassifierConfig(ModelConfig):
     def label(self) -> str:
         """A short name for tables, such as ``mlp-64``."""
         return "-".join(["mlp", *map(str, self.hidden)]) if self.hidden else "linear"
+
+    def fit_passes(self, *, warm: bool) -> int:
+        """Return the epochs of a fit."""
+        return self.epochs if warm or self.first_epochs is None else self.first_epochs
+
+    def with_fit_passes(self, passes: int) -> Self:
+        """Return the same with fits of so many epochs."""
+        return self.model_copy(update={"epochs": passes, "first_epochs": None})

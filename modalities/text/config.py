@@ -1,6 +1,6 @@
 """What a suite or a user can set about texts and language models. Imports no torch, so listing and validating are instant."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -67,6 +67,16 @@ class LanguageModelConfig(ModelConfig):
         if self.pretrained is not None:
             return self.pretrained.rstrip("/").rsplit("/", 1)[-1].lower()
         return f"{self.architecture}-{self.layers}x{self.hidden_size}"
+
+    def fit_passes(self, *, warm: bool) -> int | None:
+        """Return the epochs of a fit; None where a budget of tokens may end it before."""
+        if self.training.token_budget is not None:
+            return None
+        return self.training.epochs if warm or self.training.first_epochs is None else self.training.first_epochs
+
+    def with_fit_passes(self, passes: int) -> Self:
+        """Return the same with fits of so many epochs."""
+        return self.model_copy(update={"training": self.training.model_copy(update={"epochs": passes, "first_epochs": None})})
 
 
 class Decoding(Sampling):

@@ -66,8 +66,12 @@ def test_plan_shows_the_chains_and_what_they_cost(call, small, tmp_path):
     assert list(planned) == ["schema", "suite", "chains", "generation_0", "estimate", "power", "needs", "missing"]
     assert planned["suite"] == "small@3"
     assert planned["generation_0"] == {"fits": 4, "chains": 12}
-    assert set(planned["estimate"]) == {"seconds", "disk_bytes", "memory_bytes"}
-    assert all(value > 0 for value in planned["estimate"].values())
+    estimate = planned["estimate"]
+    unknown = {"gpu_seconds": 0.0, "energy_joules": None, "money": None}  # needs no GPU, was not tried out, has no price
+    assert unknown.items() <= estimate.items()
+    assert estimate.keys() - unknown == {"seconds", "core_seconds", "disk_bytes", "memory_bytes", "basis"}
+    assert all(estimate[name] > 0 for name in ("seconds", "disk_bytes", "memory_bytes"))
+    assert (estimate["core_seconds"], estimate["basis"]) == (estimate["seconds"], {"plain": "declared"})
     assert len(planned["chains"]) == 12
     for chain in planned["chains"]:
         assert set(chain) == {"id", "regime", "strategy", "objective", "seed", "state", "horizon", "finished"}
@@ -125,7 +129,11 @@ def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call,
     (missing,) = planned["missing"]
     assert missing.startswith("a CUDA GPU: ")
     text = call("plan", small).out
-    assert "needs a GPU: about 0.000667 GPU hours (estimated from arithmetic, not measured)" in text  # 24 times 0.1 s
+    assert "needs a GPU: about 0.000667 GPU hours" in text  # 24 times 0.1 s
+    assert "seconds of plain: as its suite file declares, not measured here" in text
+    priced = call("plan", small, "--price", 3600, "--json").json["estimate"]
+    assert priced["money"] == {"amount": 2.4, "price": 3600, "per": "gpu_hour", "hours": pytest.approx(2.4 / 3600, rel=1e-3)}
+    assert "costs about 2.4, at 3600 for an hour of a GPU\n" in call("plan", small, "--price", 3600).out
     assert "needs a CUDA GPU, MISSING: torch finds none here" in text
     assert "on one GPU, estimated" in call("describe", small).out
     refused = call("run", small)
@@ -134,3 +142,25 @@ def test_a_suite_that_needs_a_gpu_is_planned_anywhere_and_run_where_one_is(call,
     assert list(tmp_path.iterdir()) == [small]
     words = "--set gpu=false --seeds 1 --generations 1 --strategy replace --executor in-process"
     assert call("run", small, *words.split()).code == 0
+
+
+def test_a_plan_tries_a_regime_out_once_and_says_so(call, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORTIFAI_CACHE", str(tmp_path / "cache"))
+    words = ("plan", small, "--out", tmp_path, "--probe", 0.3)
+    tried = call(*words, "--json").json["estimate"]
+    assert tried["basis"] == {"plain": "probed"}
+    assert tried["seconds"] > 0
+    assert call(*words, "--json").json["estimate"] == tried, "the second plan goes by what the first one found out"
+    text = call("plan", small, "--out", tmp_path, "--price", 1.5).out
+    assert "seconds of plain: by a trial of some seconds on this machine" in text
+    assert "at 1.5 for an hour of a core\n" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--probe", -1), ("--probe", 1e9), ("--probe", "nan"), ("--price", -2), ("--price", "inf")]
+)
+def test_a_probe_or_a_price_that_cannot_be_is_refused(call, small, option, value):
+    refused = call("plan", small, option, value)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"fortifai: {option} ")
+    assert ": must be " in refused.err

@@ -1,6 +1,6 @@
 """What a suite, or a user, can set about diffusion models. Imports no torch: listing and validating stay instant."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -43,6 +43,14 @@ class DiffusionConfig(ImageModelConfig):
     def label(self) -> str:
         """The kind of network and the channels of its levels, such as ``unet-16-32-32``."""
         return "unet-" + "-".join(map(str, self.channels))
+
+    def fit_passes(self, *, warm: bool) -> int:
+        """Return the training steps of a fit."""
+        return self.steps if warm or self.first_steps is None else self.first_steps
+
+    def with_fit_passes(self, passes: int) -> Self:
+        """Return the same with fits of so many training steps."""
+        return self.model_copy(update={"steps": passes, "first_steps": None})
 
 
 class DiffusionSampling(Sampling):

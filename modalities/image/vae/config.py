@@ -39,6 +39,14 @@ class VAEConfig(ImageModelConfig):
         """The kind of model, the channels of its convolutions and its latent dimensions, such as ``vae-16-32-z20``."""
         return f"vae-{self.channels}-{2 * self.channels}-z{self.latent}"
 
+    def fit_passes(self, *, warm: bool) -> int:
+        """Return the epochs of a fit."""
+        return self.epochs if warm or self.first_epochs is None else self.first_epochs
+
+    def with_fit_passes(self, passes: int) -> Self:
+        """Return the same with fits of so many epochs."""
+        return self.model_copy(update={"epochs": passes, "first_epochs": None})
+
 
 class VAESampling(Sampling):
     """How images are drawn: latents from the prior, and of each the decoder's means, or pixels drawn from them.
