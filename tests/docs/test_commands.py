@@ -21,7 +21,7 @@ from fortifai.runner.executor import executors
 
 GROUP: Any = typer.main.get_command(app)
 
-OF_BENCHMARKS = {"--size", "--source", "--vocabulary"}
+OF_BENCHMARKS = {"--size", "--source", "--vocabulary", "--away", "--begin", "--commit", "--least", "--life", "--most"}
 """Options of scripts in benchmarks/ that pages name without the script."""
 
 GROUPS_OF_ENTRY_POINTS = {"fortifai.modalities", "fortifai.strategies", "fortifai.executors"}
