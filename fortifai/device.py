@@ -1,5 +1,7 @@
-"""Where a model runs: the device that a configuration names, and the type that its products are computed in."""
+"""Where a model runs: the device that a configuration names, the type that its products are computed in, and one thread."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -27,6 +29,19 @@ def device_of(name: str) -> "torch.device":
     if name.startswith("cuda") and not available:
         raise UserError(f"device {name!r} is not available on this machine; use auto or cpu")
     return torch.device(name if name != "auto" else "cuda" if available else "cpu")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one torch thread, as every worker does: the last bits of sums depend on how many there are."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def product_type(precision: str, device: "torch.device") -> "torch.dtype":

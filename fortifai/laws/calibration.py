@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 from scipy.stats import norm
 
+from fortifai.device import one_thread
 from fortifai.errors import UserError
 from fortifai.laws.experiments import EXPERIMENTS
 from fortifai.laws.monte_carlo import Experiment, measure
@@ -74,7 +73,7 @@ def calibrate(laws: Iterable[int] | None = None, chains: int | None = None, seed
     chains = CHAINS if chains is None else chains
     if chains < 100:
         raise UserError(f"{chains} chains are too few for a standard error; at least 100 are needed")
-    with _one_thread():
+    with one_thread():  # the tensors are small
         # One function may stand for several laws; its experiments are run once.
         functions = dict.fromkeys(EXPERIMENTS[law] for law in chosen)
         experiments = [experiment for function in functions for experiment in function()]
@@ -94,13 +93,3 @@ def _rows(experiment: Experiment, chains: int, seed: int) -> Iterator[Row]:
         error, difference = tally.standard_error, tally.mean - check.predicted
         z = difference / error if error > 0 else 0.0 if math.isclose(difference, 0, abs_tol=1e-12) else None
         yield Row(check.law, check.setting, check.predicted, tally.mean, error, z)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tensors are small, and sums then do not depend on how they are split
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,6 +14,7 @@ import torch
 
 from fortifai.contract.modality import AnyModality
 from fortifai.contract.samples import Samples
+from fortifai.device import one_thread
 from fortifai.errors import UserError
 from fortifai.records.schema import GenerationRecord
 from fortifai.recursion.chain import Chain
@@ -74,7 +75,7 @@ def trials(chain: Chain, seconds: float) -> list[Trial]:
     if threading.current_thread() is not threading.main_thread():
         return tried
     # Whatever an adapter raises when it has so few samples, or is interrupted: the run itself will tell.
-    with suppress(_Late, Exception), _one_thread():
+    with suppress(_Late, Exception), one_thread():
         with _until(LOADING * seconds):
             tried.append(_smallest(chain))
         with _until(seconds):
@@ -183,17 +184,6 @@ class _Kept:
         self.records.append(record)
         if samples is not None:
             self.made.append((samples, model))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute as a worker does, which has one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager

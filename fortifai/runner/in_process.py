@@ -5,6 +5,7 @@ What runs tasks, and torch with it, is imported when there are some, so that lis
 
 from collections.abc import Iterator, Sequence
 
+from fortifai.device import one_thread
 from fortifai.planning.loading import Adapters
 from fortifai.runner.executor import Executor, ExecutorOptions, Resources
 from fortifai.runner.messages import Event, Task
@@ -29,22 +30,16 @@ class InProcessExecutor(Executor):
         """Run all tasks, and yield events as they come, each with the place of its task."""
         for place, task in enumerate(tasks):
             events: list[Event] = []
-            events.append(_with_one_thread(task, self._adapters, events))
+            events.append(_as_a_worker(task, self._adapters, events))
             yield from ((place, event) for event in events)
 
     def stop(self) -> None:
         """Do nothing: between two tasks nothing runs."""
 
 
-def _with_one_thread(task: Task, adapters: Adapters, events: list[Event]) -> Event:
-    """Perform a task as a worker does: with one torch thread, on which the last bits of its numbers depend."""
-    import torch
-
+def _as_a_worker(task: Task, adapters: Adapters, events: list[Event]) -> Event:
+    """Perform a task to the numbers of a worker."""
     from fortifai.runner.worker import perform
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return perform(task, adapters, events.append)
-    finally:
-        torch.set_num_threads(threads)

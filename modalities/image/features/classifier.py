@@ -5,8 +5,6 @@ for handwritten digits. It is trained on the pool alone, once, and kept in the d
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +16,7 @@ from torch.nn import functional
 
 from fortifai.cache import cached_file, write_cached
 from fortifai.contract.samples import Samples
+from fortifai.device import one_thread
 from fortifai.randomness import integer_seed, stream
 
 from ..data.splits import Images
@@ -128,7 +127,7 @@ def _train(x: Tensor, labels: Tensor, classes: int, purpose: str) -> nn.Sequenti
     steps = min(max(PASSES * len(x) // batch, FEWEST_STEPS), MOST_STEPS)
     passes = math.ceil(steps * batch / len(x))
     order = torch.cat([torch.randperm(len(x), generator=rng) for _ in range(passes)])[: steps * batch].view(steps, batch)
-    with torch.random.fork_rng(devices=[]), _one_thread():  # layers draw their first weights from torch's own generator
+    with torch.random.fork_rng(devices=[]), one_thread():  # layers draw their first weights from torch's own generator
         torch.manual_seed(integer_seed(rng))
         network = _network(x, classes)
         optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
@@ -155,13 +154,3 @@ def _scale(network: nn.Sequential, x: Tensor) -> None:
     features.weight.mul_(scale)
     features.bias.mul_(scale)
     last.weight.div_(scale)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
