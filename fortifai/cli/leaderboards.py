@@ -34,7 +34,9 @@ def submit(
     provenance: Annotated[
         str, typer.Option(help="Who computed it: maintainer-run, author-submitted or paper-reported.")
     ] = "author-submitted",
-    out: Annotated[Path | None, typer.Option(help="The file, or a folder for it; nothing is ever replaced.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file, or a folder for it, which may be missing; nothing is ever replaced.")
+    ] = None,
 ) -> None:
     """Write a run as one file, an entry: all its numbers, what it was run with, and how to compute it again."""
     from fortifai.entries import submit as write_submission

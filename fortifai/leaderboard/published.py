@@ -22,6 +22,8 @@ from fortifai.records.entry_file import MOST_BYTES, is_entry, read_entry
 from fortifai.records.numbers import RunNumbers
 from fortifai.records.run_numbers import numbers_of
 from fortifai.report.collapse import Curve, curves_of
+from fortifai.report.commands import commands_of
+from fortifai.report.plug_ins import CodeUsed, code_used
 from fortifai.storage import Stored
 
 WORTH_WORKERS = 32
@@ -115,7 +117,8 @@ def _made(source: Path) -> Made:
 
 def _make(numbers: RunNumbers, entry: Entry | None) -> Made:
     loaded = load(numbers, None, BASELINE, None, None)
-    board = rank(numbers, loaded)
+    used = CodeUsed(entry.plug_ins, []) if entry else code_used(numbers)
+    board = rank(numbers, commands_of(numbers, *used), loaded)
     marks = entry.marks.model_dump() if entry else {}
     curves = curves_of(loaded, sorted({chain.fidelity_metric for chain in numbers.chains}), BASELINE)
     return Made(

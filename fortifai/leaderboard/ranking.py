@@ -1,6 +1,7 @@
 """The numbers of a run to its leaderboard: scored, ranked, and how to compute it again; and that as a page of Markdown."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from statistics import geometric_mean
 
@@ -11,18 +12,18 @@ from fortifai.fidelity.trajectories.source import LoadedTrajectories, load
 from fortifai.leaderboard.schema import AcrossModalities, Leaderboard, RankedRow, Reproduce
 from fortifai.records.numbers import RunNumbers
 from fortifai.report import tables
-from fortifai.report.commands import commands_of
 from fortifai.report.markdown import environment
 
 FILTERS = ("number", "share", "p_value", "estimate", "share_estimate")
 """The functions of `fortifai.report.tables` that the page's template writes numbers with."""
 
 
-def rank(numbers: RunNumbers, loaded: LoadedTrajectories | None = None) -> Leaderboard:
+def rank(numbers: RunNumbers, commands: Sequence[str], loaded: LoadedTrajectories | None = None) -> Leaderboard:
     """Return the leaderboard of a run: scored by its suite's rule, its objectives ranked.
 
     Args:
         numbers: Of the run.
+        commands: What computes it again.
         loaded: Its trajectories, where they were read already.
 
     Raises:
@@ -39,7 +40,7 @@ def rank(numbers: RunNumbers, loaded: LoadedTrajectories | None = None) -> Leade
         baseline=BASELINE,
         rows=rows,
         across_modalities=_across_modalities(rows),
-        reproduce=_reproduce(numbers),
+        reproduce=_reproduce(numbers, commands),
     )
 
 
@@ -87,13 +88,13 @@ def _across_modalities(rows: list[RankedRow]) -> list[AcrossModalities]:
     return across
 
 
-def _reproduce(numbers: RunNumbers) -> Reproduce:
+def _reproduce(numbers: RunNumbers, commands: Sequence[str]) -> Reproduce:
     chains = numbers.chains
     by_regime = {name: [chain for chain in chains if chain.regime == name] for name in sorted({chain.regime for chain in chains})}
     used = {numbers.machines[chain.machine].commit for chain in chains}
     return Reproduce(
         fortifai=numbers.fortifai,
-        commands=commands_of(numbers),
+        commands=list(commands),
         seeds={regime: len({chain.seed for chain in own}) for regime, own in by_regime.items()},
         generations={regime: max(chain.horizon for chain in own) for regime, own in by_regime.items()},
         data={regime: sorted({chain.data_hash for chain in own}) for regime, own in by_regime.items()},

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fortifai.fidelity.rule import BASELINE, CONTROL
 from fortifai.records.entry import PlugIn
 from fortifai.records.numbers import RunNumbers
+from fortifai.sanitise import one_line
 
 
 class _Block(NamedTuple):
@@ -22,7 +23,7 @@ class _Block(NamedTuple):
     generations: int | None
 
 
-def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn] = ()) -> list[str]:
+def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn], absent: Sequence[str] = ()) -> list[str]:
     """Return the commands that compute a run again and score it, each for a shell.
 
     The seeds of a command are all from 0 on, and the baseline is part of it: what cannot be left out is computed too.
@@ -30,6 +31,7 @@ def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn] = ()) -> list[st
     Args:
         numbers: Of the run.
         plug_ins: Packages that have to be installed beside fortifai, and files that have to be in the folder.
+        absent: What the run used of packages that cannot be named, because they are not installed here.
     """
     suite = numbers.suite
     code = [plug_in for plug_in in plug_ins if plug_in.name.endswith(".py")]
@@ -40,6 +42,7 @@ def commands_of(numbers: RunNumbers, plug_ins: Sequence[PlugIn] = ()) -> list[st
     changes = "".join(f" --set {shlex.quote(f'{key}={_toml(value)}')}" for key, value in sorted(suite.overrides.items()))
     return [
         f"pip install {shlex.join([f'fortifai[torch]=={numbers.fortifai}', *packages])}",
+        *(f"# and the package of {one_line(what)}, which is not installed here" for what in absent),
         *(f"# in a folder with {file.name}, of SHA-256 {file.sha256}:" for file in code),
         *(f"{run}{selection}{changes}" for selection in _selections(numbers)),
         f"fortifai score {shlex.quote(f'runs/{suite.identity}')}",

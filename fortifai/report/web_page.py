@@ -16,6 +16,7 @@ from fortifai.report.filmstrip import UnreadablePicture, first_row
 from fortifai.report.html import environment, inline_svg, png_uri, policy, wav_uri
 from fortifai.report.inline_plot import inline_plot
 from fortifai.report.plots import HEADINGS, KINDS, Plot
+from fortifai.report.plug_ins import code_used
 from fortifai.report.style import Picture
 
 
@@ -82,7 +83,7 @@ def web_page(contents: Contents, out: Path) -> str:
         figures=_figures(contents),
         costs=costs_of(contents.numbers, BASELINE),
         estimate_headings=HEADINGS_OF_ESTIMATE,
-        commands=commands_of(contents.numbers),
+        commands=commands_of(contents.numbers, *code_used(contents.numbers)),
     )
 
 

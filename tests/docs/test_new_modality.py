@@ -12,6 +12,7 @@ from docs_support import FENCE, ROOT, text
 from scaffold_support import Environment
 
 import fortifai
+from fortifai.leaderboard.schema import Leaderboard
 from fortifai.records.reading import read_chains
 
 PAGE = ROOT / "docs" / "new-modality.md"
@@ -69,6 +70,17 @@ def test_the_page_ends_with_a_score_of_ones_own_data_and_model(walked: Path) -> 
     assert {chain.identity["adapter"] for chain in read_chains(run)} == {"2"}
     shown = next(run.glob("*/examples/*.txt")).read_text()
     assert shown.startswith("mean texture, mean smoothness")
+
+
+def test_it_stands_on_a_board_that_says_which_package_to_install(walked: Path) -> None:
+    board = Leaderboard.load(walked / "board" / "clinic-quick@2" / "leaderboard.json")
+    assert {row.modality for row in board.rows} == {"clinic"}
+    assert board.reproduce.commands == [
+        f"pip install 'fortifai[torch]=={fortifai.__version__}' fortifai-clinic==0.1.0",
+        "fortifai run clinic-quick --out runs",
+        "fortifai score runs/clinic-quick@2",
+    ]
+    assert "fortifai-clinic==0.1.0" in (walked / "board" / "clinic-quick@2" / "index.html").read_text()
 
 
 def test_the_package_as_it_was_written_collapses_and_stays_beside_it(walked: Path) -> None:

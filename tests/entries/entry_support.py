@@ -66,7 +66,7 @@ def rescored(content: dict[str, Any]) -> None:
     from fortifai.report.commands import commands_of
 
     numbers = Entry.model_validate(content).numbers
-    content["score"], content["commands"] = score_of(numbers), commands_of(numbers)
+    content["score"], content["commands"] = score_of(numbers), commands_of(numbers, [])
 
 
 def chain_of(content: dict[str, Any], objective: str = TCE, seed: int = 0, strategy: str = "replace") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,11 @@ from fortifai import code_files
 from fortifai.cli import main
 from fortifai.entries import submit
 from fortifai.errors import UserError
-from fortifai.leaderboard.plug_ins import plug_ins_of
-from fortifai.records.entry_file import read_entry
+from fortifai.leaderboard.build import build
+from fortifai.leaderboard.schema import Leaderboard
+from fortifai.records.entry_file import read_entry, write_entry
 from fortifai.records.numbers import RunNumbers
+from fortifai.report.plug_ins import code_used
 
 LOSS = """
 from fortifai.objectives import Selective
@@ -52,12 +55,13 @@ def test_fortifai_itself_is_none(entry: Path) -> None:
 
 
 def test_a_package_is_named_without_being_imported(entry: Path, package: Path) -> None:
-    (plug_in,) = plug_ins_of(numbers_of(entry, "faultless"))
+    ((plug_in,), absent) = code_used(numbers_of(entry, "faultless"))
+    assert absent == []
     assert (plug_in.name, plug_in.version, plug_in.provides) == ("faultless", "1.5", ["modality faultless"])
     assert plug_in.commit is None
     assert "faultless" not in sys.modules
     (package / "adapter.py").write_text(PLUGIN + "\n")
-    assert plug_ins_of(numbers_of(entry, "faultless"))[0].sha256 != plug_in.sha256
+    assert code_used(numbers_of(entry, "faultless")).plug_ins[0].sha256 != plug_in.sha256
 
 
 def test_a_checkout_has_its_commit_and_says_whether_it_was_changed(entry: Path, package: Path) -> None:
@@ -68,16 +72,39 @@ def test_a_checkout_has_its_commit_and_says_whether_it_was_changed(entry: Path, 
     git("init")
     git("add", ".")
     git("commit", "-m", "x")
-    (clean,) = plug_ins_of(numbers_of(entry, "faultless"))
+    ((clean,), _) = code_used(numbers_of(entry, "faultless"))
     assert clean.commit is not None
     assert len(clean.commit) == 40
     (package / "more.py").write_text("")
-    assert plug_ins_of(numbers_of(entry, "faultless"))[0].commit == f"{clean.commit}+changes"
+    assert code_used(numbers_of(entry, "faultless")).plug_ins[0].commit == f"{clean.commit}+changes"
 
 
-def test_what_is_not_installed_is_refused(entry: Path) -> None:
-    with pytest.raises(UserError, match="modality 'gone' is not installed here"):
-        plug_ins_of(numbers_of(entry, "gone"))
+def test_the_boards_of_a_run_and_of_its_entry_name_the_package_and_that_of_a_run_says_where_it_is_gone(
+    run: Path, entry: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = numbers_of(entry, "faultless")
+    monkeypatch.setattr("fortifai.leaderboard.published.numbers_of", lambda folder: numbers)
+    theirs = read_entry(entry).model_copy(update={"numbers": numbers, "plug_ins": code_used(numbers).plug_ins})
+    write_entry(file := tmp_path / "entries" / entry.name, theirs)
+
+    def commands(source: Path) -> list[str]:
+        build(source, tmp_path / "board")
+        return Leaderboard.load(tmp_path / "board" / "tiny@1" / "leaderboard.json").reproduce.commands
+
+    install, *others = commands(file)
+    assert install == f"pip install 'fortifai[torch]=={numbers.fortifai}' faultless==1.5"
+    assert commands(run) == [install, *others]
+    shutil.rmtree(package.parent)
+    importlib.invalidate_caches()
+    assert commands(file) == [install, *others]
+    absent = "# and the package of modality faultless, which is not installed here"
+    assert commands(run) == [install.removesuffix(" faultless==1.5"), absent, *others]
+
+
+def test_an_entry_is_made_where_what_it_used_is_installed(run: Path, entry: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("fortifai.entries.submitting.numbers_of", lambda folder: numbers_of(entry, "gone"))
+    with pytest.raises(UserError, match="modality gone is not installed here: make the entry where the run was made"):
+        submit(run, SUBMISSION, tmp_path)
 
 
 def test_a_file_of_ones_own_is_named_with_its_hash_and_run_again_where_it_is_given(

@@ -78,7 +78,7 @@ def parsed(command: str) -> tuple[str, tuple[str, ...], Selection]:
 def test_the_commands_select_the_same_chains(entry: Path, name: str, selections: list[Selection]) -> None:
     suite = load_suite(name)
     chains = selected(suite, selections)
-    _, *runs, _ = commands_of(numbers_with(read_entry(entry).numbers, suite, chains))
+    _, *runs, _ = commands_of(numbers_with(read_entry(entry).numbers, suite, chains), [])
     read = [parsed(command) for command in runs]
     assert {(called, settings) for called, settings, _ in read} == {(name, ())}
     computed = selected(suite, [selection for *_, selection in read])
@@ -108,7 +108,7 @@ def test_settings_are_read_back_as_they_were(entry: Path, settings: list[str]) -
     values = parse_settings(settings)
     numbers = read_entry(entry).numbers
     changed = numbers.suite.model_copy(update={"overrides": json.loads(json.dumps(values))})
-    for command in commands_of(numbers.model_copy(update={"suite": changed}))[1:-1]:
+    for command in commands_of(numbers.model_copy(update={"suite": changed}), [])[1:-1]:
         assert parse_settings(parsed(command)[1]) == values
 
 

@@ -100,6 +100,12 @@ def test_an_entry_never_replaces_a_file(run: Path, entry: Path, call: Call) -> N
     assert [file.name for file in entry.parent.iterdir()] == [entry.name]
 
 
+def test_a_folder_for_it_is_made_where_it_is_missing(run: Path, entry: Path, tmp_path: Path) -> None:
+    path, _ = submit(run, SUBMISSION, tmp_path / "entries" / "mine")
+    assert path == tmp_path / "entries" / "mine" / entry.name
+    assert path.read_bytes() == entry.read_bytes()
+
+
 def test_a_file_of_another_name_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has to be called tiny@1--mine\.json\.gz"):
         submit(run, SUBMISSION, tmp_path / "x.json.gz")

@@ -50,7 +50,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_costs_are_medians_over_finished_chains_and_controls_have_no_place(run):
     numbers = numbers_of(run)
-    (pareto,) = paretos_of(numbers, rank(numbers))
+    (pareto,) = paretos_of(numbers, rank(numbers, []))
     assert [(row[1], row[2], row[4]) for row in pareto.rows()] == [
         ("ce", "1.10", "yes"),
         ("focal:gamma=2", "1.10", "no"),
@@ -60,7 +60,7 @@ def test_costs_are_medians_over_finished_chains_and_controls_have_no_place(run):
 
 def test_the_plot_has_the_numbers_of_the_table(run):
     numbers = numbers_of(run)
-    (pareto,) = paretos_of(numbers, rank(numbers))
+    (pareto,) = paretos_of(numbers, rank(numbers, []))
     *dots, front = pareto.plot().lines
     assert [(dot.name, dot.marks) for dot in dots] == [(f"{row[0]} {row[1]}", (row[0],)) for row in pareto.rows()]
     assert [float(dot.y[0]) for dot in dots] == [one.interval.value for one in pareto.objectives]

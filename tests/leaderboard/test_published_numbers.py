@@ -61,7 +61,8 @@ def test_a_published_page_is_what_its_numbers_give(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "leaderboards" / "entries").glob(f"*{ENDING}")), ids=lambda file: file.name)
 def test_a_published_board_is_what_its_entry_gives(file: Path) -> None:
-    board = rank(read_entry(file).numbers)
+    entry = read_entry(file)
+    board = rank(entry.numbers, entry.commands)
     folder = ROOT / "leaderboards" / board.identity
     assert (folder / "leaderboard.json").read_text("utf-8") == board.model_dump_json(indent=2) + "\n"
     assert (folder / "README.md").read_text("utf-8") == page(board)

@@ -196,7 +196,7 @@ def test_the_table_has_the_rows_of_the_score(run, document):
 
 def test_the_commands_are_those_that_compute_the_run_again(run, document):
     shown = section(document, "again").all("pre")[0].source.splitlines()
-    assert shown == commands_of(numbers_of(run))
+    assert shown == commands_of(numbers_of(run), [])
 
 
 def test_a_run_without_samples_has_a_page_without_them(tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from fortifai.code_files import file_of, split_name
 from fortifai.errors import UserError, plural
@@ -20,26 +21,39 @@ FILE_VERSION = "file"
 """Stands for the version of a file of somebody's own, which has none."""
 
 
-def plug_ins_of(numbers: RunNumbers) -> list[PlugIn]:
-    """Return the packages that a run used, as they are installed now, and the files; nothing of them is imported.
+class CodeUsed(NamedTuple):
+    """What made the numbers of a run, beside fortifai.
+
+    Attributes:
+        plug_ins: Packages as they are installed now, and files.
+        absent: What it used that nothing installed here brings, such as "modality spectra".
+    """
+
+    plug_ins: list[PlugIn]
+    absent: list[str]
+
+
+def code_used(numbers: RunNumbers) -> CodeUsed:
+    """Return the packages and files whose code a run used; nothing of them is imported.
 
     Raises:
-        UserError: The modality that the run used is not installed.
+        UserError: The source of a package cannot be found.
     """
+    absent: list[str] = []
     used: dict[str, tuple[EntryPoint, list[str]]] = {}
     for kind in KINDS:
         points = {point.name: point for point in entry_points(group=f"fortifai.{plural(kind)}")}
         for name in sorted(_names(kind, numbers)):
             if name not in points:
                 if kind == "modality":  # of the other kinds, ours have no entry points
-                    raise UserError(f"{kind} {name!r} is not installed here: make the entry where the run was made")
+                    absent.append(f"{kind} {name}")
                 continue
             point = points[name]
             package = point.dist.name if point.dist else point.module.partition(".")[0]
             if package != "fortifai":
                 used.setdefault(package, (point, []))[1].append(f"{kind} {name}")
     packages = [_plug_in(package, point, provides) for package, (point, provides) in sorted(used.items())]
-    return packages + list(_files(numbers))
+    return CodeUsed([*packages, *_files(numbers)], absent)
 
 
 def code_of(numbers: RunNumbers) -> dict[str, str]:
