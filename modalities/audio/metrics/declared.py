@@ -119,6 +119,29 @@ METRICS: tuple[Metric, ...] = (
         valid=(0, math.inf),
         reads=("real", "synthetic"),
     ),
+    Metric(
+        compute="fortifai.modalities.audio.metrics.voices:voice_kad",
+        summary="kernel distance of the voices of 100 clips, by a speaker network, without bias",
+        better="lower",
+        unit="squared discrepancy",
+        valid=(-2, 2),
+        least_n=2,
+        reads=("real", "synthetic"),
+        requires=("resemblyzer",),
+        check="fortifai.modalities.audio.metrics.voices:require_speakers",
+    ),
+    Metric(
+        compute="fortifai.modalities.audio.metrics.voices:voice_variety",
+        summary="distance between the voices of two clips, synthetic over real; 0 = one voice",
+        better="target",
+        target=1.0,
+        unit="ratio",
+        valid=(0, math.inf),
+        least_n=2,
+        reads=("real", "synthetic"),
+        requires=("resemblyzer",),
+        check="fortifai.modalities.audio.metrics.voices:require_speakers",
+    ),
 )
 
 ASKED: tuple[Metric, ...] = (
