@@ -55,10 +55,15 @@ class Frozen(BaseModel):
             raise TypeError(f"{cls.__name__}: declare {', '.join(silent)} as Identity[...] or Runtime[...]")
 
     def identity(self) -> dict[str, Any]:
-        """Return the fields that decide the numbers, as JSON values, nested configurations reduced likewise."""
+        """Return the fields that decide the numbers, as JSON values, nested configurations reduced likewise.
+
+        A field that is left out of what is written (``exclude_if``) decides nothing: it came later, and at that value the numbers
+        are those from before it.
+        """
         fields = type(self).model_fields
         plain = self.model_dump(mode="json")
-        return {name: _reduced(getattr(self, name), plain[name]) for name in fields if Role.IDENTITY in fields[name].metadata}
+        deciding = (name for name in plain if Role.IDENTITY in fields[name].metadata)
+        return {name: _reduced(getattr(self, name), plain[name]) for name in deciding}
 
 
 class ModelConfig(Frozen):

@@ -90,7 +90,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "  objectives", " ".join(facts["objectives"])
     yield "  strategies", " ".join(facts["strategies"])
     yield "  scored by", facts["fidelity_metric"]
-    yield "  also measured", ", ".join(m["name"] for m in facts["metrics"] if m["name"] != facts["fidelity_metric"])
+    every = f", every {facts['measure_every']} generations" if facts.get("measure_every") else ""
+    yield "  also measured", ", ".join(m["name"] for m in facts["metrics"] if m["name"] != facts["fidelity_metric"]) + every
     yield "  horizon", ", ".join(counted(facts[f"{thing}s"], thing) for thing in ("generation", "seed", "chain"))
     if facts.get("control_seeds"):
         yield "  controls", f"by the first {counted(facts['control_seeds'], 'seed')} alone"

@@ -50,6 +50,13 @@ class Regime(Frozen):
     fidelity_metric: Identity[str] = Field(
         description="the metric that is scored by; a generation in which it is not finite has diverged"
     )
+    measure_every: Identity[int] = Field(
+        1,
+        ge=1,
+        le=MOST_GENERATIONS,
+        exclude_if=lambda every: every == 1,  # so that chains from before it have the ids that they had
+        description="metrics but the fidelity metric are measured in generation 0 and every so many generations",
+    )
     generations: Runtime[int] = Field(ge=1, le=MOST_GENERATIONS, description="the horizon: the last generation")
     seeds: Runtime[int] = Field(5, ge=1, le=MOST_SEEDS, description="chains for each strategy and objective, by seeds from 0 on")
     control_seeds: Runtime[int | None] = Field(

@@ -116,6 +116,13 @@ class ChainRecord(RunFile):
     commit: str | None = Field(description="commit of the source, null outside a checkout")
     hardware: dict[str, Any] = Field(description="machine, processor, cores, threads")
 
+    @property
+    def measure_every(self) -> int:
+        """Every how many generations metrics but the fidelity metric were measured, >= 1."""
+        regime = self.identity.get("regime")
+        every = regime.get("measure_every", 1) if isinstance(regime, dict) else 1
+        return every if isinstance(every, int) and every > 1 else 1
+
 
 class TrainingRecord(Stored):
     """How the training data of one generation was made up, in samples: one set of it, where a fit goes through several."""
@@ -132,7 +139,7 @@ class GenerationRecord(Stored):
     generation: int = Field(ge=0, description="0 = fitted to real data only")
     status: Literal["ok", "diverged"] = Field(description="diverged: training left the finite numbers, and the chain ends here")
     reason: str | None = Field(None, description="why it diverged")
-    metrics: dict[str, Number] = Field(description="every metric by name; null where it is not defined")
+    metrics: dict[str, Number] = Field(description="what was measured, by name; null where it is not defined")
     masked_share: Number = Field(description="share of elements that the objective masked, in [0, 1]")
     training: TrainingRecord | None = Field(description="how the training data was made up")
     notes: dict[str, Number] = Field(

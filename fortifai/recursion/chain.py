@@ -25,7 +25,8 @@ class Chain(Generic[ModelT]):
         sampling: How models are read out.
         n: Samples of generation 0's training set, and samples that are measured of every generation.
         start: Whether a fit starts from the last generation's model (warm) or from scratch.
-        metrics: What is measured of every generation.
+        metrics: What is measured, the fidelity metric of every generation.
+        measure_every: The others of generation 0 and every so many generations, >= 1.
         fidelity_metric: The metric that is scored by; a generation in which it is not finite has diverged.
         strategy: How training sets are composed.
         objective: The loss.
@@ -41,11 +42,18 @@ class Chain(Generic[ModelT]):
     strategy: Strategy
     objective: Objective
     seed: int
+    measure_every: int = 1
 
     @property
     def draws(self) -> int:
         """How many sets of samples every generation makes, for the next fit to go through."""
         return self.adapter.draws if self.strategy.recursive else 1
+
+    def metrics_of(self, generation: int) -> tuple[Metric, ...]:
+        """Return what is measured of a generation, >= 0."""
+        if generation % self.measure_every == 0:
+            return self.metrics
+        return tuple(metric for metric in self.metrics if metric.name == self.fidelity_metric)
 
     @property
     def reads_first_model(self) -> bool:

@@ -50,19 +50,20 @@ class Measurement:
 
 
 def measure_generation(
-    chain: Chain[ModelT], inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT], fit: Fit[ModelT]
+    chain: Chain[ModelT], generation: int, inputs: MetricInputs[Modality[Any, Any, Any, ModelT], ModelT], fit: Fit[ModelT]
 ) -> Measurement:
-    """Measure a generation by all metrics of its chain.
+    """Measure a generation by those metrics of its chain that are due.
 
     Args:
         chain: Whose generation.
+        generation: Its number.
         inputs: The generation, as metrics see it.
         fit: What training its model returned.
 
     Raises:
         Diverged: The fidelity metric is not finite.
     """
-    metrics: dict[str, float | None] = {metric.name: measure(metric, inputs) for metric in chain.metrics}
+    metrics: dict[str, float | None] = {metric.name: measure(metric, inputs) for metric in chain.metrics_of(generation)}
     fidelity = metrics[chain.fidelity_metric]
     if fidelity is None or not math.isfinite(fidelity):
         raise Diverged(f"{chain.fidelity_metric} is {fidelity}")

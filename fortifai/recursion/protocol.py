@@ -166,7 +166,7 @@ class _Run(Generic[ModelT]):
                 samples = self._sample(work, fit.model)
             with clock.time("measure"):
                 inputs = self._inputs(work.generation, samples, fit.model)
-                measured = measure_generation(self._chain, inputs, fit)
+                measured = measure_generation(self._chain, work.generation, inputs, fit)
         except Diverged as reason:
             return Made(self._record(work, None, Measurement(diverged=str(reason)), clock.seconds))
         return Made(self._record(work, samples, measured, clock.seconds), samples, fit.model, inputs)

@@ -152,6 +152,7 @@ def chain_of(suite: Suite, planned: PlannedChain, adapters: Adapters) -> Chain:
         start=regime.start,
         metrics=tuple(regime.metric(name) for name in regime.metrics),
         fidelity_metric=regime.fidelity_metric,
+        measure_every=regime.measure_every,
         strategy=strategy,
         objective=resolve_objective(planned.objective),
         seed=planned.seed,

@@ -26,6 +26,7 @@ OTHER: dict[str, Any] = {
     "start": "warm",
     "metrics": ("ks_max",),
     "fidelity_metric": "ks_max",
+    "measure_every": 9,
     "generations": 9,
     "seeds": 9,
     "control_seeds": 9,

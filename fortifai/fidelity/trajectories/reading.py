@@ -165,13 +165,14 @@ def _curves(chain: ChainRecord, columns: Columns, state: str) -> Iterator[Curve]
     values.setdefault(chain.fidelity_metric, [None] * max(len(columns), 1))
     for metric, column in values.items():
         is_scored = metric == chain.fidelity_metric
+        every = 1 if is_scored or metric == MASKED_SHARE else chain.measure_every
         yield Curve(
             group=Group(*(getattr(chain, name) for name in Group._fields)),
             objective=chain.objective,
             seed=chain.seed,
             metric=metric,
-            generation=np.arange(len(column), dtype=float),
-            value=np.array(column, dtype=float),
+            generation=np.arange(len(column), dtype=float)[::every],
+            value=np.array(column, dtype=float)[::every],
             null=chain.null if is_scored and chain.null is not None else math.nan,
             better=chain.better if is_scored else None,
             state=STATES.get(state, "incomplete"),
