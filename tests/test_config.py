@@ -103,6 +103,17 @@ def test_identity_moves_with_every_field_that_decides_the_numbers():
     assert all(identities.count(identity) == 1 for identity in identities)
 
 
+def test_a_field_that_is_not_written_at_its_default_leaves_identities_as_they_were_before_it():
+    class Before(Frozen):
+        rate: Identity[float] = 0.5
+
+    class Since(Before):
+        blocks: Identity[int] = Field(1, exclude_if=lambda blocks: blocks == 1)
+
+    assert Since().identity() == Before().identity() == {"rate": 0.5}
+    assert Since(blocks=2).identity() == {"rate": 0.5, "blocks": 2}
+
+
 def test_configurations_in_sequences_and_mappings_are_reduced_too():
     config = Outer(many=(Inner(device="cuda"), Sharper()), named={"a": Inner(device="mps")})
     assert config.identity()["many"] == [{"rate": 0.5}, {"rate": 0.5, "power": 2}]
