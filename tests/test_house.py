@@ -17,6 +17,7 @@ BELOW = {
     "records": {"flat"},
     "objectives": {"flat"},
     "contract": {"flat", "objectives"},
+    "coupling": {"flat"},
     "metrics": {"flat", "contract"},
     "fidelity": {"flat", "records"},
     "recursion": {*CORE, "metrics", "records"},
@@ -32,7 +33,7 @@ BELOW = {
     "testing": {*CORE, "conformance"},
     "scaffold": {"flat", "contract", "planning"},
     "integrations": {"flat", "objectives"},
-    "modalities": {*CORE, "records", "fidelity", "integrations"},
+    "modalities": {*CORE, "coupling", "records", "fidelity", "integrations"},
     "cli": {
         *CORE,
         "metrics",
