@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fortifai.contract.modality import Fit, Likelihood, Modality
 from fortifai.contract.samples import Samples
+from fortifai.coupling.settings import blocks_of
 from fortifai.device import device_of
 from fortifai.errors import UserError
 from fortifai.files import write_text
@@ -24,7 +25,7 @@ from .data.blocks import cut_into_blocks
 from .excerpt import paragraph
 from .kr_test.items import Item
 from .kr_test.sources import items_for
-from .model import network
+from .model import coupled, network
 from .model.network import LanguageModel
 from .model.regeneration import regenerate
 from .model.tokenizer import pretrained_tokenizer, train_tokenizer
@@ -110,7 +111,8 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
     ) -> Fit[LanguageModel]:
         """Train a copy of ``init``, or the pretrained or random weights without one; see `Modality.fit`.
 
-        The fit's notes are ``training_tokens``, ``steps`` and ``epoch_kept``.
+        The fit's notes are ``training_tokens``, ``steps`` and ``epoch_kept``. Of a model that is coupled from narrow ones they,
+        and the masked share, are those of the wide one alone; ``narrow_tokens`` were trained on before.
         """
         seed = integer_seed(rng)
         block = samples["tokens"].shape[1]
@@ -119,11 +121,20 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         settings = self.config.training
         from_scratch = init is None and self.config.pretrained is None
         epochs = (settings.first_epochs or settings.epochs) if from_scratch else settings.epochs
+        before = 0.0
+        if from_scratch and blocks_of(self.config.coupling) > 1:
+            *narrow, epochs = coupled.passes_of(self.config, self.tokenizer, block, epochs)
+            before = float(coupled.tokens(narrow, samples))
+            if (
+                checkpoints is None or not checkpoints.exists()
+            ):  # a checkpoint is the wide model's, from when the others were done
+                coupled.grow(model, self.config, samples, objective, narrow, seed)
         progress = train(model, samples, objective, self.config, epochs, seed, self._judge(), checkpoints)
         notes = {
             "training_tokens": float(progress.tokens),
             "steps": float(progress.step),
             "epoch_kept": float(progress.best_epoch),
+            **({"narrow_tokens": before} if before else {}),
         }
         return Fit(replace(model, last=progress.last), progress.masked / max(progress.tokens, 1), notes)
 

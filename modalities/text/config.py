@@ -5,11 +5,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from fortifai.config import Frozen, Identity, ModelConfig, Runtime, Sampling
+from fortifai.coupling.settings import DENSE, CouplingName, blocks_of, check_widths, is_dense
 from fortifai.device import DeviceName
 from fortifai.errors import UserError
 
 BYTES = 256
 """Tokens of a byte-level vocabulary without merges: one for each byte."""
+
+COUPLED = ("llama", "mistral", "qwen2")
+"""Architectures that can be coupled from narrow ones: each projection is a layer of its own, and embeddings are tied."""
 
 
 class Training(Frozen):
@@ -47,6 +51,9 @@ class LanguageModelConfig(ModelConfig):
     intermediate_size: Identity[int] = Field(384, ge=8)
     layers: Identity[int] = Field(3, ge=1)
     heads: Identity[int] = Field(4, ge=1)
+    coupling: Identity[CouplingName] = Field(
+        DENSE, exclude_if=is_dense, description="from scratch: dense, or block-diagonal:blocks=4, coupled from narrow models"
+    )
     training: Identity[Training] = Training()
     device: Runtime[DeviceName] = "auto"
     precision: Runtime[Literal["auto", "float32", "bfloat16"]] = Field(
@@ -61,16 +68,39 @@ class LanguageModelConfig(ModelConfig):
             raise ValueError(f"hidden_size {self.hidden_size} must be a multiple of twice the {self.heads} heads")
         return self
 
+    @model_validator(mode="after")
+    def _can_be_coupled(self) -> "LanguageModelConfig":
+        if is_dense(self.coupling):
+            return self
+        if self.pretrained is not None:
+            raise ValueError(f"coupling {self.coupling!r} is for models from scratch: leave it or pretrained out")
+        if self.architecture not in COUPLED:
+            raise ValueError(f"coupling {self.coupling!r}: architecture should be one of {', '.join(COUPLED)}")
+        if self.training.token_budget is not None:
+            raise ValueError(f"coupling {self.coupling!r} shares out the passes of a fit: leave training.token_budget out")
+        widths = {"hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size, "heads": self.heads}
+        check_widths(self.coupling, widths)
+        return self
+
     @property
     def label(self) -> str:
-        """The name of the pretrained model, or the architecture with its layers and width, such as ``llama-3x128``."""
+        """The name of the pretrained model, or the architecture with its layers and width, such as ``llama-3x128``.
+
+        One that is coupled has its blocks too: ``llama-3x128-of-4``.
+        """
         if self.pretrained is not None:
             return self.pretrained.rstrip("/").rsplit("/", 1)[-1].lower()
-        return f"{self.architecture}-{self.layers}x{self.hidden_size}"
+        blocks = blocks_of(self.coupling)
+        return f"{self.architecture}-{self.layers}x{self.hidden_size}{f'-of-{blocks}' if blocks > 1 else ''}"
+
+    def narrower(self, times: int) -> Self:
+        """Return a model of the same layers whose widths, and heads, are so many times fewer, and which is not coupled."""
+        widths = {name: getattr(self, name) // times for name in ("hidden_size", "intermediate_size", "heads")}
+        return self.model_copy(update={**widths, "coupling": DENSE})
 
     def fit_passes(self, *, warm: bool) -> int | None:
-        """Return the epochs of a fit; None where a budget of tokens may end it before."""
-        if self.training.token_budget is not None:
+        """Return the epochs of a fit; None where a budget of tokens may end it before, or narrow models are part of it."""
+        if self.training.token_budget is not None or blocks_of(self.coupling) > 1:
             return None
         return self.training.epochs if warm or self.training.first_epochs is None else self.training.first_epochs
 

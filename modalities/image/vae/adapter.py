@@ -1,6 +1,6 @@
 """The autoencoder's adapter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -9,13 +9,15 @@ from torch import Tensor
 
 from fortifai.contract.modality import Fit, Likelihood
 from fortifai.contract.samples import Samples
+from fortifai.coupling.levels import grown
+from fortifai.coupling.settings import blocks_of
 from fortifai.device import device_of
 from fortifai.objectives import Objective
 from fortifai.randomness import integer_seed, stream
 
 from ..adapter import ImageAdapter, on_device
 from ..elements import weighs_images
-from . import network, training
+from . import coupled, network, training
 from .config import VAEConfig, VAESampling
 from .elements import images_of, pixel_nll
 from .network import VAE
@@ -35,13 +37,16 @@ class VAEAdapter(ImageAdapter[VAEConfig, VAESampling, VAE]):
     def fit(
         self, samples: Samples, objective: Objective, init: VAE | None, rng: torch.Generator, checkpoints: Path | None = None
     ) -> Fit[VAE]:
-        """Train on from ``init``, or from random weights without one. Notes ``epochs``, and keeps no checkpoints."""
-        model = self._initial_model(rng) if init is None else deepcopy(init)
+        """Train on from ``init``, or without one from random weights, or from what narrow models are coupled to.
+
+        Notes ``epochs``, and keeps no checkpoints. Of a coupled model, epochs and masked share are those of the wide one alone.
+        """
         epochs = self.config.first_epochs if init is None and self.config.first_epochs else self.config.epochs
-        device = device_of(self.config.device)
-        with on_device(model, device):
-            masks = training.train(model, samples, objective, self.config, epochs, device, rng)
-        return Fit(model, masks.share, {"epochs": float(epochs)})
+        if init is not None:
+            return self._trained(deepcopy(init), samples, objective, self.config, epochs, rng)
+        if blocks_of(self.config.coupling) == 1:
+            return self._trained(self._initial_model(self.config, rng), samples, objective, self.config, epochs, rng)
+        return self._coupled(samples, objective, epochs, rng)
 
     @torch.no_grad()
     def sample(self, model: VAE, source: Samples, sampling: VAESampling, rng: torch.Generator) -> dict[str, Tensor]:
@@ -92,17 +97,39 @@ class VAEAdapter(ImageAdapter[VAEConfig, VAESampling, VAE]):
     def model_bytes(self) -> int:
         """Return four bytes a parameter, and those of a header."""
         with torch.device("meta"):
-            model = self._network()
+            model = self._network(self.config)
         return 4 * sum(parameter.numel() for parameter in model.parameters()) + 2048
 
-    def _initial_model(self, rng: torch.Generator) -> VAE:
+    def _initial_model(self, config: VAEConfig, rng: torch.Generator) -> VAE:
         with torch.random.fork_rng(devices=[]):  # layers draw their first weights from torch's own generator
             torch.manual_seed(integer_seed(rng))
-            return self._network()
+            return self._network(config)
 
-    def _network(self) -> VAE:
+    def _network(self, config: VAEConfig) -> VAE:
         _, colours, side, _ = self.splits.train["x"].shape
-        return VAE(colours, side, self.config.channels, self.config.latent, self.config.decoder_activation)
+        return coupled.made(config, colours, side)
+
+    def _trained(
+        self, model: VAE, samples: Samples, objective: Objective, config: VAEConfig, epochs: int, rng: torch.Generator
+    ) -> Fit[VAE]:
+        device = device_of(config.device)
+        with on_device(model, device):
+            masks = training.train(model, samples, objective, config, epochs, device, rng)
+        return Fit(model, masks.share, {"epochs": float(epochs)})
+
+    def _coupled(self, samples: Samples, objective: Objective, epochs: int, rng: torch.Generator) -> Fit[VAE]:
+        """Return a wide model grown from narrow ones by recursive block-diagonal coupling; see `fortifai.coupling`."""
+        _, colours, side, _ = self.splits.train["x"].shape
+        taken = coupled.passes_of(self.config, colours, side, epochs)
+
+        def fit(times: int, parts: Sequence[Fit[VAE]]) -> Fit[VAE]:
+            config = self.config.narrower(times)
+            model = self._initial_model(config, rng)
+            if parts:
+                coupled.couple_from([part.model for part in parts], model)
+            return self._trained(model, samples, objective, config, taken[times], rng)
+
+        return grown(max(taken), fit)
 
     @torch.no_grad()
     def _evaluated(self, model: VAE, samples: Samples) -> Iterator[Likelihood]:

@@ -1,4 +1,4 @@
-"""The autoencoder: two convolutions down to a latent space, two up to the logits of pixels.
+"""The autoencoder: two convolutions down to a latent space, two up to the logits of pixels, and more between them if asked for.
 
 N images, C colours, S pixels a side, Z latent dimensions.
 """
@@ -19,7 +19,9 @@ class VAE(nn.Module):
     Images are float32 (N, C, S, S) in [0, 1], S a multiple of 4.
     """
 
-    def __init__(self, colours: int, side: int, channels: int, latent: int, decoder_activation: bool = True) -> None:
+    def __init__(
+        self, colours: int, side: int, channels: int, latent: int, decoder_activation: bool = True, depth: int = 0
+    ) -> None:
         """Make the layers, their first weights drawn from torch's own generator.
 
         Args:
@@ -28,6 +30,7 @@ class VAE(nn.Module):
             channels: Channels of the first convolution; the second has twice as many.
             latent: Dimensions of the latent space, Z.
             decoder_activation: Whether a ReLU follows the decoder's linear layer.
+            depth: Further convolutions of 3 x 3 each way, a ReLU after each, that keep the second one's channels and side.
         """
         super().__init__()
         self.shape = {
@@ -36,16 +39,19 @@ class VAE(nn.Module):
             "channels": channels,
             "latent": latent,
             "decoder_activation": decoder_activation,
+            **({"depth": depth} if depth else {}),  # left out, so that a file without has the bytes that it always had
         }
         inner = 2 * channels * (side // 4) ** 2
         self.encoder = nn.Sequential(
             nn.Conv2d(colours, channels, 4, 2, 1), nn.ReLU(),
             nn.Conv2d(channels, 2 * channels, 4, 2, 1), nn.ReLU(),
+            *_further(depth, 2 * channels),
             nn.Flatten(), nn.Linear(inner, 2 * latent),
         )  # fmt: skip
         self.decoder = nn.Sequential(
             nn.Linear(latent, inner), nn.ReLU() if decoder_activation else nn.Identity(),
             nn.Unflatten(1, (2 * channels, side // 4, side // 4)),
+            *_further(depth, 2 * channels),
             nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1), nn.ReLU(),
             nn.ConvTranspose2d(channels, colours, 4, 2, 1),
         )  # fmt: skip
@@ -74,6 +80,10 @@ class VAE(nn.Module):
         latent = mean if noise is None else mean + (log_variance / 2).exp() * noise
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         return self.decode(latent), divergence
+
+
+def _further(depth: int, channels: int) -> list[nn.Module]:
+    return [layer for _ in range(depth) for layer in (nn.Conv2d(channels, channels, 3, 1, 1), nn.ReLU())]
 
 
 def save(model: VAE, folder: Path) -> None:
