@@ -17,7 +17,7 @@ import torch
 
 from fortifai.laws.anchored_spread import spread_after
 from fortifai.laws.experiments import GAUSSIAN, log_variance
-from fortifai.laws.monte_carlo import BATCH_SAMPLES, Check, Experiment, run_batch
+from fortifai.laws.monte_carlo import Check, Experiment, run_batch
 from fortifai.randomness import seed_of
 
 FITS = 301
@@ -26,6 +26,8 @@ FITS = 301
 OBJECTIVES = ("ce", "tce:gamma=0.85", "tce:gamma=0.85,scale=relative", "tce-anchored", "tce-calibrated", "tce-online")
 SIZES = (30, 100, 1000)
 TEMPERATURES = (1.0, 0.9)
+BATCH_SAMPLES = 2**18
+"""Samples of a generation that a batch holds: another number would give other chains than the table has."""
 LEVELS = (0.05, 0.5, 0.95)
 
 Key = tuple[str, int, float, int]

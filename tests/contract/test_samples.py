@@ -57,6 +57,22 @@ def test_what_a_generation_made_is_stamped_and_unweighted():
     assert made["x"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("values", "finite"),
+    [
+        ([1.0, -2.0], True),
+        ([6e4, 6e4], True),  # whose sum is beyond float16
+        ([1.0, float("nan")], False),
+        ([float("inf"), float("-inf")], False),
+        ([float("-inf"), 1.0], False),
+        ([], True),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.complex64])
+def test_samples_are_finite_where_no_value_is_nan_or_infinite(values, finite, dtype):
+    assert Samples.real(n=torch.arange(len(values)), x=torch.tensor(values, dtype=dtype)).is_finite() is finite
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6))
 def test_joining_keeps_order_data_and_origin(sizes):
     parts = [unweighted(numbered(n, start=10 * i), i) for i, n in enumerate(sizes)]
