@@ -113,10 +113,22 @@ def objective_weights(
         confidence = torch.exp(log_density / columns).unsqueeze(1).expand_as(squared)
     else:
         confidence = torch.exp((mixture.log_modes() - 0.5 * squared) / columns)
-    rows = (responsibility * confidence).sum(1)
+    return weigh(objective, confidence, (responsibility * confidence).sum(1), mass, by_row)
+
+
+def weigh(objective: Objective, confidence: Tensor, rows: Tensor, mass: Tensor, by_row: bool) -> Tensor:
+    """Return the objective's weight of every element (sample, component), (n, K), from how sure the model is of it.
+
+    Args:
+        objective: The loss.
+        confidence: Of every element, (n, K).
+        rows: Of every sample, (n,).
+        mass: Responsibility times the sample's weight, (n, K).
+        by_row: Whether rows are weighed, and not elements.
+    """
     current = objective.adapt_to(lambda: rows)
     if by_row:
-        return current.weights(rows, mass=mass.sum(1)).unsqueeze(1).expand_as(squared)
+        return current.weights(rows, mass=mass.sum(1)).unsqueeze(1).expand_as(confidence)
     return torch.stack(
         [current.for_group(k).weights(c, mass=m) for k, (c, m) in enumerate(zip(confidence.T, mass.T, strict=True))], dim=1
     )
