@@ -23,6 +23,7 @@ CELLS = {
     "FI": lambda row: estimate(row.fidelity_interval),
     "ER": lambda row: estimate(row.extension_ratio),
     "p": lambda row: p_value(row.p_value),
+    "ER, all thresholds": lambda row: estimate(row.ratio_over_thresholds),
     "censored": lambda row: f"{row.censored}/{row.chains}",
     "masked": lambda row: share(row.masked_share),
 }
