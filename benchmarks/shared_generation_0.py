@@ -1,7 +1,7 @@
 """What fitting generation 0 once saves: seconds of a suite's chains with and without it.
 
-``python benchmarks/shared_generation_0.py recorded runs/text-lm@2`` reads a finished run: every generation's seconds stand in its
-records, and those of a generation 0 once, so that what it would have taken for every chain by itself is known as well.
+``python benchmarks/shared_generation_0.py recorded RUN`` reads a finished run, or its entry: every generation's seconds stand in
+its records, and those of a generation 0 once, so that what it would have taken for every chain by itself is known as well.
 ``... measured quick --seeds 1`` runs a suite both ways, in this process, and prints the processor time of each. The numbers of
 all chains are compared, and must be the same to the last bit.
 """
@@ -13,34 +13,36 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 from unittest import mock
 
 from fortifai.planning.loading import Adapters
-from fortifai.records.layout import GENERATION_0, RECORDS_FILE, SHARED_FILE
-from fortifai.records.reading import chain_folders, read_chain, read_records
-from fortifai.records.schema import SharedRecord
+from fortifai.records.entry_file import is_entry, read_entry
+from fortifai.records.layout import RECORDS_FILE
+from fortifai.records.run_numbers import numbers_of
 from fortifai.runner import worker
 from fortifai.runner.executor import Executor, executors
 from fortifai.runner.messages import Event, Task
 from fortifai.runner.run import run
 
 
-def recorded(folder: Path) -> tuple[float, float]:
-    """Return the seconds of a run's chains as they are, and as they would be if each fitted its own generation 0."""
-    shared: Counter[str] = Counter()
-    seconds = 0.0
-    for path in chain_folders(folder):
-        chain = read_chain(path)
-        for record in [] if chain is None else read_records(path, chain):
-            shared.update([record.shared] if record.shared else [])
-            seconds += sum(record.seconds.values())
-    fits = {key: _fit(folder / GENERATION_0 / key) for key in shared}
-    return seconds + sum(fits.values()), seconds + sum(count * fits[key] for key, count in shared.items())
+def recorded(source: Path) -> tuple[float, float]:
+    """Return the seconds of a run's chains as they are, and as they would be if each fitted its own generation 0.
 
+    Of a generation 0 whose record is gone, the mean of the others is taken.
 
-def _fit(folder: Path) -> float:
-    return sum(SharedRecord.load(folder / SHARED_FILE).record.seconds.values())
+    Args:
+        source: The run folder, or the file of its entry.
+    """
+    numbers = read_entry(source).numbers if is_entry(source) else numbers_of(source)
+    fits = {shared.key: sum(shared.seconds.values()) for shared in numbers.generations_0}
+    usual = mean(fits.values()) if fits else 0.0
+    times = Counter(chain.generation_0 for chain in numbers.chains if chain.generation_0 is not None)
+    columns = (column for chain in numbers.chains for column in chain.generations.seconds.values())
+    seconds = sum(value or 0.0 for column in columns for value in column)
+    alone = sum(count * fits.get(key, usual) for key, count in times.items())
+    return seconds + sum(fits.get(key, usual) for key in times), seconds + alone
 
 
 class InProcess(Executor):
@@ -88,7 +90,7 @@ def main() -> None:
     """Print a line for a run or a suite."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ways = parser.add_subparsers(dest="way", required=True)
-    ways.add_parser("recorded").add_argument("run", type=Path)
+    ways.add_parser("recorded").add_argument("run", type=Path, help="a run folder, or the file of an entry")
     by_time = ways.add_parser("measured")
     by_time.add_argument("suite")
     by_time.add_argument("--seeds", type=int, default=1)
