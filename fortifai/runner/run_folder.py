@@ -287,4 +287,4 @@ def _differences(held: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Name the regimes' fields that decide the numbers and are not the same."""
     deciding = [name for name, info in Regime.model_fields.items() if Role.IDENTITY in info.metadata]
     shared = held.keys() & wanted.keys()
-    return sorted(f"{name}.{key}" for name in shared for key in deciding if held[name].get(key) != wanted[name][key])
+    return sorted(f"{name}.{key}" for name in shared for key in deciding if held[name].get(key) != wanted[name].get(key))

@@ -1,5 +1,6 @@
 """A cadence: other metrics than the one that is scored by are measured every so many generations, and no number moves by it."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from entry_support import SUBMISSION, SUITE
 
 import fortifai
 from fortifai.entries import check, submit
+from fortifai.errors import UserError
 from fortifai.fidelity.trajectories.reading import read_run
 from fortifai.records.numbers import Columns
 from fortifai.records.run_numbers import numbers_of
@@ -80,3 +82,10 @@ def test_a_suite_says_its_cadence(sparse_suite: Path, suite: Path, call: Call) -
     refused = call("plan", suite, "--set", "measure_every=0")
     assert refused.code == 2
     assert "measure_every" in refused.err
+
+
+def test_a_run_is_not_gone_on_with_by_another_cadence(run: Path, sparse_suite: Path, suite: Path, tmp_path: Path) -> None:
+    here = shutil.copytree(run, tmp_path / run.name)
+    with pytest.raises(UserError, match="measure_every"):
+        fortifai.run(sparse_suite, tmp_path, quiet=True)
+    assert fortifai.run(suite, tmp_path, quiet=True).path == here
