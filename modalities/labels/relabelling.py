@@ -141,7 +141,8 @@ class RelabellingAdapter(Modality[ConfigT, DataT, Sampling, NetworkT], Generic[C
         """Return the bytes of the parameters and of what else is saved, and those of a header."""
         with torch.device("meta"):
             tensors = self.network().state_dict().values()
-        return sum(tensor.nbytes for tensor in tensors) + 128 * max(8, len(tensors))
+        content: int = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        return content + 128 * max(8, len(tensors))
 
     def _initial_model(self, seed: int) -> NetworkT:
         with torch.random.fork_rng(devices=[]):  # layers draw their first weights from torch's own generator

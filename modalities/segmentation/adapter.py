@@ -25,7 +25,7 @@ class SegmentationAdapter(RelabellingAdapter[UNetConfig, SceneData, SemanticUNet
 
     Labels are 0 for the ground and 1 to 10 for the digits 0 to 9. Of the real pool's, those of unseen digits are `UNLABELLED`,
     which says that a pixel is of one of the classes that nobody labels: its probability is the sum of theirs (the bias loss of
-    Song et al., *Transductive Unbiased Embedding for Zero-Shot Learning*, CVPR 2018, equation 5). Which of them it is, only the
+    Song et al., *Transductive Unbiased Embedding for Zero-Shot Learning*, CVPR 2018). Which of them it is, only the
     descriptions tell. From generation 1 on every pixel has the label that a model gave it.
     """
 

@@ -15,12 +15,12 @@ from torchvision.ops import Conv2dNormActivation
 class SemanticUNet(nn.Module):
     """Turns every pixel into a semantic vector, and that into logits of classes: its products with their descriptions.
 
-    The projection is that of Xian et al., *Semantic Projection Network for Zero- and Few-Label Semantic Segmentation* (CVPR 2019,
-    equation 1): p(class) is the softmax of the products, the descriptions are fixed, and a class has logits before anything of it
+    The projection is that of Xian et al., *Semantic Projection Network for Zero- and Few-Label Semantic Segmentation* (CVPR
+    2019): p(class) is the softmax of the products, the descriptions are fixed, and a class has logits before anything of it
     was labelled.
 
-    A level has one convolution on the way down and one on the way up, with batch normalisation: normalised in groups, which keeps no
-    running averages, the same network had learnt a quarter as much after twenty passes.
+    A level has one convolution on the way down and one on the way up, with batch normalisation: normalised in groups, which keeps
+    no running averages, the same network had learnt a quarter as much after twenty passes.
 
     Args:
         channels: Of each level, finest first.

@@ -24,7 +24,7 @@ GREY = 0.5
 def palette() -> Tensor:
     """Return the colour of every label, float32 (256, 3) in [0, 1]: the ground is black, and what is unlabelled grey."""
     colours = torch.zeros(256, 3)
-    colours[1:CLASSES] = torch.tensor(matplotlib.colormaps["tab10"].colors)
+    colours[1:CLASSES] = torch.tensor(matplotlib.color_sequences["tab10"])
     colours[UNLABELLED] = GREY
     return colours
 

@@ -114,6 +114,6 @@ def textures(n: int, side: int, rng: torch.Generator) -> Tensor:
     # The coarsest wave of a small side is above some bands: no band is without it.
     middle = middle.clamp(min=1 / side)
     band = (radius >= middle / 2) & (radius <= 1.5 * middle)
-    texture = torch.fft.ifft2(torch.fft.fft2(noise) * band).real
+    texture: Tensor = torch.fft.ifft2(torch.fft.fft2(noise) * band).real
     texture = texture / texture.flatten(1).std(1)[:, None, None]
     return (GROUND + RELIEF * texture).clamp(0, BRIGHTEST_GROUND).float()
