@@ -52,8 +52,8 @@ declaration = ModalityDeclaration(
     extra="image",
     example=Example(
         model={"channels": [8, 16, 32], "epochs": 8, "batch": 8},
-        data={"source": "digits", "side": 16, "scenes": 200, "held_out": 100},
-        n=96,
+        data={"source": "digits", "side": 16, "scenes": 100, "held_out": 50},
+        n=64,
         metric="mean_iou",
     ),
 )
