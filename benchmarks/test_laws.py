@@ -7,14 +7,12 @@ what the protocol does a generation whatever the number of chains. All is proces
 """
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
 import numpy as np
-import pytest
 import torch
+from processor_time import seconds
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from fortifai.laws.closed_forms import replace_log_variance
@@ -55,22 +53,6 @@ def protocol() -> None:
     """Run as many batches, of one chain each."""
     for _ in range(0, CHAINS, BATCH_SAMPLES // N):
         run_batch(EXPERIMENT, 1, 0)
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Return the processor time that a call takes."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Run with one thread, as chains do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_batch_against_a_loop(benchmark: BenchmarkFixture) -> None:

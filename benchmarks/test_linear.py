@@ -64,15 +64,6 @@ def seconds(form: str, hidden: Tensor, weight: Tensor, targets: Tensor) -> float
     return time.perf_counter() - start
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Run with one thread, as chains do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(("masked", "over_authors", "over_cross_entropy"), [(0.6, 1.6, 1.3), (0.0, 1.1, 1.1)])
 def test_time(benchmark: BenchmarkFixture, masked: float, over_authors: float, over_cross_entropy: float) -> None:
     inputs = layer(masked)

@@ -6,13 +6,12 @@ stop EM by the same rule; nothing is recorded. Beside them stand the two product
 is processor time of one thread.
 """
 
-import time
 import warnings
-from collections.abc import Callable
 from statistics import median
 
 import pytest
 import torch
+from processor_time import seconds
 from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Reference
@@ -82,22 +81,6 @@ class Setting:
         by_component = torch.rand(self.chains, self.config.components, monomials.shape[1], dtype=torch.float64)
         for _ in range(round(sum(iterations) / self.chains)):
             torch.bmm(torch.bmm(by_component, monomials), monomials.mT)
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Return the processor time that a call takes."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Run with one thread, as chains do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # `least` keeps what was reached from being lost; the aim, 20, is reached by the smallest mixtures alone (docs/tabular.md).

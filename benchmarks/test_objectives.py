@@ -12,15 +12,6 @@ from fortifai.objectives import registry, resolve
 ELEMENTS = 2**20
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Run with one thread, as chains do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.benchmark(group="2^20 elements, forward and backward")
 @pytest.mark.parametrize("name", registry)
 def test_objective(benchmark: BenchmarkFixture, name: str) -> None:

@@ -125,9 +125,8 @@ class LanguageModelAdapter(Modality[LanguageModelConfig, TextData, Decoding, Lan
         if from_scratch and blocks_of(self.config.coupling) > 1:
             *narrow, epochs = coupled.passes_of(self.config, self.tokenizer, block, epochs)
             before = float(coupled.tokens(narrow, samples))
-            if (
-                checkpoints is None or not checkpoints.exists()
-            ):  # a checkpoint is the wide model's, from when the others were done
+            # A checkpoint is the wide model's, from when the narrow ones were done.
+            if checkpoints is None or not checkpoints.exists():
                 coupled.grow(model, self.config, samples, objective, narrow, seed)
         progress = train(model, samples, objective, self.config, epochs, seed, self._judge(), checkpoints)
         notes = {
